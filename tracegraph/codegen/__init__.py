@@ -1,0 +1,1 @@
+"""Code generation: graph -> kernels -> loop programs -> LLVM text -> machine code."""

@@ -1,0 +1,107 @@
+"""Programs of the roots that are alone in their kernel: scans, boxes and scatters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tracegraph.codegen.assemble import Assembler, nest, ready
+from tracegraph.codegen.pull import Element, Puller, combination
+from tracegraph.codegen.roots import Root
+from tracegraph.codegen.storage import Storage, domain_index
+from tracegraph.ir.loops import Carry, For, Statement, Store, carry_leaves
+from tracegraph.ir.lowering import Boxes, Index, Piece, Scan, Scatter
+from tracegraph.ir.scalar import Scalar
+from tracegraph.ir.sizes import Dim, Symbol
+from tracegraph.ir.types import Shape
+
+
+def alone(a: Assembler, root: Root) -> tuple[Statement, ...]:
+    """Return the statements of a root that shares its kernel with no other."""
+    if root.kind == "scan":
+        return _scan(a, root)
+    return _boxes(a, root) if root.kind == "boxes" else _scatter(a, root)
+
+
+def _scan(a: Assembler, root: Root) -> tuple[Statement, ...]:
+    """Loops over the other axes, and inside one that carries the running value."""
+    node, index, target = root.node, root.index, a.targets[root]
+    lower = node.op.lower
+    assert isinstance(lower, Scan)
+    axis = dict(node.attrs)["axis"]
+    puller = Puller(a.b, a.storages)
+    ready(root, puller, root.domain)
+    dtype = node.array_type.dtype
+    value = a.b.cast(puller.at(node.operands[0], index), dtype)
+    others = [k for k in range(len(root.domain)) if k != axis]
+    if root.domain[axis] == 1:
+        return nest(root.domain, others, (Store(target.buffer, target.place(index), value),))
+    state, result = carry_leaves(a.b, "running", dtype)
+    # -0.0 is what leaves every first element as it is.
+    start = a.b.const(1 if lower.combine == "multiply" else -0.0, dtype)
+    total = a.b.apply(combination(lower.combine), state, value)
+    store = Store(target.buffer, target.place(index), total)
+    carry = Carry(state, start, total, result)
+    loop = For(Symbol(f"i{axis}", bound=root.domain[axis]), root.domain[axis], (store,), (), (carry,))
+    return nest(root.domain, others, (loop,))
+
+
+def _boxes(a: Assembler, root: Root) -> tuple[Statement, ...]:
+    node, target = root.node, a.targets[root]
+    lower = node.op.lower
+    assert isinstance(lower, Boxes)
+    types = [o.array_type for o in node.operands]
+    pieces: Sequence[Piece] = lower.pieces(types, **dict(node.attrs))
+    body: tuple[Statement, ...] = ()
+    for piece in pieces:
+        body += _piece(a, root, piece, target)
+    return body
+
+
+def _piece(a: Assembler, root: Root, piece: Piece, target: Storage) -> tuple[Statement, ...]:
+    """Loops over one operand's shape that write its elements where they belong."""
+    operand = root.node.operands[piece.operand]
+    shape: Shape = operand.array_type.shape
+    puller = Puller(a.b, a.storages)
+    ready(root, puller, (root.node, piece.operand))
+    if shape == ():
+        shape = root.node.array_type.shape
+        value, index = puller.at(operand, ()), domain_index(shape)
+    else:
+        index = domain_index(shape)
+        value = puller.at(operand, index)
+    at: Index = index
+    if piece.start:
+        moved = zip(index, piece.start, piece.step, strict=True)
+        at = tuple(first + step * i for i, first, step in moved)
+    store = Store(target.buffer, target.place(at), value)
+    return nest(shape, range(len(shape)), (store,))
+
+
+def _scatter(a: Assembler, root: Root) -> tuple[Statement, ...]:
+    """Copy the base, then combine the updates one after the other, in order."""
+    node, target = root.node, a.targets[root]
+    lower = node.op.lower
+    assert isinstance(lower, Scatter)
+    base, updates, *indices = node.operands
+    body = _piece(a, root, Piece(0, (), ()), target)
+    puller = Puller(a.b, a.storages)
+    for k in range(1, len(node.operands)):
+        ready(root, puller, (node, k))
+    shape = updates.array_type.shape
+    index = domain_index(shape)
+    attrs: dict[str, Any] = dict(node.attrs)
+    operands = [Element(o.array_type, puller.reader(o)) for o in indices]
+    place = lower.place(a.b, index, *operands, type=base.array_type, **attrs)
+    value = _combined(a, lower.combine, target, target.place(place), puller.at(updates, index))
+    store = Store(target.buffer, target.place(place), value)
+    return body + nest(shape, range(len(shape)), (store,))
+
+
+def _combined(
+    a: Assembler, combine: str, target: Storage, place: Dim, value: Scalar
+) -> Scalar:
+    if combine == "assign":
+        return value
+    before = a.b.load(target.buffer, place, value.dtype)
+    return a.b.apply(combination(combine), before, value)

@@ -1,0 +1,84 @@
+"""Calling Python from an entry: eager kernels, and ``np.matmul`` where there is no BLAS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tracegraph.codegen.plan import CalloutStep
+from tracegraph.ir.errors import GraphError
+from tracegraph.ir.graph import Op
+from tracegraph.ir.sizes import Size, Symbol, evaluate, symbols
+from tracegraph.ir.types import ArrayType
+
+
+@dataclass(frozen=True, eq=False)
+class EagerKernel:
+    """Calls the eager kernel of an operation; the arrays that it returns are as promised.
+
+    It is called with the operands, then with the values of ``symbols`` as ints. The result is always a
+    tuple of exact, C-contiguous ndarrays whose dtype and rank are right; shapes are checked natively.
+    """
+
+    op: Op
+    attrs: tuple[tuple[str, Any], ...]
+    symbols: tuple[Symbol, ...]
+    types: tuple[ArrayType, ...]
+
+    def __call__(self, *given: Any) -> tuple[np.ndarray[Any, Any], ...]:
+        count = len(given) - len(self.symbols)
+        values = dict(zip(self.symbols, given[count:], strict=True))
+        attrs = {name: _numbers(value, values) for name, value in self.attrs}
+        made = self.op.eager(*given[:count], **attrs)
+        results = made if isinstance(made, (tuple, list)) else (made,)
+        pairs = zip(results, self.types, strict=True)
+        return tuple(self._conforming(result, type) for result, type in pairs)
+
+    def _conforming(self, result: Any, type: ArrayType) -> np.ndarray[Any, Any]:
+        array = np.asarray(result)
+        if array.dtype != type.dtype or array.ndim != type.ndim:
+            raise GraphError(
+                f"the eager kernel of {self.op.name} was to give {type}, "
+                f"got {array.dtype} of shape {array.shape}"
+            )
+        return np.require(array, type.dtype, ["C_CONTIGUOUS", "ALIGNED"])
+
+    def complain(self, array: np.ndarray[Any, Any]) -> None:
+        """Raise the error for a result of the wrong shape."""
+        promised = ", ".join(map(str, self.types))
+        raise GraphError(
+            f"the eager kernel of {self.op.name} was to give {promised}, got shape {array.shape}"
+        )
+
+
+def eager_kernel(step: CalloutStep) -> EagerKernel:
+    """Return the function that a callout calls."""
+    needed = dict.fromkeys(s for _, value in step.attrs for s in _symbols(value))
+    return EagerKernel(step.op, step.attrs, tuple(needed), step.types)
+
+
+def _symbols(value: Any) -> Iterator[Symbol]:
+    if isinstance(value, Size):
+        yield from symbols(value)
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _symbols(item)
+
+
+def _numbers(value: Any, values: Mapping[Symbol, int]) -> Any:
+    """Replace the sizes in an attribute by ints."""
+    if isinstance(value, Size):
+        return evaluate(value, values)
+    if type(value) is tuple:
+        return tuple(_numbers(item, values) for item in value)
+    return value
+
+
+def matmul_into(
+    a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], c: np.ndarray[Any, Any]
+) -> None:
+    """Compute ``c[:] = a @ b``."""
+    np.matmul(a, b, out=c)

@@ -1,0 +1,136 @@
+"""Finding the objects that a signature names: arguments, globals, cells, attributes, items."""
+
+from __future__ import annotations
+
+import struct
+import sys
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tracegraph.codegen.entry_text import MISS, Text
+from tracegraph.codegen.signature import (
+    Argument,
+    Attribute,
+    Cell,
+    Fixed,
+    Global,
+    Root,
+    Source,
+    Step,
+)
+
+
+_EQUAL_BY_VALUE = (int, str, bytes, np.dtype)
+
+
+class Sources:
+    """Each path is followed once; what it finds is owned by the frame, arguments by the caller."""
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+        self._found: dict[tuple[Hashable, ...], str] = {}
+
+    def resolve(self, source: Source) -> str:
+        """Return the object that a source leads to."""
+        path: tuple[Hashable, ...] = (_root_key(source.root),)
+        if path not in self._found:
+            self._found[path] = self._root(source.root)
+        for step in source.steps:
+            owner, path = self._found[path], (*path, _step_key(step))
+            if path not in self._found:
+                self._found[path] = self._step(owner, step)
+        return self._found[path]
+
+    def _root(self, root: Root) -> str:
+        text = self.text
+        if isinstance(root, Argument):
+            return text.load("ptr", "%args", 8 * root.position)
+        if isinstance(root, Fixed):
+            return text.object(root.value)
+        if isinstance(root, Cell):
+            return self._owned(text.call("PyCell_Get", text.object(root.cell)))
+        return self._global(root)
+
+    def _global(self, root: Global) -> str:
+        """Both dictionaries only lend: the frame takes a reference before anything else can run."""
+        text = self.text
+        name = text.object(_interned(root.name))
+        result = text.slot("ptr")
+        found = text.call("PyDict_GetItemWithError", text.object(root.namespace), name)
+        text.do(f"store ptr {found}, ptr {result}")
+        if root.builtins is not None:
+            with text.when(text.let(f"icmp eq ptr {found}, null")):
+                found = text.call("PyDict_GetItemWithError", text.object(root.builtins), name)
+                text.do(f"store ptr {found}, ptr {result}")
+        found = text.require_object(text.load("ptr", result), self.text.raised(MISS))
+        text.call("Py_IncRef", found)
+        text.own(found)
+        return found
+
+    def _step(self, owner: str, step: Step) -> str:
+        text = self.text
+        if isinstance(step, Attribute):
+            name = text.object(_interned(step.name))
+            return self._owned(text.call("PyObject_GetAttr", owner, name))
+        return self._owned(text.call("PyObject_GetItem", owner, text.object(step.key)))
+
+    def _owned(self, value: str) -> str:
+        self.text.require_object(value, self.text.raised(MISS))
+        self.text.own(value)
+        return value
+
+
+def _interned(name: str) -> str:
+    return sys.intern(name)
+
+
+def _root_key(root: Root) -> Hashable:
+    if isinstance(root, Argument):
+        return root
+    if isinstance(root, Global):
+        return Global, id(root.namespace), root.name
+    return type(root), id(root.cell if isinstance(root, Cell) else root.value)
+
+
+def _step_key(step: Step) -> Hashable:
+    """Keys are told apart by identity: an equal key may still find another item."""
+    return step if isinstance(step, Attribute) else (type(step), id(step.key))
+
+
+@dataclass(frozen=True, eq=False)
+class _Identity:
+    """Something that only equals itself."""
+
+    value: Any
+
+
+def same_value(value: Any, expected: Any) -> bool:
+    """Return whether a guarded constant is what it was: equal, and of the same type all through.
+
+    Numbers are compared by bits, so that ``-0.0`` differs from ``0.0`` and a NaN equals itself.
+    Objects of other types are compared by identity only.
+    """
+    if value is expected:
+        return True
+    kind = type(expected)
+    if type(value) is not kind:
+        return False
+    if kind is tuple:
+        return len(value) == len(expected) and all(map(same_value, value, expected))
+    return _leaf_bits(value) == _leaf_bits(expected)
+
+
+def _leaf_bits(value: Any) -> Any:
+    """Return something equal for equal constants of one type; an object itself is equal to no other."""
+    if isinstance(value, float):
+        return struct.pack("<d", value)
+    if isinstance(value, complex):
+        return struct.pack("<dd", value.real, value.imag)
+    if isinstance(value, np.generic):
+        return value.dtype, value.tobytes()
+    if type(value) is slice:
+        return tuple(map(_leaf_bits, (value.start, value.stop, value.step)))
+    return value if isinstance(value, _EQUAL_BY_VALUE) else _Identity(value)

@@ -1,0 +1,231 @@
+"""Running the steps of a plan: kernels, matrix products, callouts, guards, branches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tracegraph.codegen import blas, cpython
+from tracegraph.codegen.entry_arrays import new_array, wrapped_matrices
+from tracegraph.codegen.entry_callouts import EagerKernel, eager_kernel, matmul_into
+from tracegraph.codegen.entry_results import Results
+from tracegraph.codegen.entry_sizes import Sizes
+from tracegraph.codegen.entry_text import EAGER, ERROR, MISS, Text
+from tracegraph.codegen.llvm import NativeKernel
+from tracegraph.codegen.plan import (
+    Branch,
+    CalloutStep,
+    Gemm,
+    GuardStep,
+    Kernel,
+    Matrix,
+    Step,
+)
+from tracegraph.ir.errors import GraphError
+from tracegraph.ir.sizes import Dim
+from tracegraph.ir.types import ArrayType
+
+
+def walk(steps: Sequence[Step]) -> Iterator[Step]:
+    """Yield steps and those inside branches, in order."""
+    for step in steps:
+        yield step
+        if isinstance(step, Branch):
+            yield from walk(step.then)
+            yield from walk(step.orelse)
+
+
+@dataclass(eq=False)
+class Steps:
+    """``pointers`` has the memory of buffers that is known before the steps run; ``data`` has slots
+    of the frame for the memory of those that callouts make."""
+
+    text: Text
+    sizes: Sizes
+    results: Results
+    kernels: Mapping[str, NativeKernel]
+    pointers: dict[str, str]
+    written_inputs: frozenset[str]
+    data: dict[str, str] = field(default_factory=dict)
+    _wrote: bool = False
+
+    def prepare(self, steps: Sequence[Step]) -> None:
+        """Compute the sizes that steps need, and make room for what callouts return."""
+        for step in walk(steps):
+            for dim in _dims(step):
+                self.sizes.value(dim)
+            for name in step.results if isinstance(step, CalloutStep) else ():
+                if name not in self.data:
+                    self.results.arrays[name] = self.text.own()
+                    self.data[name] = self.text.slot("ptr")
+        self.sizes.require_exact(self.text.exit(MISS))
+
+    def make_arguments(self, steps: Sequence[Step]) -> None:
+        """Make arrays of the buffers that callouts are given, where the frame has none yet."""
+        for step in walk(steps):
+            if isinstance(step, CalloutStep):
+                for name, type in zip(step.operands, step.operand_types, strict=True):
+                    if name not in self.pointers and name not in self.data:
+                        array = new_array(self.text, self.sizes, type.dtype, type.shape)
+                        self.results.arrays[name] = self.text.own(array)
+                        self.pointers[name] = self.text.load("ptr", array, cpython.ARRAY_DATA)
+
+    def emit(self, steps: Sequence[Step]) -> None:
+        """Add the code of steps."""
+        for step in steps:
+            if isinstance(step, Kernel):
+                self._kernel(step)
+            elif isinstance(step, Gemm):
+                self._gemm(step)
+            elif isinstance(step, CalloutStep):
+                self._callout(step)
+            elif isinstance(step, GuardStep):
+                self._guard(step)
+            else:
+                self._branch(step)
+
+    def pointer(self, buffer: str) -> str:
+        """Return the memory of a buffer."""
+        if buffer in self.data:
+            return self.text.load("ptr", self.data[buffer])
+        if buffer not in self.pointers:
+            raise GraphError(f"no input or step gives the buffer {buffer}")
+        return self.pointers[buffer]
+
+    def _note_write(self, buffers: Sequence[str]) -> None:
+        self._wrote = self._wrote or not self.written_inputs.isdisjoint(buffers)
+
+    def _kernel(self, step: Kernel) -> None:
+        kernel = self.kernels[step.name]
+        self._note_write(kernel.buffers)
+        given = [f"ptr {self.pointer(name)}" for name in kernel.buffers]
+        given += [f"i64 {self.sizes.symbol(symbol)}" for symbol in kernel.symbols]
+        self.text.do(f"call void @{kernel.name}({', '.join(given)})")
+
+    def _gemm(self, step: Gemm) -> None:
+        self._note_write([step.c.buffer])
+        pointers = [self._corner(matrix) for matrix in (step.a, step.b, step.c)]
+        found = blas.find()
+        if found is None:
+            self._matmul(step, pointers)
+            return
+        dims = [step.m, step.n, step.k, step.count]
+        dims += [dim for matrix in (step.a, step.b, step.c) for dim in (matrix.leading, matrix.step)]
+        values = [self.sizes.value(dim) for dim in dims]
+        for value in values[:3] + values[4::2] if found.largest < 2**63 - 1 else ():
+            fits = self.text.let(f"icmp sle i64 {value}, {found.largest}")
+            self.text.require(fits, self.text.exit(EAGER))
+        name = blas.helper_name(step.dtype, (step.a.transposed, step.b.transposed))
+        given = [f"ptr {p}" for p in pointers] + [f"i64 {v}" for v in values]
+        self.text.do(f"call void @{name}({', '.join(given)})")
+
+    def _corner(self, matrix: Matrix) -> str:
+        """Return the address of the first element of the first matrix."""
+        itemsize = self.results.dtypes[matrix.buffer].itemsize
+        return self.text.at(self.pointer(matrix.buffer), self.sizes.value(matrix.offset * itemsize))
+
+    def _matmul(self, step: Gemm, pointers: Sequence[str]) -> None:
+        text = self.text
+        arrays = wrapped_matrices(text, self.sizes, step, pointers)
+        made = text.call("PyObject_CallFunctionObjArgs", text.object(matmul_into), *arrays, "null")
+        text.call("Py_DecRef", text.require_object(made, self._failed()))
+
+    def _guard(self, step: GuardStep) -> None:
+        if self._wrote:
+            raise GraphError("a guard must not follow a write into an argument")
+        text = self.text
+        flag = text.load("i8", self.pointer(step.buffer))
+        relation = "ne" if step.expect else "eq"
+        holds = text.let(f"icmp {relation} i8 {flag}, 0")
+        text.require(holds, text.exit(1 + step.number))
+
+    def _branch(self, step: Branch) -> None:
+        text = self.text
+        flag = text.load("i8", self.pointer(step.buffer))
+        then, orelse, join = (text.fresh(name) for name in ("then", "else", "join"))
+        chosen = text.let(f"icmp ne i8 {flag}, 0")
+        text.do(f"br i1 {chosen}, label %{then}, label %{orelse}")
+        for label, steps in ((then, step.then), (orelse, step.orelse)):
+            text.label(label)
+            self.emit(steps)
+            text.jump(join)
+        text.label(join)
+
+    def _failed(self) -> str:
+        """Return where a failed callout goes: the call starts again eagerly, inside the user's ``try``.
+
+        Where an argument has been written already that would repeat the write: then it is raised.
+        """
+        return self.text.exit(ERROR) if self._wrote else self.text.raised(EAGER)
+
+    def _callout(self, step: CalloutStep) -> None:
+        text, kernel = self.text, eager_kernel(step)
+        operands = [
+            self._array(name, type)
+            for name, type in zip(step.operands, step.operand_types, strict=True)
+        ]
+        operands += [self._int(self.sizes.symbol(symbol)) for symbol in kernel.symbols]
+        made = text.call("PyObject_CallFunctionObjArgs", text.object(kernel), *operands, "null")
+        text.require_object(made, self._failed())
+        for number, name in enumerate(step.results):
+            array = text.load("ptr", made, cpython.TUPLE_ITEMS + 8 * number)
+            text.call("Py_IncRef", array)
+            self._keep(self.results.arrays[name], array)
+            data = text.load("ptr", array, cpython.ARRAY_DATA)
+            text.do(f"store ptr {data}, ptr {self.data[name]}")
+        text.call("Py_DecRef", made)
+        for name, type in zip(step.results, step.types, strict=True):
+            self._check_shape(kernel, text.load("ptr", self.results.arrays[name]), type)
+
+    def _keep(self, slot: str, value: str) -> None:
+        """Replace what a slot holds: the step may run again."""
+        old = self.text.load("ptr", slot)
+        self.text.do(f"store ptr {value}, ptr {slot}")
+        self.text.call("Py_DecRef", old)
+
+    def _check_shape(self, kernel: EagerKernel, array: str, type: ArrayType) -> None:
+        text = self.text
+        wrong, right = text.fresh("wrong"), text.fresh("right")
+        shape = text.load("ptr", array, cpython.ARRAY_SHAPE) if type.shape else ""
+        for axis, dim in enumerate(type.shape):
+            value = text.load("i64", shape, 8 * axis)
+            text.require_equal("i64", value, self.sizes.value(dim), wrong)
+        text.jump(right)
+        text.label(wrong)
+        complain = text.object(kernel.complain)
+        text.call("PyObject_CallFunctionObjArgs", complain, array, "null")
+        text.jump(text.exit(ERROR))
+        text.label(right)
+
+    def _array(self, name: str, type: ArrayType) -> str:
+        """Return a buffer as an ndarray: the one that it is, else a copy of a scalar's slot."""
+        text, inputs = self.text, self.results.inputs
+        if name in inputs.array_objects:
+            return inputs.array_objects[name]
+        if name in self.results.arrays:
+            return text.load("ptr", self.results.arrays[name])
+        array = new_array(text, self.sizes, type.dtype, ())
+        self._keep(text.own(), array)
+        data = text.load("ptr", array, cpython.ARRAY_DATA)
+        bits = 8 * type.dtype.itemsize
+        value = text.let(f"load i{bits}, ptr {self.pointer(name)}, align 8")
+        text.do(f"store i{bits} {value}, ptr {data}, align {type.dtype.alignment}")
+        return array
+
+    def _int(self, value: str) -> str:
+        made = self.text.call("PyLong_FromLongLong", value)
+        self._keep(self.text.own(), self.text.require_object(made, self.text.exit(ERROR)))
+        return made
+
+
+def _dims(step: Step) -> Iterator[Dim]:
+    """Yield the sizes that a step needs; those of the memory of matrices are in bytes."""
+    if isinstance(step, Gemm):
+        yield from (step.m, step.n, step.k, step.count)
+        itemsize = step.dtype.itemsize
+        for matrix in (step.a, step.b, step.c):
+            yield from (matrix.leading, matrix.step, matrix.offset * itemsize)
+            yield from (matrix.leading * itemsize, matrix.step * itemsize)
+    elif isinstance(step, CalloutStep):
+        for type in (*step.operand_types, *step.types):
+            yield from type.shape

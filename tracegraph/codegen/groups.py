@@ -1,0 +1,149 @@
+"""Which roots share a kernel: those whose loops run over the same rows.
+
+A group's loops run over *rows*, the kept axes of its domain, and inside over the axes that are
+combined. What is inside runs in passes: a reduction is known after its pass and may be used in the
+next, so that a softmax is one kernel whose row stays in the cache. Without reductions every axis
+is a row axis and there is one pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from tracegraph.codegen.roots import PRODUCT, Root
+from tracegraph.codegen.storage import domain_index
+from tracegraph.ir.graph import Node
+from tracegraph.ir.lowering import Index
+from tracegraph.ir.types import Shape
+
+FUSIBLE = ("map", "copy", "fold", PRODUCT)
+MOST_MEMBERS = 12
+
+
+@dataclass(eq=False)
+class Member:
+    """A root in a group: computed in pass ``turn``; a ``row`` member once a row, after the pass."""
+
+    root: Root
+    turn: int
+    row: bool
+
+
+@dataclass(eq=False)
+class Group:
+    """Roots that one kernel computes. Other kinds of roots are alone in theirs."""
+
+    number: int
+    domain: Shape
+    kept: tuple[int, ...]
+    fusible: bool
+    members: list[Member] = field(default_factory=list)
+
+    @property
+    def index(self) -> Index:
+        return domain_index(self.domain)
+
+    @property
+    def row_index(self) -> Index:
+        return tuple(self.index[axis] for axis in self.kept)
+
+    @property
+    def reduces(self) -> bool:
+        return len(self.kept) < len(self.domain)
+
+    @property
+    def inner(self) -> tuple[int, ...]:
+        """The axes that are combined."""
+        return tuple(axis for axis in range(len(self.domain)) if axis not in self.kept)
+
+    def member(self, node: Node) -> Member | None:
+        """Return the member that computes a node; copies compute none."""
+        return next((m for m in self.members if m.root.node is node and m.root.kind != "copy"), None)
+
+
+def grouped(roots: Iterable[Root]) -> list[Group]:
+    """Put roots into groups, in an order in which they can run."""
+    groups: list[Group] = []
+    home: dict[Node, Group] = {}
+    for root in roots:
+        floor = max((home[n].number for n, _ in root.reads if n in home), default=0)
+        group = _joined(root, groups, floor)
+        if root.kind != "copy":
+            home[root.node] = group
+    return groups
+
+
+def _joined(root: Root, groups: list[Group], floor: int) -> Group:
+    if root.kind in FUSIBLE:
+        for group in reversed(groups[floor:]):
+            member = _fitting(root, group)
+            if member is not None:
+                if not member.row and len(root.kept) < len(group.kept):
+                    group.kept = root.kept
+                group.members.append(member)
+                return group
+    group = Group(len(groups), root.domain, root.kept, root.kind in FUSIBLE, [Member(root, 0, False)])
+    groups.append(group)
+    return group
+
+
+def _fitting(root: Root, group: Group) -> Member | None:
+    """Return how a root would stand in a group, or None where it cannot."""
+    if not group.fusible or len(group.members) >= MOST_MEMBERS:
+        return None
+    if root.domain == group.domain and _same_rows(root, group):
+        kept = min(root.kept, group.kept, key=len)
+        turn = _turn(root, group, tuple(group.index[a] for a in kept), kept)
+        return None if turn is None else Member(root, turn, row=False)
+    rows = tuple(group.domain[axis] for axis in group.kept)
+    prefix = group.kept == tuple(range(len(group.kept)))
+    if group.reduces and prefix and root.domain == rows and root.kind in ("map", "copy"):
+        turn = _row_turn(root, group)
+        return None if turn is None else Member(root, turn, row=True)
+    return None
+
+
+def _same_rows(root: Root, group: Group) -> bool:
+    """Return whether the same axes are rows, or can be: a map's axes may be rows or not."""
+    if root.kept == group.kept:
+        return True
+    every = len(group.domain)
+    if every not in (len(root.kept), len(group.kept)):
+        return False
+    # Rows of a map run along the last axis: it joins only reductions that do so too.
+    shorter = min(root.kept, group.kept, key=len)
+    return every - 1 not in shorter
+
+
+def _turn(root: Root, group: Group, rows: Index, kept: Sequence[int]) -> int | None:
+    """Return the first pass in which a root can run, by what it reads of the group."""
+    turn = 0
+    for node, index in root.reads:
+        member = group.member(node)
+        if member is None:
+            continue
+        full = not member.row and member.root.kind in ("map", "copy")
+        if full and index == group.index:
+            turn = max(turn, member.turn)
+            continue
+        own = tuple(index[axis] for axis in kept) if full else index
+        if own != rows or len(kept) == len(group.domain):
+            return None
+        turn = max(turn, member.turn + 1)
+    return turn
+
+
+def _row_turn(root: Root, group: Group) -> int | None:
+    """Return after which pass a value of each row can be computed; None if it has no part there."""
+    turns = []
+    for node, index in root.reads:
+        member = group.member(node)
+        if member is None:
+            continue
+        full = not member.row and member.root.kind == "map"
+        own = tuple(index[axis] for axis in group.kept) if full else index
+        if own != group.row_index:
+            return None
+        turns.append(member.turn)
+    return max(turns, default=None)

@@ -1,0 +1,162 @@
+"""LLVM text -> verified module -> light passes -> object code -> addresses.
+
+The only file that imports llvmlite, and only when something is compiled or loaded. Fresh and cached
+code take the same way: object bytes are linked by LLJIT (measured: 0.4 ms a reload, against 1.5 ms
+for an MCJIT engine). Memory of a linked library stays valid as long as its ``Code`` lives.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import itertools
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tracegraph.codegen import object_cache
+from tracegraph.ir.errors import GraphError
+
+_DECLARED = re.compile(r"^declare\b[^@]*@\"?([\w.$]+)\"?\(", re.MULTILINE)
+_library_numbers = itertools.count()
+_start_lock = threading.Lock()
+
+
+@dataclass(frozen=True, eq=False)
+class Code:
+    """Machine code in memory. Whoever may still run it must hold this object."""
+
+    library: Any = field(repr=False)
+    names: tuple[str, ...]
+    size: int
+    from_cache: bool
+
+    def address(self, name: str) -> int:
+        """Return the address of one of the exported functions or variables."""
+        return int(self.library[name])
+
+
+@dataclass(frozen=True, eq=False)
+class _Toolchain:
+    """llvmlite, started: one target machine and one linker for the process."""
+
+    llvm: Any
+    machine: Any
+    linker: Any
+    identity: str
+
+
+@functools.cache
+def _toolchain() -> _Toolchain:
+    import llvmlite
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    target = llvm.Target.from_default_triple()
+    machine = target.create_target_machine(cpu=cpu, features=features, opt=2, reloc="pic")
+    linker = llvm.create_lljit_compiler(target.create_target_machine(cpu=cpu, features=features))
+    # Code may still run while the interpreter shuts down: the linker is never taken apart.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(linker))
+    versions = (llvmlite.__version__, *llvm.llvm_version_info)
+    identity = f"{versions} {machine.triple} {cpu} {features}"
+    return _Toolchain(llvm, machine, linker, identity)
+
+
+def start() -> None:
+    """Load llvmlite now; it takes some 0.2 s, once."""
+    # functools.cache alone would let two threads make a linker each.
+    with _start_lock:
+        _toolchain()
+
+
+def identity() -> str:
+    """Return the compiler's versions, the target and the CPU: what object code depends on."""
+    start()
+    return _toolchain().identity
+
+
+def host_features() -> frozenset[str]:
+    """Return the names of the CPU's features, such as ``avx2``."""
+    start()
+    found = _toolchain().llvm.get_host_cpu_features()
+    return frozenset(name for name, present in found.items() if present)
+
+
+def compile_text(text: str, exports: tuple[str, ...], imports: Mapping[str, int]) -> Code:
+    """Compile a module and load it.
+
+    Parameters
+    ----------
+    text : str
+        LLVM assembly, without target lines.
+    exports : tuple of str
+        Names of the functions and variables whose addresses are wanted.
+    imports : mapping of str to int
+        Addresses of declared functions. Those that are not listed are looked for in the process.
+    """
+    start()
+    key = object_cache.key(text, _toolchain().identity)
+    found = object_cache.load(key)
+    image = _object_code(text) if found is None else found
+    if found is None:
+        object_cache.store(key, image)
+    declared = set(_DECLARED.findall(text))
+    used = {name: address for name, address in imports.items() if name in declared}
+    return Code(_link(image, exports, used), exports, len(image), found is not None)
+
+
+def _object_code(text: str) -> bytes:
+    tools = _toolchain()
+    try:
+        # A context of its own: types and constants of the module are freed together with it.
+        module = tools.llvm.parse_assembly(text, tools.llvm.create_context())
+        module.verify()  # passes on an unverified module can abort the process
+    except RuntimeError as error:
+        raise GraphError(f"invalid LLVM text: {error}\n{text}") from error
+    _run_passes(module)
+    return bytes(tools.machine.emit_object(module))
+
+
+def _run_passes(module: Any) -> None:
+    """Only clean up: vectors, hoisting and unrolling are the work of the text's author."""
+    tools = _toolchain()
+    options = tools.llvm.create_pipeline_tuning_options(speed_level=2)
+    passes = tools.llvm.create_new_module_pass_manager()
+    passes.add_instruction_combine_pass()
+    passes.add_simplify_cfg_pass()
+    passes.add_dead_code_elimination_pass()
+    passes.run(module, tools.llvm.create_pass_builder(tools.machine, options))
+
+
+def _link(image: bytes, exports: tuple[str, ...], imports: Mapping[str, int]) -> Any:
+    tools = _toolchain()
+    builder = tools.llvm.JITLibraryBuilder().add_object_img(image).add_current_process()
+    for name, address in imports.items():
+        builder.import_symbol(name, address)
+    for name in exports:
+        builder.export_symbol(name)
+    return builder.link(tools.linker, f"tracegraph{next(_library_numbers)}")
+
+
+def optimised_text(text: str) -> str:
+    """Return a module as it is after the passes, for reading."""
+    start()
+    llvm = _toolchain().llvm
+    module = llvm.parse_assembly(text, llvm.create_context())
+    module.verify()
+    _run_passes(module)
+    return str(module)
+
+
+def assembly(text: str) -> str:
+    """Return the machine code of a module as assembly, for reading."""
+    start()
+    tools = _toolchain()
+    module = tools.llvm.parse_assembly(text, tools.llvm.create_context())
+    module.verify()
+    _run_passes(module)
+    return str(tools.machine.emit_assembly(module))

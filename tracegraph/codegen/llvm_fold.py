@@ -1,0 +1,112 @@
+"""How folds are computed: their start, their step, and the fixed tree that joins vector lanes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tracegraph.codegen.llvm_scalar import maximum, minimum
+from tracegraph.codegen.llvm_types import Writer, register
+from tracegraph.ir.types import BOOL, INT64, DType
+
+
+def identity(combine: str, dtype: DType) -> Any:
+    """Return the value that a fold starts from."""
+    if combine == "add":
+        return -0.0 if dtype.kind == "f" else 0
+    if combine == "multiply":
+        return 1
+    if combine.startswith("logical"):
+        return combine == "logical_and"
+    low = combine in ("maximum", "argmax")
+    if dtype.kind == "f":
+        return -np.inf if low else np.inf
+    if dtype == BOOL:
+        return not low
+    limits = np.iinfo(dtype)
+    return limits.min if low else limits.max
+
+
+def step(w: Writer, combine: str, dtype: DType, total: str, value: str) -> str:
+    """Write one combination of what was gathered so far with a value."""
+    if combine == "maximum":
+        return maximum(w, dtype, total, value)
+    if combine == "minimum":
+        return minimum(w, dtype, total, value)
+    if combine.startswith("logical"):
+        return w.binary("or" if combine == "logical_or" else "and", BOOL, total, value)
+    word = {"add": "add", "multiply": "mul"}[combine]
+    return w.binary(("f" if dtype.kind == "f" else "") + word, dtype, total, value)
+
+
+def better(w: Writer, combine: str, dtype: DType, value: str, best: str) -> str:
+    """Write whether ``value`` beats ``best``: NaN beats every number, and nothing beats NaN."""
+    greater = combine == "argmax"
+    if dtype.kind != "f":
+        sign = "s" if dtype.kind == "i" else "u"
+        return w.compare(sign + ("gt" if greater else "lt"), dtype, value, best)
+    number = w.compare("ord", dtype, best, best)
+    beats = w.compare("ugt" if greater else "ult", dtype, value, best)
+    return w.binary("and", BOOL, beats, number)
+
+
+def place_step(
+    w: Writer, combine: str, dtype: DType, best: tuple[str, str], new: tuple[str, str]
+) -> tuple[str, str]:
+    """Write one step of argmax or argmin: pairs are (value, place)."""
+    wins = better(w, combine, dtype, new[0], best[0])
+    return w.select(wins, dtype, new[0], best[0]), w.select(wins, INT64, new[1], best[1])
+
+
+def _halves(w: Writer, dtype: DType, a: str, lanes: int) -> tuple[str, str]:
+    t = register(dtype, lanes)
+
+    def part(first: int) -> str:
+        mask = ", ".join(f"i32 {first + k}" for k in range(lanes // 2))
+        return w.emit(f"shufflevector {t} {a}, {t} poison, <{lanes // 2} x i32> <{mask}>")
+
+    return part(0), part(lanes // 2)
+
+
+def _one(w: Writer, dtype: DType, a: str) -> str:
+    return w.emit(f"extractelement <1 x {register(dtype, 1)}> {a}, i64 0")
+
+
+def _narrow(w: Writer, lanes: int) -> Writer:
+    return Writer(lanes, w.emit, w.declare)
+
+
+def join(w: Writer, combine: str, dtype: DType, total: str) -> str:
+    """Write the combination of all lanes, by halves."""
+    lanes = w.lanes
+    while lanes > 2:
+        low, high = _halves(w, dtype, total, lanes)
+        lanes //= 2
+        total = step(_narrow(w, lanes), combine, dtype, low, high)
+    a, b = (w.emit(f"extractelement {register(dtype, 2)} {total}, i64 {k}") for k in (0, 1))
+    return step(_narrow(w, 1), combine, dtype, a, b)
+
+
+def join_places(w: Writer, combine: str, dtype: DType, best: tuple[str, str]) -> tuple[str, str]:
+    """Write the winner over all lanes; of equal values the one at the lowest place."""
+    lanes = w.lanes
+    while lanes > 1:
+        values, places = _halves(w, dtype, best[0], lanes), _halves(w, INT64, best[1], lanes)
+        lanes //= 2
+        if lanes == 1:
+            values = _one(w, dtype, values[0]), _one(w, dtype, values[1])
+            places = _one(w, INT64, places[0]), _one(w, INT64, places[1])
+        best = _earlier(_narrow(w, lanes), combine, dtype, values, places)
+    return best
+
+
+def _earlier(
+    w: Writer, combine: str, dtype: DType, values: tuple[str, str], places: tuple[str, str]
+) -> tuple[str, str]:
+    wins = better(w, combine, dtype, values[1], values[0])
+    loses = better(w, combine, dtype, values[0], values[1])
+    sooner = w.compare("slt", INT64, places[1], places[0])
+    tie = w.select(loses, BOOL, w.const(False, BOOL), sooner)
+    take = w.select(wins, BOOL, w.const(True, BOOL), tie)
+    return w.select(take, dtype, values[1], values[0]), w.select(take, INT64, places[1], places[0])

@@ -1,0 +1,1 @@
+"""Transformations of loop programs, one per file: each is a function ``Program -> Program``."""

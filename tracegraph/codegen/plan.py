@@ -1,0 +1,187 @@
+"""The plan of an executable: buffers and steps, what scheduling makes of a graph.
+
+Steps run in order. A kernel is a loop program; the others are what loops do not say: a matrix
+product, a call of an eager kernel, a guard, a branch. All memory is named; sizes are symbolic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from tracegraph.ir.graph import Op
+from tracegraph.ir.loops import Program
+from tracegraph.ir.sizes import Dim
+from tracegraph.ir.types import ArrayType, DType
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """A new buffer with the axes of the output in ``order``, the last of them contiguous."""
+
+    order: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Into:
+    """The memory of a parameter, written after all guards."""
+
+    param: int
+
+
+Destination: TypeAlias = Fresh | Into
+
+
+@dataclass(frozen=True)
+class PlanBuffer:
+    """Memory that steps name.
+
+    Parameters
+    ----------
+    name : str
+        Its name in steps and programs.
+    dtype : np.dtype
+        Of its elements.
+    size : int or Size
+        Their number; of an input with strides, as if it were contiguous.
+    kind : {"input", "output", "temp", "object"}
+        An object is an ndarray of its own, because a callout reads or makes it.
+    """
+
+    name: str
+    dtype: DType
+    size: Dim
+    kind: str
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """A loop program; becomes one native function."""
+
+    program: Program
+
+    @property
+    def name(self) -> str:
+        return self.program.name
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A stack of matrices in a buffer, for BLAS: ``rows`` x ``columns`` as the product needs it.
+
+    Element ``(t, i, j)`` is at ``offset + t * step + i * leading + j``, or with ``transposed`` at
+    ``offset + t * step + j * leading + i``.
+    """
+
+    buffer: str
+    offset: Dim
+    leading: Dim
+    step: Dim
+    transposed: bool
+
+
+@dataclass(frozen=True)
+class Gemm:
+    """``c[t] = a[t] @ b[t]`` for each ``t`` below ``count``: (m, k) by (k, n), f32 or f64.
+
+    ``c`` is never transposed and does not overlap ``a`` or ``b``. Sizes may be 0; where k is 0 the
+    result is zeros.
+    """
+
+    dtype: DType
+    count: Dim
+    m: Dim
+    n: Dim
+    k: Dim
+    a: Matrix
+    b: Matrix
+    c: Matrix
+
+
+@dataclass(frozen=True, eq=False)
+class CalloutStep:
+    """``op.eager(*operands, **attrs)``; sizes in ``attrs`` become ints.
+
+    Parameters
+    ----------
+    operands : tuple of str
+        Buffers, C-contiguous unless they are inputs.
+    operand_types : tuple of ArrayType
+        Their types.
+    results : tuple of str
+        The object buffers that it makes: one, or one for each item of a tuple.
+    types : tuple of ArrayType
+        Their types.
+    """
+
+    op: Op
+    operands: tuple[str, ...]
+    operand_types: tuple[ArrayType, ...]
+    attrs: tuple[tuple[str, Any], ...]
+    results: tuple[str, ...]
+    types: tuple[ArrayType, ...]
+
+
+@dataclass(frozen=True)
+class GuardStep:
+    """Leave by side exit ``number`` unless the bool in ``buffer`` is ``expect``."""
+
+    buffer: str
+    expect: bool
+    number: int
+
+
+@dataclass(frozen=True, eq=False)
+class Branch:
+    """Run one of two sequences of steps, by the bool in ``buffer``."""
+
+    buffer: str
+    then: tuple[Step, ...]
+    orelse: tuple[Step, ...]
+
+
+Step: TypeAlias = "Kernel | Gemm | CalloutStep | GuardStep | Branch"
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A stretch of the arena for temporary buffers: ``size`` bytes, a multiple of 64."""
+
+    offset: Dim
+    size: Dim
+    buffers: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What an executable does.
+
+    Parameters
+    ----------
+    buffers : tuple of PlanBuffer
+        Every buffer that steps name.
+    steps : tuple of Step
+        In order.
+    params, outputs : tuple of str
+        The buffer of each parameter and of each output of the graph; an output with the
+        destination ``Into`` has its parameter's.
+    slots : tuple of Slot
+        Where temporary buffers live; the arena is as large as all slots together.
+    """
+
+    buffers: tuple[PlanBuffer, ...]
+    steps: tuple[Step, ...]
+    params: tuple[str, ...]
+    outputs: tuple[str, ...]
+    slots: tuple[Slot, ...]
+
+    def kernels(self) -> Iterator[Kernel]:
+        """Yield every kernel, those in branches included."""
+        stack = list(reversed(self.steps))
+        while stack:
+            step = stack.pop()
+            if isinstance(step, Kernel):
+                yield step
+            elif isinstance(step, Branch):
+                stack.extend(reversed((*step.then, *step.orelse)))

@@ -1,0 +1,91 @@
+"""Roots: the nodes of a graph that are computed by loops or steps of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tracegraph.codegen.pull import is_pulled
+from tracegraph.codegen.storage import domain_index
+from tracegraph.ir.graph import Node
+from tracegraph.ir.lowering import Boxes, Contract, Fold, Index, Scan, Scatter
+from tracegraph.ir.sizes import product
+from tracegraph.ir.types import ArrayType, Shape
+
+PRODUCT, GEMM, STEP = "product", "gemm", "step"
+
+SMALL_PRODUCT = 4096
+"""Matrix products of fewer multiplications are loops: a call of BLAS costs more."""
+
+
+@dataclass(eq=False)
+class Root:
+    """A node that is computed by loops of its own.
+
+    Parameters
+    ----------
+    node : Node
+        What is computed.
+    kind : str
+        map, copy (of the node itself), fold, product, scan, boxes, scatter; gemm or step for what
+        is no kernel.
+    domain : tuple of int or Size
+        The shape that its loops run over.
+    kept : tuple of int
+        The axes of the domain that index the result: all but those a reduction combines.
+    cone : list of (domain, Node, index)
+        The elements that are computed on the way, users before what they use.
+    reads : list of (Node, index)
+        The elements of other roots that are read.
+    """
+
+    node: Node
+    kind: str
+    domain: Shape = ()
+    kept: tuple[int, ...] = ()
+    cone: list[tuple[object, Node, Index]] = field(default_factory=list)
+    reads: list[tuple[Node, Index]] = field(default_factory=list)
+
+    @property
+    def index(self) -> Index:
+        return domain_index(self.domain)
+
+
+def copy_of(node: Node) -> Root:
+    """Return the root that copies a node's elements elsewhere."""
+    shape = node.array_type.shape
+    return Root(node, "copy", shape, tuple(range(len(shape))))
+
+
+def root_of(node: Node) -> Root:
+    """Return how a node is computed by loops, or by a step that is no kernel."""
+    if not _is_native(node):
+        return Root(node, STEP)
+    lower, shape = node.op.lower, node.array_type.shape
+    every = tuple(range(len(shape)))
+    if is_pulled(node):
+        return Root(node, "map", shape, every)
+    if isinstance(lower, Fold):
+        domain = node.operands[0].array_type.shape
+        axes = dict(node.attrs)["axes"]
+        return Root(node, "fold", domain, tuple(a for a in range(len(domain)) if a not in axes))
+    if isinstance(lower, Contract):
+        return _contraction(node)
+    kinds = {Scan: "scan", Boxes: "boxes", Scatter: "scatter"}
+    return Root(node, kinds.get(type(lower), STEP), shape, every)
+
+
+def _contraction(node: Node) -> Root:
+    """Return how a matrix product is computed: by BLAS where it is large enough, else by loops."""
+    type = node.array_type
+    *batch, m, n = type.shape
+    k = node.operands[0].array_type.shape[-1]
+    work = product((*batch, m, n, k))
+    small = isinstance(work, int) and work <= SMALL_PRODUCT
+    if type.dtype.kind != "f" or m == 1 or n == 1 or small:
+        return Root(node, PRODUCT, (*batch, m, n, k), tuple(range(len(batch) + 2)))
+    return Root(node, GEMM)
+
+
+def _is_native(node: Node) -> bool:
+    types = (node.type, *(o.type for o in node.operands))
+    return all(isinstance(t, ArrayType) and t.dtype.kind != "c" for t in types)

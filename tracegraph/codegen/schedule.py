@@ -1,0 +1,306 @@
+"""Graph -> plan: what is fused, what is stored, where it is stored, and in which order it runs.
+
+The first attempt stores only what must be. Where an attempt finds a value that would be computed in
+two places though it is dear, or a parameter that would be read after it is overwritten, it names
+the nodes to store, and the graph is scheduled again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from tracegraph.codegen.arena import arena
+from tracegraph.codegen.assemble import Assembler
+from tracegraph.codegen.assemble_alone import alone
+from tracegraph.codegen.demand import Demands
+from tracegraph.codegen.groups import Group, grouped
+from tracegraph.codegen.matrices import matrix_product
+from tracegraph.codegen.plan import (
+    CalloutStep,
+    Destination,
+    Fresh,
+    GuardStep,
+    Into,
+    Kernel,
+    Plan,
+    PlanBuffer,
+    Step,
+)
+from tracegraph.codegen.pull import is_pulled
+from tracegraph.codegen.roots import GEMM, STEP, Root, copy_of
+from tracegraph.codegen.storage import Storage, strides_of
+from tracegraph.ir.graph import Graph, Node, item_types
+from tracegraph.ir.loops import Program, Store, place_of, scalars, statements
+from tracegraph.ir.sizes import Dim, product
+from tracegraph.ir.types import ArrayType, DType, Shape, TupleType
+
+
+class StoreInstead(Exception):
+    """Raised inside scheduling: these nodes have to be stored after all."""
+
+    def __init__(self, nodes: set[Node]) -> None:
+        super().__init__(nodes)
+        self.nodes = nodes
+
+
+def plan(
+    graph: Graph,
+    destinations: Sequence[Destination],
+    layouts: Sequence[tuple[Dim, ...] | None] | None = None,
+    prefix: str = "",
+) -> Plan:
+    """Decide how a graph is computed.
+
+    Parameters
+    ----------
+    graph : Graph
+        What is computed.
+    destinations : sequence of Fresh or Into
+        Where each output goes.
+    layouts : sequence of tuple, optional
+        For each parameter its strides in elements, which may be symbols; None: C-contiguous.
+    prefix : str
+        Begins the names of kernels, so that several plans can share a module.
+    """
+    forced: set[Node] = set()
+    while True:
+        try:
+            return Scheduler(graph, destinations, layouts, prefix, forced).plan()
+        except StoreInstead as found:
+            forced = forced | found.nodes
+
+
+@dataclass(eq=False)
+class Scheduler:
+    """One attempt at a plan."""
+
+    graph: Graph
+    destinations: Sequence[Destination]
+    layouts: Sequence[tuple[Dim, ...] | None] | None
+    prefix: str
+    forced: set[Node]
+    storages: dict[Node, Storage] = field(default_factory=dict)
+    targets: dict[Root, Storage] = field(default_factory=dict)
+    buffers: dict[str, PlanBuffer] = field(default_factory=dict)
+    outputs: list[str] = field(default_factory=list)
+    tuples: dict[Node, tuple[str, ...]] = field(default_factory=dict)
+    guards: int = 0
+
+    def plan(self) -> Plan:
+        params = [self._param(k, node) for k, node in enumerate(self.graph.params)]
+        late = self._place_outputs()
+        demands = Demands(self.graph, set(self.forced) | self.storages.keys() - set(self.graph.params))
+        demands.walk(late)
+        groups = grouped(demands.roots)
+        self._check_repeats(demands, groups)
+        for group in groups:
+            self._place(group, groups)
+        steps = [step for group in groups for step in self._steps(group)]
+        self._check_overwrites(steps)
+        named = tuple(self.buffers.values())
+        return Plan(named, tuple(steps), tuple(params), tuple(self.outputs), arena(named, steps))
+
+    # ---- memory
+
+    def _buffer(self, name: str, dtype: DType, size: Dim, kind: str) -> str:
+        self.buffers[name] = PlanBuffer(name, dtype, size, kind)
+        return name
+
+    def _param(self, number: int, node: Node) -> str:
+        type = node.array_type
+        name = self._buffer(f"in{number}", type.dtype, type.size, "input")
+        layout = self.layouts[number] if self.layouts is not None else None
+        self.storages[node] = Storage(name, strides_of(type.shape) if layout is None else layout)
+        return name
+
+    def _place_outputs(self) -> list[Root]:
+        """Give each output its memory; return the roots that fill it from elsewhere, to run last."""
+        late = []
+        for number, (node, where) in enumerate(
+            zip(self.graph.outputs, self.destinations, strict=True)
+        ):
+            if isinstance(where, Into):
+                target = self.storages[self.graph.params[where.param]]
+            else:
+                type = node.array_type
+                name = self._buffer(f"out{number}", type.dtype, type.size, "output")
+                target = Storage(name, strides_of(type.shape, where.order))
+            self.outputs.append(target.buffer)
+            if isinstance(where, Fresh) and node not in self.storages and self._may_own(node, where):
+                self.storages[node] = target
+                continue
+            root = copy_of(node)
+            self.targets[root] = target
+            late.append(root)
+        return late
+
+    def _may_own(self, node: Node, where: Fresh) -> bool:
+        """Return whether a node can be computed right into an output's memory."""
+        if is_pulled(node) or where.order == tuple(range(node.array_type.ndim)):
+            return not _is_foreign(node)
+        return not _is_foreign(node) and not node.op.name.startswith("matmul")
+
+    def _place(self, group: Group, groups: Sequence[Group]) -> None:
+        """Give the results of a group memory where they are used outside it, or in a later pass."""
+        readers = {n for g in groups if g is not group for m in g.members for n, _ in m.root.reads}
+        for member in group.members:
+            root = member.root
+            if root.kind in (STEP, "copy"):
+                continue
+            node = root.node
+            if node in self.storages:
+                self.targets[root] = self.storages[node]
+            elif node in readers or not group.fusible:
+                self._keep(root, self._new(node.array_type.shape, node))
+            elif not member.row and root.kind == "map":
+                self._keep(root, self._scratch(group, node))
+
+    def _keep(self, root: Root, storage: Storage) -> None:
+        self.storages[root.node] = self.targets[root] = storage
+
+    def _new(self, shape: Shape, node: Node, kind: str = "temp") -> Storage:
+        name = f"tmp{len(self.buffers)}"
+        self._buffer(name, node.array_type.dtype, product(shape), kind)
+        return Storage(name, strides_of(shape))
+
+    def _scratch(self, group: Group, node: Node) -> Storage:
+        """Return memory for one row: the next row overwrites it."""
+        if not group.reduces or len(group.domain) - 1 not in group.inner:
+            return self._new(group.domain, node)
+        shape = tuple(1 if axis in group.kept else n for axis, n in enumerate(group.domain))
+        row = self._new(shape, node)
+        strides = strides_of(shape)
+        still = tuple(0 if axis in group.kept else strides[axis] for axis in range(len(shape)))
+        return replace(row, strides=still)
+
+    # ---- steps
+
+    def _steps(self, group: Group) -> list[Step]:
+        root = group.members[0].root
+        if root.kind == STEP:
+            return self._own_step(root)
+        if root.kind == GEMM:
+            return [self._gemm(root)]
+        assembler = Assembler(self.storages, self.targets)
+        body = assembler.group(group) if group.fusible else alone(assembler, root)
+        name = f"{self.prefix}k{group.number}"
+        dtypes = {b.name: b.dtype for b in self.buffers.values()}
+        return [Kernel(assembler.program(name, body, dtypes))]
+
+    def _gemm(self, root: Root) -> Step:
+        found = matrix_product(root, self.storages, self.targets[root])
+        if isinstance(found, set):
+            raise StoreInstead(found)
+        return found
+
+    def _own_step(self, root: Root) -> list[Step]:
+        node = root.node
+        if node.op.name == "item":
+            name = self.tuples[node.operands[0]][dict(node.attrs)["index"]]
+            self.storages[node] = Storage(name, strides_of(node.array_type.shape))
+            return []
+        if node.op.name == "guard":
+            self.guards += 1
+            self.storages[node] = self.storages[node.operands[0]]
+            expect = dict(node.attrs)["expect"]
+            return [GuardStep(self.storages[node].buffer, expect, self.guards - 1)]
+        return [self._callout(node)]
+
+    def _callout(self, node: Node) -> Step:
+        operands = tuple(self.storages[o].buffer for o in node.operands)
+        for name in operands:
+            if self.buffers[name].kind == "temp":
+                self.buffers[name] = replace(self.buffers[name], kind="object")
+        types = item_types(node.type)
+        results = tuple(
+            self._buffer(f"tmp{len(self.buffers)}", t.dtype, t.size, "object") for t in types
+        )
+        if isinstance(node.type, TupleType):
+            self.tuples[node] = results
+        else:
+            self.storages[node] = Storage(results[0], strides_of(node.type.shape))
+        operand_types = tuple(o.array_type for o in node.operands)
+        return CalloutStep(node.op, operands, operand_types, node.attrs, results, types)
+
+    # ---- second thoughts
+
+    def _check_repeats(self, demands: Demands, groups: Sequence[Group]) -> None:
+        """Store what is dear and would be computed in two kernels or passes."""
+        places: dict[Node, set[tuple[int, int, bool]]] = {}
+        for group in groups:
+            for member in group.members:
+                for _, node, _ in member.root.cone:
+                    where = group.number, member.turn, member.row
+                    places.setdefault(node, set()).add(where)
+        repeated = {
+            n for n, found in places.items() if len(found) > 1 and demands.weights[n][1]
+        }
+        if repeated:
+            raise StoreInstead(self._topmost(repeated, demands))
+
+    def _topmost(self, nodes: set[Node], demands: Demands) -> set[Node]:
+        """Leave out nodes that only others of them use: storing those is enough."""
+        rooted = {root.node for root in demands.roots if root.kind != "copy"}
+        copied = {root.node for root in demands.roots if root.kind == "copy"}
+        used: dict[Node, set[Node]] = {}
+        for node in self.graph:
+            for operand in node.operands:
+                used.setdefault(operand, set()).add(node)
+        covered: set[Node] = set()
+        top: set[Node] = set()
+        for node in reversed(self.graph.nodes):
+            users = {u for u in used.get(node, ()) if u in demands.weights or u in rooted}
+            hidden = bool(users) and node not in copied and all(u in covered for u in users)
+            if node in nodes and not hidden:
+                top.add(node)
+            if hidden or node in nodes:
+                covered.add(node)
+        return top
+
+    def _check_overwrites(self, steps: Sequence[Step]) -> None:
+        """Store what reads a parameter's memory where, or after, an output overwrites it."""
+        inputs = {s.buffer for n, s in self.storages.items() if n in set(self.graph.params)}
+        written: set[str] = set()
+        for step in steps:
+            if isinstance(step, Kernel):
+                _check_kernel(step.program, inputs, written, self)
+
+    def late_nodes(self) -> set[Node]:
+        """Return the outputs that are copied into parameters and could be stored first."""
+        return {root.node for root in self.targets if root.kind == "copy"}
+
+
+def _check_kernel(
+    program: Program, inputs: set[str], written: set[str], scheduler: Scheduler
+) -> None:
+    own: dict[str, set[Dim]] = {}
+    for statement in statements(program.body):
+        if isinstance(statement, Store) and statement.buffer in inputs:
+            own.setdefault(statement.buffer, set()).add(statement.offset)
+    for load in (s for s in scalars(program) if s.op == "load"):
+        buffer = load.attr("buffer")
+        elsewhere = buffer in own and own[buffer] != {place_of(load)}
+        if buffer in written or elsewhere:
+            raise StoreInstead({n for n in scheduler.late_nodes() if n not in scheduler.forced})
+    written.update(own)
+
+
+def _is_foreign(node: Node) -> bool:
+    """Return whether a node's value is made by a callout, which brings its own memory."""
+    types: Sequence[object] = (node.type, *(o.type for o in node.operands))
+    native = all(isinstance(t, ArrayType) and t.dtype.kind != "c" for t in types)
+    return not native or root_kind(node) == STEP
+
+
+def root_kind(node: Node) -> str:
+    return copy_of(node).kind if is_pulled(node) else _kind(node)
+
+
+def _kind(node: Node) -> str:
+    from tracegraph.codegen.roots import root_of
+
+    return root_of(node).kind
+
+
+__all__ = ["Mapping", "Plan", "plan"]

@@ -1,0 +1,261 @@
+"""What a native entry checks before it computes, and what it gives back: plain data.
+
+A ``Signature`` says where each input of a plan comes from and what it must be. The entry checks all
+of it at every call; where anything differs it leaves by a miss cell with nothing changed.
+
+===================  ================================================================================
+``ArrayInput``       an exact ndarray: dtype, rank, dimensions, layout; binds sizes and a buffer
+``ScalarInput``      a Python or NumPy number, copied into a buffer of one element
+``SizeInput``        a Python int, bound to a symbol
+``SameObject``       the very object that another input is
+``ExactObject``      one known value, or an equal one of the same type
+``Structure``        an object of one exact type, and of one length where it is a container
+===================  ================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import CellType
+from typing import Any, Literal, TypeAlias
+
+from tracegraph.ir.sizes import Dim, Symbol
+from tracegraph.ir.types import ArrayType, DType, Shape
+
+
+@dataclass(frozen=True)
+class Argument:
+    """Argument number ``position`` of the call; keywords follow the positional ones."""
+
+    position: int
+
+
+@dataclass(frozen=True, eq=False)
+class Global:
+    """A global name of the user's module; found in ``builtins`` where the module has none."""
+
+    namespace: dict[str, Any]
+    name: str
+    builtins: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """The content of a closure cell; an empty cell is a miss."""
+
+    cell: CellType
+
+
+@dataclass(frozen=True, eq=False)
+class Fixed:
+    """An object kept alive by the executable."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """The step ``value.name``."""
+
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Key:
+    """The step ``value[key]``."""
+
+    key: Any
+
+
+Root: TypeAlias = Argument | Global | Cell | Fixed
+Step: TypeAlias = Attribute | Key
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Where an object is found at each call: a root, then attributes and items.
+
+    A name, attribute or item that is missing, or that raises any ``Exception``, is a miss.
+    """
+
+    root: Root
+    steps: tuple[Step, ...] = ()
+
+
+def argument(position: int) -> Source:
+    """Return the source that is one argument of the call."""
+    return Source(Argument(position))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ArrayInput:
+    """An exact ndarray, aligned and in native byte order.
+
+    Parameters
+    ----------
+    source : Source
+        Where it comes from.
+    type : ArrayType
+        Its dtype (by number, never by the descriptor's address) and shape. A dimension that is a
+        bare symbol binds it at first sight and must be at least its ``lower``.
+    layout : tuple of int or Size, optional
+        Its strides in elements: ints are checked, bare symbols bound, other sizes checked.
+        None: C-contiguous. The stride of an axis whose dimension is the int 0 or 1 is not looked at.
+    written : bool
+        Whether a kernel writes into it: it must be writeable and overlap no other array input.
+    buffer : str, optional
+        The plan's buffer that is its memory.
+    """
+
+    source: Source
+    type: ArrayType
+    layout: tuple[Dim, ...] | None = None
+    written: bool = False
+    buffer: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ScalarInput:
+    """A number of one exact type, copied into a buffer: int as i64, NumPy scalars as their dtype.
+
+    ``kind`` is ``float``, ``int``, ``bool``, ``complex`` or the dtype of a NumPy scalar. An int beyond
+    int64 is a miss.
+    """
+
+    source: Source
+    kind: type | DType
+    buffer: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SizeInput:
+    """A Python int bound to a symbol; below ``symbol.lower`` or beyond int64 it is a miss."""
+
+    source: Source
+    symbol: Symbol
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SameObject:
+    """The same object as input number ``other``."""
+
+    source: Source
+    other: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ExactObject:
+    """``value`` itself, or an equal object of the same type: see ``same_value``."""
+
+    source: Source
+    value: Any
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Structure:
+    """An object of exactly this type, with ``length`` items where that is given."""
+
+    source: Source
+    type: type
+    length: int | None = None
+
+
+Input: TypeAlias = ArrayInput | ScalarInput | SizeInput | SameObject | ExactObject | Structure
+Relation: TypeAlias = Literal["==", "!=", "<", "<="]
+
+
+@dataclass(frozen=True)
+class SizeCheck:
+    """``(left relation right) == expected``, evaluated when all symbols are bound."""
+
+    left: Dim
+    relation: Relation
+    right: Dim
+    expected: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayOutput:
+    """A fresh ndarray that owns a buffer's memory.
+
+    ``order`` lists the axes from the slowest to the fastest varying one; None is C order. Two results
+    with the same buffer are one object.
+    """
+
+    buffer: str
+    shape: Shape
+    order: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ScalarOutput:
+    """A buffer's one element as a Python number, or as a NumPy scalar where ``kind`` is a dtype."""
+
+    buffer: str
+    kind: type | DType
+
+
+@dataclass(frozen=True, eq=False)
+class InputOutput:
+    """The object that is input number ``input``."""
+
+    input: int
+
+
+@dataclass(frozen=True, eq=False)
+class ViewOutput:
+    """A view of an input or of an array of ours, with NumPy's ``base``.
+
+    Offset and strides count elements of ``dtype``, which is that of the viewed array unless given. A
+    view is writeable where this says so and the viewed array is. The same record twice in the results
+    is one object twice.
+    """
+
+    of: InputOutput | ArrayOutput
+    offset: Dim
+    shape: Shape
+    strides: tuple[Dim, ...]
+    writeable: bool = True
+    dtype: DType | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ConstantOutput:
+    """A known object; ``ConstantOutput(None)`` where the function returns nothing."""
+
+    value: Any
+
+
+Output: TypeAlias = ArrayOutput | ScalarOutput | InputOutput | ViewOutput | ConstantOutput
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Signature:
+    """Everything about a trace that is not computation.
+
+    Parameters
+    ----------
+    arguments : int
+        How many arguments a call must have, keywords included.
+    keywords : tuple of str
+        The names of the last of them, in the order of the call.
+    inputs : tuple of Input
+        What is checked and bound. Checks that may run Python code come first, in this order.
+    checks : tuple of SizeCheck
+        Relations of sizes.
+    outputs : tuple of Output
+        The results.
+    container : type, optional
+        ``tuple`` or ``list``, or None where the only output is the result itself.
+    finish : callable, optional
+        Called with the container; what it returns is the result. For nested results.
+    """
+
+    arguments: int
+    inputs: tuple[Input, ...]
+    outputs: tuple[Output, ...]
+    keywords: tuple[str, ...] = ()
+    checks: tuple[SizeCheck, ...] = ()
+    container: type | None = None
+    finish: Any = None

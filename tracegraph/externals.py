@@ -1,0 +1,386 @@
+"""Provenance: what a recorded function reached from outside, by which way, and what was assumed.
+
+An object reached through arguments, globals, cells or attributes is *external*. Arrays and floats
+among them are live inputs, read again at each call; of everything else the call depends on, the
+compiled function checks at its entry that it is what it was.
+
+Containers are handed to the function as copies that hold stand-ins. A copy that the function changed
+is written back to the real container, and the recording ends there.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tracegraph.codegen.signature import (
+    Argument,
+    ArrayInput,
+    Attribute,
+    Cell,
+    ExactObject,
+    Fixed,
+    Global,
+    Input,
+    Key,
+    SameObject,
+    ScalarInput,
+    SizeInput,
+    Source,
+    Structure,
+)
+from tracegraph.ir.sizes import Size, Symbol, symbol
+from tracegraph.ir.types import ArrayType, is_supported
+from tracegraph.standin import Storage, Traced, TracedSize
+from tracegraph.views import owner_of
+
+if TYPE_CHECKING:
+    from tracegraph.recording import Recording
+
+CONSTANTS = (bool, int, str, bytes, type(None), type(Ellipsis), slice, range, np.dtype)
+IDENTITIES = (
+    types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type, np.ufunc,
+    types.MethodType, type(np.sum),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """A way to an external object; ``key`` is equal for equal ways."""
+
+    source: Source
+    key: tuple[Any, ...]
+
+    def attribute(self, name: str) -> Place:
+        return self._step(Attribute(name), ("attribute", name))
+
+    def item(self, key: Any) -> Place:
+        return self._step(Key(key), ("item", type(key), key))
+
+    def _step(self, step: Attribute | Key, key: tuple[Any, ...]) -> Place:
+        return Place(Source(self.source.root, (*self.source.steps, step)), (*self.key, key))
+
+    def __str__(self) -> str:
+        root = self.source.root
+        if isinstance(root, Argument):
+            text = f"argument {root.position}"
+        elif isinstance(root, Global):
+            text = f"global {root.name}"
+        else:
+            text = "a closure's variable" if isinstance(root, Cell) else "an object"
+        for step in self.source.steps:
+            text += f".{step.name}" if isinstance(step, Attribute) else f"[{step.key!r}]"
+        return text
+
+
+def argument_place(position: int) -> Place:
+    return Place(Source(Argument(position)), ("argument", position))
+
+
+def global_place(namespace: dict[str, Any], name: str) -> Place:
+    builtins = namespace.get("__builtins__")
+    known = vars(builtins) if isinstance(builtins, types.ModuleType) else builtins
+    return Place(Source(Global(namespace, name, known)), ("global", id(namespace), name))
+
+
+def cell_place(cell: types.CellType) -> Place:
+    return Place(Source(Cell(cell)), ("cell", id(cell)))
+
+
+def fixed_place(value: Any) -> Place:
+    return Place(Source(Fixed(value)), ("fixed", id(value)))
+
+
+@dataclass(eq=False)
+class Policy:
+    """What earlier calls taught about inputs: which dimensions and ints vary from call to call.
+
+    ``dims[place key]`` holds a symbol's name or None for each axis; ``ints`` the keys of ints that
+    have been seen to vary.
+    """
+
+    dims: dict[tuple[Any, ...], tuple[str | None, ...]] = field(default_factory=dict)
+    ints: dict[tuple[Any, ...], str] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Copy:
+    """A container that stands in for an external one."""
+
+    real: Any
+    copy: Any
+    place: Place
+    items: list[Any]
+
+
+class Externals:
+    """The registry of one recording."""
+
+    def __init__(self, recording: Recording, policy: Policy | None = None) -> None:
+        self.recording = recording
+        self.policy = policy or Policy()
+        self.inputs: list[Input] = []
+        self.params: list[tuple[int, str]] = []
+        self.places: dict[int, Place] = {}
+        self.positions: dict[tuple[Any, ...], int] = {}
+        self.reals: list[Any] = []
+        self.shapes: dict[tuple[Any, ...], tuple[int, ...]] = {}
+        self.seen_ints: dict[tuple[Any, ...], int] = {}
+        self._loaded: dict[tuple[Any, ...], Any] = {}
+        self._arrays: dict[int, Traced] = {}
+        self._copies: dict[int, Copy] = {}
+        self._keep: list[Any] = []
+        self._overlay: dict[tuple[int, str], Any] = {}
+
+    # -- loading --------------------------------------------------------------------------------
+
+    def load(self, place: Place, value: Any) -> Any:
+        """Return what the function sees of an external value, and note what is assumed of it."""
+        if not self.recording.is_noting:
+            return value
+        if place.key in self._loaded:
+            return self._loaded[place.key]
+        seen = self._loaded[place.key] = self._load(place, value)
+        self._keep.append(value)
+        return seen
+
+    def _load(self, place: Place, value: Any) -> Any:
+        kind = type(value)
+        for kinds, method in LOADERS:
+            if kind in kinds:
+                return method(self, place, value)
+        if isinstance(value, np.generic):
+            return self._number(place, value)
+        if isinstance(value, IDENTITIES):
+            return self._exact(place, value)
+        if isinstance(value, np.ndarray):
+            self.recording.give_up(
+                f"{place} is a {kind.__name__}; only plain ndarrays are compiled: use np.asarray"
+            )
+            return value
+        return self._object(place, value)
+
+    def _add(self, place: Place, spec: Input) -> int:
+        self.positions[place.key] = len(self.inputs)
+        self.inputs.append(spec)
+        return len(self.inputs) - 1
+
+    def _array(self, place: Place, value: Any) -> Any:
+        known = self._arrays.get(id(value))
+        if known is not None:
+            other = next(i for i, real in self.params_of_arrays() if real is value)
+            self._add(place, SameObject(source=place.source, other=other))
+            return known
+        if not is_supported(value.dtype) or not value.flags.aligned:
+            self.recording.give_up(
+                f"{place} has the dtype {value.dtype}, which is not compiled; use astype(np.float64)"
+            )
+            return value
+        self.shapes[place.key] = value.shape
+        type_ = ArrayType(value.dtype, self._dims(place, value.shape))
+        layout = _layout(len(self.params), value)
+        param = self.recording.builder.parameter(type_)
+        buffer = f"in{len(self.params)}"
+        number = self._add(
+            place,
+            ArrayInput(source=place.source, type=type_, layout=layout, buffer=buffer),
+        )
+        self.params.append((number, buffer))
+        self.reals.append(value)
+        storage = Storage(param, owner_of(value), external=True)
+        traced = Traced(self.recording, value, storage)
+        self._arrays[id(value)] = traced
+        return traced
+
+    def params_of_arrays(self) -> list[tuple[int, Any]]:
+        """Return input number and real value of each parameter of the graph."""
+        return [(n, real) for (n, _), real in zip(self.params, self.reals, strict=True)]
+
+    def _dims(self, place: Place, shape: tuple[int, ...]) -> tuple[int | Size, ...]:
+        names = self.policy.dims.get(place.key, (None,) * len(shape))
+        return tuple(
+            length if name is None or length < 2 else symbol(name, lower=2, hint=length)
+            for name, length in zip(names, shape, strict=True)
+        )
+
+    def _number(self, place: Place, value: Any) -> Any:
+        array = np.asarray(value)
+        if not is_supported(array.dtype):
+            self.recording.give_up(f"{place} has the dtype {array.dtype}, which is not compiled")
+            return value
+        kind = array.dtype if isinstance(value, np.generic) else type(value)
+        param = self.recording.builder.parameter(ArrayType(array.dtype))
+        buffer = f"in{len(self.params)}"
+        number = self._add(place, ScalarInput(source=place.source, kind=kind, buffer=buffer))
+        self.params.append((number, buffer))
+        self.reals.append(value)
+        return Traced(self.recording, value, Storage(param, None, external=True))
+
+    def _int(self, place: Place, value: int) -> Any:
+        self.seen_ints[place.key] = value
+        name = self.policy.ints.get(place.key)
+        if name is None or value < 0:
+            return self._exact(place, value)
+        size = symbol(name, hint=value)
+        self._add(place, SizeInput(source=place.source, symbol=Symbol(name, hint=value)))
+        return TracedSize(self.recording, size, value)
+
+    def _exact(self, place: Place, value: Any) -> Any:
+        if not _is_builtin(place, value):
+            self._add(place, ExactObject(source=place.source, value=value))
+        return value
+
+    def _object(self, place: Place, value: Any) -> Any:
+        self._add(place, Structure(source=place.source, type=type(value)))
+        self.places.setdefault(id(value), place)
+        return value
+
+    def _container(self, place: Place, value: Any) -> Any:
+        known = self._copies.get(id(value))
+        if known is not None:
+            return known.copy
+        self._add(place, Structure(source=place.source, type=type(value), length=len(value)))
+        if isinstance(value, dict):
+            if not all(isinstance(key, (str, int)) for key in value):
+                self.recording.give_up(f"{place} has keys that are no str or int")
+                return value
+            items = list(value.items())
+            made: Any = {k: self.load(place.item(k), v) for k, v in items}
+            inner = list(made.items())
+        else:
+            inner = [self.load(place.item(i), v) for i, v in enumerate(value)]
+            made = type(value)(inner) if not hasattr(value, "_fields") else type(value)(*inner)
+        copy = Copy(value, made, place, inner)
+        self._copies[id(value)] = copy
+        self._copies[id(made)] = copy
+        return made
+
+    # -- what is known of an object -------------------------------------------------------------
+
+    def known_array(self, array: Any) -> Traced | None:
+        """Return the stand-in of an external array, if it was met."""
+        return self._arrays.get(id(array))
+
+    def place_of(self, owner: Any) -> Place | None:
+        """Return the way by which an object was reached, or None for an object made inside."""
+        return self.places.get(id(owner))
+
+    def copy_of(self, container: Any) -> Copy | None:
+        """Return what is known of a container that stands in for an external one."""
+        found = self._copies.get(id(container))
+        return found if found is not None and found.copy is container else None
+
+    def before_write(self, storage: Storage) -> None:
+        """End the recording where a write reaches memory that another input shows too."""
+        if not storage.external or storage.written:
+            return
+        for traced in self._arrays.values():
+            other = traced.storage
+            if other is not storage and np.may_share_memory(other.owner, storage.owner):
+                self.recording.give_up(
+                    "an array is written in place while another input shares its memory; pass a copy"
+                )
+        self._snapshot(storage)
+
+    def _snapshot(self, storage: Storage) -> None:
+        """Keep the content that an input had when it was read."""
+        for traced in self._arrays.values():
+            if traced.storage is storage:
+                index = next(i for i, real in enumerate(self.reals) if real is traced.real)
+                self.originals[index] = traced.real.copy()
+
+    @property
+    def originals(self) -> dict[int, Any]:
+        """Contents of parameters before they were written."""
+        return self.__dict__.setdefault("_originals", {})
+
+    # -- attributes that the function stored ----------------------------------------------------
+
+    def stored(self, owner: Any, name: str) -> tuple[bool, Any]:
+        """Return whether the function has stored an attribute, and what."""
+        key = (id(owner), name)
+        return key in self._overlay, self._overlay.get(key)
+
+    def store(self, owner: Any, name: str, value: Any) -> None:
+        self._keep.append(owner)
+        self._overlay[id(owner), name] = value
+
+    # -- the end --------------------------------------------------------------------------------
+
+    def facts(self) -> dict[Any, str]:
+        """Return what is assumed of each place, as text that differs where assumptions do."""
+        return {
+            key: _fact(self.inputs[number]) for key, number in self.positions.items()
+        }
+
+    def write_back(self, real_of: Callable[[Any], Any]) -> bool:
+        """Give changed copies back to the real containers; return whether there were any."""
+        changed = False
+        for copy in {id(c): c for c in self._copies.values()}.values():
+            now = list(copy.copy.items()) if isinstance(copy.copy, dict) else list(copy.copy)
+            if len(now) != len(copy.items) or any(
+                not _same_item(a, b) for a, b in zip(now, copy.items, strict=True)
+            ):
+                changed = True
+                refill(copy.real, [real_of(item) for item in now])
+        return changed
+
+
+def _fact(spec: Input) -> str:
+    if isinstance(spec, ArrayInput):
+        return f"{spec.type} {spec.layout}"
+    if isinstance(spec, ExactObject):
+        return f"{type(spec.value)} {spec.value!r} {id(spec.value)}"
+    if isinstance(spec, ScalarInput):
+        return f"{spec.kind}"
+    if isinstance(spec, Structure):
+        return f"{spec.type} {spec.length}"
+    return type(spec).__name__
+
+
+def _same_item(a: Any, b: Any) -> bool:
+    return a is b or (type(a) is tuple and a[0] == b[0] and a[1] is b[1])
+
+
+def refill(container: Any, items: list[Any]) -> None:
+    """Replace the content of a list or dict."""
+    if isinstance(container, dict):
+        container.clear()
+        container.update(items)
+    elif isinstance(container, list):
+        container[:] = items
+
+
+def _layout(param: int, array: Any) -> tuple[Any, ...] | None:
+    """Return None for a C-contiguous array, else symbols for its strides in elements."""
+    if array.flags.c_contiguous:
+        return None
+    return tuple(
+        symbol(f"stride{param}_{axis}", lower=-(2**62), hint=stride // array.itemsize)
+        for axis, stride in enumerate(array.strides)
+    )
+
+
+def _is_builtin(place: Place, value: Any) -> bool:
+    """Return whether a value was found in ``builtins``, which nobody is expected to change."""
+    root = place.source.root
+    return (
+        isinstance(root, Global)
+        and not place.source.steps
+        and root.name not in root.namespace
+        and value is not None
+    )
+
+
+LOADERS: tuple[tuple[tuple[type, ...], Callable[[Externals, Place, Any], Any]], ...] = (
+    ((np.ndarray,), Externals._array),
+    ((float, complex), Externals._number),
+    ((bool,), Externals._exact),
+    ((int,), Externals._int),
+    (CONSTANTS, Externals._exact),
+    ((tuple, list, dict), Externals._container),
+)

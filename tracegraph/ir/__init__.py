@@ -1,0 +1,1 @@
+"""The graph language: types, operations, derivatives and passes. Imports nothing but NumPy."""

@@ -1,0 +1,92 @@
+"""The reference interpreter: runs a graph with the eager kernels, one node after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tracegraph.ir.errors import GraphError
+from tracegraph.ir.graph import Graph, Node, replay
+from tracegraph.ir.sizes import Size, Symbol, evaluate
+from tracegraph.ir.types import ArrayType
+
+Sizes = Mapping[Symbol, int]
+
+
+def interpret(graph: Graph, *arrays: Any, sizes: Sizes | None = None) -> list[Any]:
+    """Run a graph on arrays.
+
+    Parameters
+    ----------
+    graph : Graph
+        The graph to run.
+    *arrays : array_like
+        One for each parameter, of its dtype and shape.
+    sizes : mapping of Symbol to int, optional
+        Values of symbols that no parameter's shape tells.
+
+    Returns
+    -------
+    list of ndarray
+        One for each output.
+
+    Raises
+    ------
+    GraphError
+        An array does not have the type of its parameter.
+    """
+    args = [np.asarray(array) for array in arrays]
+    known = bind_sizes([param.array_type for param in graph.params], args, sizes)
+
+    def rule(node: Node, *operands: Any) -> Any:
+        attrs = concrete_attrs(node, known)
+        if any(isinstance(value, Graph) for value in attrs.values()):
+            attrs["run_graph"] = lambda inner, *xs: interpret(inner, *xs, sizes=known)
+        return node.op.eager(*operands, **attrs)
+
+    return replay(graph, args, rule)
+
+
+def bind_sizes(
+    types: Sequence[ArrayType], arrays: Sequence[Any], sizes: Sizes | None = None
+) -> dict[Symbol, int]:
+    """Return the values of the symbols in ``types``, read off the shapes of ``arrays``."""
+    known = dict(sizes or {})
+    pending = []
+    for type, array in zip(types, arrays, strict=True):
+        if array.dtype != type.dtype or array.ndim != type.ndim:
+            raise GraphError(f"a parameter is {type}, got {array.dtype}{list(array.shape)}")
+        for dim, length in zip(type.shape, array.shape, strict=True):
+            symbol = bare_symbol(dim)
+            if symbol is None or known.setdefault(symbol, length) != length:
+                pending.append((type, dim, length))
+    for type, dim, length in pending:
+        if evaluate(dim, known) != length:
+            raise GraphError(f"a parameter is {type}, got length {length} where {dim} is expected")
+    return known
+
+
+def bare_symbol(dim: int | Size) -> Symbol | None:
+    """Return the symbol that a dimension consists of, if it is just one."""
+    if isinstance(dim, Size) and len(dim.terms) == 1:
+        monomial, factor = dim.terms[0]
+        if factor == 1 and len(monomial) == 1 and isinstance(monomial[0], Symbol):
+            return monomial[0]
+    return None
+
+
+def concrete_attrs(node: Node, sizes: Sizes) -> dict[str, Any]:
+    """Return a node's attributes with every size replaced by its number."""
+    return {name: _concrete(value, sizes) for name, value in node.attrs}
+
+
+def _concrete(value: Any, sizes: Sizes) -> Any:
+    if isinstance(value, Size):
+        return evaluate(value, sizes)
+    if isinstance(value, tuple):
+        return tuple(_concrete(item, sizes) for item in value)
+    return value
+
+

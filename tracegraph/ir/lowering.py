@@ -1,0 +1,118 @@
+"""How an operation is computed natively: the bridge from array operations to the scalar language.
+
+Code generation knows these few forms and no operation. A form names what is computed; which loops,
+vectors and buffers compute it is decided in ``tracegraph.codegen``.
+
+============  ======================================================================================
+``Pull``      each element of the result is an expression of elements of the operands
+``Fold``      the elements along some axes are combined into one
+``Scan``      running combinations along one axis
+``Boxes``     the result is filled region by region, each from one operand
+``Scatter``   a copy of the first operand, into which elements are combined at computed places
+``Contract``  a batched matrix product
+``Control``   graphs inside a node, or a guard: code generation has a statement for it
+``Callout``   no native form: the eager kernel is called
+============  ======================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from tracegraph.ir.scalar import Scalar
+from tracegraph.ir.sizes import Dim
+from tracegraph.ir.types import ArrayType
+
+Index: TypeAlias = tuple[Dim, ...]
+
+
+class Operand(Protocol):
+    """An operand as a rule sees it: its type, and its element at an index."""
+
+    @property
+    def type(self) -> ArrayType: ...
+
+    def __call__(self, index: Index, /) -> Scalar: ...
+
+
+@dataclass(frozen=True)
+class Pull:
+    """``element(b, index, *operands, type, **attrs)`` is the result's element at ``index``.
+
+    ``b`` is the ``ScalarBuilder`` and ``type`` the result's type. An operand may be read at any index
+    inside its shape; a place computed from data becomes an index by ``b.index(scalar)``.
+    """
+
+    element: Callable[..., Scalar]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Combine along ``attrs["axes"]``, which leave the shape.
+
+    ``combine`` is one of ``scalar.FOLDS``: add, multiply, maximum, minimum, logical_or, logical_and,
+    argmax, argmin. Elements have the operand's dtype; the result's dtype is accumulated in.
+    """
+
+    combine: str
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Running combinations (inclusive) along ``attrs["axis"]``."""
+
+    combine: str
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Operand number ``operand``, written at ``start + step * i`` for each of its indices ``i``."""
+
+    operand: int
+    start: tuple[Dim, ...]
+    step: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """``pieces(types, **attrs)``: what fills the result, later pieces over earlier ones.
+
+    The pieces together cover the whole result. An operand of rank 0 fills the whole box ``shape``
+    of the result.
+    """
+
+    pieces: Callable[..., Sequence[Piece]]
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """``base`` with ``base[place(i)] = combine(base[place(i)], updates[i])`` for each ``i`` in order.
+
+    The operands are base, updates, then index arrays. ``place(b, index, *index_operands, type,
+    **attrs)`` gives the index into base for the updates' index. ``combine`` is ``add`` or ``assign``.
+    """
+
+    combine: str
+    place: Callable[..., Index]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """``[*batch, m, k] x [*batch, k, n] -> [*batch, m, n]``."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """A node with a statement of its own in the program: ``cond``, ``item`` or ``guard``."""
+
+
+@dataclass(frozen=True)
+class Callout:
+    """No native form: the eager kernel is called between native segments, with the GIL."""
+
+
+CALLOUT = Callout()
+Lowering: TypeAlias = Pull | Fold | Scan | Boxes | Scatter | Contract | Control | Callout
+ElementRule: TypeAlias = Callable[..., Any]

@@ -1,0 +1,61 @@
+"""Every operation, one declaration each, in a file of its family.
+
+Import an operation from its file; ``OPS`` is the table of all by the name that the text form uses.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from tracegraph.ir.graph import Op
+from tracegraph.ir.ops import (
+    arithmetic,
+    bitwise,
+    boxes,
+    broadcast,
+    cast,
+    choice,
+    compare,
+    complexes,
+    control,
+    creation,
+    division,
+    exponential,
+    identity,
+    index,
+    linalg,
+    power,
+    reduce,
+    rounding,
+    scan,
+    signs,
+    structural,
+    trigonometric,
+)
+
+FAMILIES = (
+    broadcast.OPS,
+    arithmetic.OPS,
+    compare.OPS,
+    bitwise.OPS,
+    choice.OPS,
+    complexes.OPS,
+    cast.OPS,
+    signs.OPS,
+    rounding.OPS,
+    division.OPS,
+    exponential.OPS,
+    identity.OPS,
+    power.OPS,
+    trigonometric.OPS,
+    structural.OPS,
+    boxes.OPS,
+    creation.OPS,
+    index.OPS,
+    reduce.OPS,
+    scan.OPS,
+    linalg.OPS,
+    control.OPS,
+)
+
+OPS: dict[str, Op] = {op.name: op for op in chain.from_iterable(FAMILIES)}

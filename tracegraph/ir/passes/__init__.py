@@ -1,0 +1,23 @@
+"""The passes that every graph goes through before it is scheduled, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tracegraph.ir.graph import Graph
+from tracegraph.ir.passes.constants import fold_constants
+from tracegraph.ir.passes.dead_code import remove_dead_code
+from tracegraph.ir.passes.simplify import simplify
+
+Pass = Callable[[Graph], Graph]
+
+PIPELINE: tuple[Pass, ...] = (remove_dead_code, simplify, fold_constants, simplify, remove_dead_code)
+
+
+def run_pipeline(graph: Graph, after: Callable[[Pass, Graph], None] | None = None) -> Graph:
+    """Return the graph after all passes; ``after`` is called behind each, to verify or print."""
+    for one in PIPELINE:
+        graph = one(graph)
+        if after is not None:
+            after(one, graph)
+    return graph

@@ -1,0 +1,112 @@
+"""Simplification by exact identities: each holds bit by bit, NaNs and signed zeros included.
+
+``x + 0.0`` is not ``x`` (for x = -0.0), ``x - x`` not 0 (for infinities), ``x * 0`` not 0: such
+lines do not belong here. One rule is one line, read ``before -> after``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tracegraph.ir.graph import Graph, Value
+from tracegraph.ir.ops.arithmetic import chain, multiply, negative
+from tracegraph.ir.ops.broadcast import broadcast_to
+from tracegraph.ir.ops.structural import reshape, transpose
+from tracegraph.ir.rewrite import Rules, constant_of, is_constant, rewrite
+
+
+def simplify(graph: Graph) -> Graph:
+    """Return the graph after one walk of the identities."""
+    return rewrite(graph, RULES)
+
+
+def _when(condition: bool, value: Any) -> Value | None:
+    return value if condition else None
+
+
+def _is_float(x: Value) -> bool:
+    return x.dtype.kind == "f"
+
+
+def _zero_operand(x: Value, y: Value) -> Value | None:
+    """``x + -0.0 -> x``, and ``x + 0 -> x`` for integers."""
+    if x.dtype.kind == "c":
+        return None
+    zero = -0.0 if _is_float(x) else 0
+    return x if is_constant(y, zero) else _when(is_constant(x, zero), y)
+
+
+def _finite_factor(tangent: Value, factor: Value) -> Value | None:
+    """``chain(t, c) -> t * c`` for a finite constant: 0 * c is then a zero anyway."""
+    number = constant_of(factor)
+    if number is None or not np.isfinite(number):
+        return None
+    if number.dtype.kind in "iuf" and number == 1:
+        return tangent
+    out: Value = multiply(tangent, factor)
+    return out
+
+
+def _merged_reshape(x: Value, *, shape: Any) -> Value | None:
+    if x.shape == shape:
+        return x
+    if x.node.op is reshape:
+        out: Value = reshape(x.builder.value(x.node.operands[0]), shape=shape)
+        return out
+    return None
+
+
+def _merged_transpose(x: Value, *, axes: tuple[int, ...]) -> Value | None:
+    if axes == tuple(range(x.ndim)):
+        return x
+    if x.node.op is transpose:
+        inner = dict(x.node.attrs)["axes"]
+        whole = tuple(inner[axis] for axis in axes)
+        out: Value = transpose(x.builder.value(x.node.operands[0]), axes=whole)
+        return out
+    return None
+
+
+def _merged_broadcast(x: Value, *, shape: Any, axes: tuple[int, ...]) -> Value | None:
+    if x.shape == shape:
+        return x
+    if x.node.op is broadcast_to:
+        inner = dict(x.node.attrs)["axes"]
+        out: Value = broadcast_to(
+            x.builder.value(x.node.operands[0]),
+            shape=shape,
+            axes=tuple(axes[axis] for axis in inner),
+        )
+        return out
+    return None
+
+
+def _double_negative(x: Value) -> Value | None:
+    return x.builder.value(x.node.operands[0]) if x.node.op is negative else None
+
+
+RULES: Rules = {
+    "add": (_zero_operand,),
+    "subtract": (lambda x, y: _when(x.dtype.kind in "iuf" and is_constant(y, 0), x),),
+    "multiply": (
+        lambda x, y: _when(x.dtype.kind in "iuf" and is_constant(y, 1), x),
+        lambda x, y: _when(x.dtype.kind in "iuf" and is_constant(x, 1), y),
+    ),
+    "divide": (lambda x, y: _when(_is_float(x) and is_constant(y, 1), x),),
+    "chain": (_finite_factor,),
+    "negative": (_double_negative,),
+    "reshape": (_merged_reshape,),
+    "transpose": (_merged_transpose,),
+    "broadcast_to": (_merged_broadcast,),
+    "cast": (lambda x, *, dtype: _when(x.dtype == dtype, x),),
+    "sum": (lambda x, *, axes: _when(not axes, x),),
+    "select": (
+        lambda c, x, y: _when(is_constant(c, True), x),
+        lambda c, x, y: _when(is_constant(c, False), y),
+        lambda c, x, y: _when(x.node is y.node, x),
+    ),
+    "mark": (lambda x, *, token: x,),
+}
+"""Rules by operation: ``before -> after``."""

@@ -1,0 +1,1 @@
+"""The NumPy functions that can be recorded, by NumPy's own chapters."""

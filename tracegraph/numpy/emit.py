@@ -1,0 +1,157 @@
+"""What NumPy rules compute with: values of the graph with NumPy's idea of their type.
+
+A *rule* of a NumPy function notes in the graph what the function does. NumPy itself has already run
+on the real values, so a rule checks no errors; it says ``Unsupported`` where it cannot express a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tracegraph.ir.graph import Builder, Value
+from tracegraph.ir.ops import OPS
+from tracegraph.ir.ops.broadcast import broadcast_to, literal, spread
+from tracegraph.ir.ops.creation import size_value
+from tracegraph.ir.ops.structural import reshape
+from tracegraph.ir.sizes import Dim, Size
+from tracegraph.ir.types import DType, Shape, is_supported
+
+cast = OPS["cast"]
+
+
+class Unsupported(Exception):
+    """A call that cannot be recorded; the text says why, and what to write instead."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Sym:
+    """An array in the graph.
+
+    Parameters
+    ----------
+    value : Value
+        Its value.
+    weak : type, optional
+        The Python type where it stands for a Python number, whose dtype gives way (NEP 50).
+    """
+
+    value: Value
+    weak: type | None = None
+
+    @property
+    def dtype(self) -> DType:
+        return self.value.dtype
+
+    @property
+    def shape(self) -> Shape:
+        return self.value.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.value.ndim
+
+
+@dataclass(eq=False)
+class Emitter:
+    """Adds nodes to a graph for rules.
+
+    Parameters
+    ----------
+    builder : Builder
+        The graph that grows.
+    ask : callable
+        ``ask(a, relation, b)`` answers a question about sizes and has the answer guarded.
+    guard : callable
+        ``guard(predicate, expect)`` makes the trace hold only where a bool value is ``expect``.
+    """
+
+    builder: Builder
+    ask: Callable[[Dim, str, Dim], bool]
+    guard: Callable[[Value, bool], None]
+
+    def literal(self, number: Any, dtype: DType) -> Value:
+        """Return a scalar constant."""
+        return self.builder.emit(literal, (), {"value": np.asarray(number).astype(dtype)[()]})
+
+    def value(self, x: Any, dtype: DType | None = None) -> Value:
+        """Return an operand of a rule as a value of the graph, cast to ``dtype`` if given."""
+        if isinstance(x, Sym):
+            value = x.value
+        elif isinstance(x, Size):
+            value = self.builder.emit(size_value, (), {"value": x})
+        elif isinstance(x, (bool, int, float, complex, np.generic)):
+            wanted = np.asarray(x).dtype if dtype is None else dtype
+            if not is_supported(wanted):
+                raise Unsupported(f"dtype {wanted} is not supported; use a float64 array")
+            return self.literal(x, wanted)
+        else:
+            raise Unsupported(f"an operand of type {type(x).__name__} is not supported")
+        return value if dtype is None else self.cast(value, dtype)
+
+    def cast(self, value: Value, dtype: DType) -> Value:
+        """Return a value in another dtype."""
+        if value.dtype == dtype:
+            return value
+        if not is_supported(dtype):
+            raise Unsupported(f"dtype {dtype} is not supported; use float32 or float64")
+        out: Value = cast(value, dtype=dtype)
+        return out
+
+    def same_dim(self, a: Dim, b: Dim) -> bool:
+        """Return whether two dimensions are equal, by structure or by asking."""
+        if a == b:
+            return True
+        if isinstance(a, int) and isinstance(b, int):
+            return False
+        if self.ask(a, "==", b):
+            raise Unsupported(f"the sizes {a} and {b} are equal only by chance")
+        return False
+
+    def broadcast_shape(self, *shapes: Shape) -> Shape:
+        """Return the shape that shapes broadcast to."""
+        ndim = max(map(len, shapes), default=0)
+        out: list[Dim] = [1] * ndim
+        for shape in shapes:
+            for axis, dim in enumerate(shape, ndim - len(shape)):
+                if dim != 1 and out[axis] == 1:
+                    out[axis] = dim
+                elif dim != 1:
+                    self.same_dim(dim, out[axis])
+        return tuple(out)
+
+    def broadcast(self, value: Value, shape: Shape) -> Value:
+        """Return a value spread over a shape by NumPy's rules."""
+        if value.shape == shape:
+            return value
+        if not value.shape:
+            return spread(value, shape)
+        offset = len(shape) - value.ndim
+        kept = [a for a, dim in enumerate(value.shape) if dim != 1 or shape[offset + a] == 1]
+        if len(kept) < value.ndim:
+            value = reshape(value, shape=tuple(value.shape[a] for a in kept))
+        out: Value = broadcast_to(value, shape=shape, axes=tuple(offset + a for a in kept))
+        return out
+
+    def align(self, values: Sequence[Value]) -> list[Value]:
+        """Return values broadcast to one shape."""
+        shape = self.broadcast_shape(*(v.shape for v in values))
+        return [self.broadcast(v, shape) for v in values]
+
+
+def dtype_of(x: Any) -> Any:
+    """Return what NumPy's promotion takes for an operand: a dtype, or a Python type if it is weak."""
+    if isinstance(x, Sym):
+        return x.dtype if x.weak is None else x.weak
+    if isinstance(x, Size):
+        return int
+    return x.dtype if isinstance(x, np.generic) else type(x)
+
+
+def result_type(*operands: Any) -> DType:
+    """Return the common dtype of operands by NumPy's promotion (NEP 50)."""
+    examples = [x(0) if isinstance(x, type) else x for x in map(dtype_of, operands)]
+    return np.result_type(*examples)

@@ -1,0 +1,244 @@
+"""Stand-ins: what a recorded function computes with in place of arrays and numbers.
+
+A stand-in holds the real value that the eager run computed and knows its value in the graph. It is
+no subclass of what it stands for; ``__class__`` answers ``isinstance``. Every operation on it is a
+call of the recording, which runs NumPy on the real values and notes the operation.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from tracegraph.ir.errors import AbstractValueError
+from tracegraph.ir.graph import Value
+from tracegraph.ir.sizes import Dim, Size
+from tracegraph.operators import Operators
+
+if TYPE_CHECKING:
+    from tracegraph.recording import Recording
+
+
+class Absent:
+    """The real value of a stand-in that has none: inside ``vmap``."""
+
+    def __repr__(self) -> str:
+        return "<no value>"
+
+
+ABSENT = Absent()
+PYTHON_SCALARS = (bool, int, float, complex)
+
+
+class Storage:
+    """Memory: its whole content as a value of the graph, replaced by each write.
+
+    Parameters
+    ----------
+    value : Value
+        The present content.
+    owner : ndarray or None
+        The real array that owns the memory.
+    """
+
+    __slots__ = ("external", "owner", "value", "written")
+
+    def __init__(self, value: Value, owner: Any, *, external: bool = False) -> None:
+        self.value = value
+        self.owner = owner
+        self.external = external
+        self.written = False
+
+
+Step = tuple[Any, dict[str, Any]]
+"""One step of a view path: a structural operation and its attributes."""
+
+
+class Traced(Operators):
+    """Stands for an array, a NumPy scalar or a Python number.
+
+    Parameters
+    ----------
+    recording : Recording
+        The recording it belongs to.
+    real : ndarray, np.generic or Python number
+        What the eager run computed; ``ABSENT`` inside ``vmap``.
+    storage : Storage
+        The memory it looks at.
+    path : tuple of Step
+        How it looks at it: structural operations applied to the storage's content.
+    """
+
+    __slots__ = ("__weakref__", "path", "real", "recording", "storage")
+
+    recording: Recording
+    real: Any
+    storage: Storage
+    path: tuple[Step, ...]
+
+    def __init__(
+        self, recording: Recording, real: Any, storage: Storage, path: tuple[Step, ...] = ()
+    ) -> None:
+        object.__setattr__(self, "recording", recording)
+        object.__setattr__(self, "real", real)
+        object.__setattr__(self, "storage", storage)
+        object.__setattr__(self, "path", path)
+
+    @property
+    def value(self) -> Value:
+        """Its present value in the graph."""
+        value = self.storage.value
+        for op, attrs in self.path:
+            value = op(value, **attrs)
+        return value
+
+    @property
+    def kind(self) -> type:
+        """The Python type that it stands for."""
+        if self.real is not ABSENT:
+            return type(self.real)
+        type_ = self.storage.value.type if not self.path else self.value.type
+        return np.ndarray if type_.shape else type_.dtype.type
+
+    @property
+    def is_python_scalar(self) -> bool:
+        return type(self.real) in PYTHON_SCALARS
+
+    @property  # type: ignore[misc]  # isinstance asks for it
+    def __class__(self) -> type:
+        return self.kind
+
+    def _operate(self, function: Callable[..., Any], *operands: Any) -> Any:
+        return self.recording.call(function, operands, {})
+
+    def __getattr__(self, name: str) -> Any:
+        return self.recording.attribute(self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.recording.set_attribute(self, name, value)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        return self.recording.call(function, args, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        del types
+        return self.recording.call(function, args, kwargs)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        real = self.recording.escape(self, "its memory is handed to code that is not recorded")
+        return np.array(real, dtype=dtype, copy=copy)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.recording.call(operator.getitem, (self, index), {})
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.recording.call(operator.setitem, (self, index, value), {})
+
+    def __iter__(self) -> Iterator[Any]:
+        for position in range(operator.index(self.recording.length(self))):
+            yield self[position]
+
+    def __len__(self) -> int:
+        return operator.index(self.recording.length(self))
+
+    def __contains__(self, item: Any) -> bool:
+        return bool((self == item).any())
+
+    def __bool__(self) -> bool:
+        return bool(self.recording.observe_truth(self))
+
+    def __float__(self) -> float:
+        return float(self.recording.observe(self))
+
+    def __int__(self) -> int:
+        return int(self.recording.observe(self))
+
+    def __complex__(self) -> complex:
+        return complex(self.recording.observe(self))
+
+    def __index__(self) -> int:
+        return operator.index(self.recording.observe(self))
+
+    def __hash__(self) -> int:
+        return hash(self.recording.observe(self))
+
+    def __round__(self, digits: Any = None) -> Any:
+        real = self.recording.observe(self)
+        return round(real) if digits is None else round(real, digits)
+
+    def __repr__(self) -> str:
+        return repr(self.recording.escape(self, "it is turned into text"))
+
+    def __str__(self) -> str:
+        return str(self.recording.escape(self, "it is turned into text"))
+
+    def __format__(self, spec: str) -> str:
+        return format(self.recording.escape(self, "it is turned into text"), spec)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.recording.escape(self, "it is pickled or copied").__reduce_ex__(protocol)
+
+
+class TracedSize(Operators):
+    """Stands for a Python int that is a symbolic size: ``x.shape[0]``, or an int that varies.
+
+    Arithmetic stays symbolic. A question about it (``==``, ``<``, ``bool``) becomes a check at the
+    entry of the compiled function; asked for its number it is checked to be that number.
+    """
+
+    __slots__ = ("real", "recording", "size")
+
+    def __init__(self, recording: Recording, size: Size, real: int) -> None:
+        self.recording, self.size, self.real = recording, size, real
+
+    def _operate(self, function: Callable[..., Any], *operands: Any) -> Any:
+        return self.recording.operate_size(function, *operands)
+
+    @property  # type: ignore[misc]  # isinstance asks for it
+    def __class__(self) -> type:
+        return int
+
+    def __index__(self) -> int:
+        return self.recording.observe_size(self)
+
+    __int__ = __index__
+
+    def __hash__(self) -> int:
+        return hash(operator.index(self))
+
+    def __bool__(self) -> bool:
+        return not self.recording.ask_size(self.size, "==", 0)
+
+    def __float__(self) -> float:
+        return float(operator.index(self))
+
+    def __repr__(self) -> str:
+        return repr(operator.index(self))
+
+    def __format__(self, spec: str) -> str:
+        return format(operator.index(self), spec)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(operator.index(self), name)
+
+
+def is_size(value: Any) -> bool:
+    """Return whether a value is a Python int or stands for one as a size."""
+    return type(value) in (int, TracedSize)
+
+
+def dim_of(value: Any) -> Dim:
+    """Return the dimension that an int or a size stand-in is."""
+    return value.size if type(value) is TracedSize else int(value)
+
+
+def no_value(what: str) -> NoReturn:
+    """Raise the error of a stand-in that has no value, where one is needed."""
+    raise AbstractValueError(
+        f"{what} needs the value of an array inside vmap, which has none there; use np.where "
+        "instead of a Python `if`, and shapes instead of values"
+    )

@@ -1,0 +1,369 @@
+"""A trace: what one recording leaves behind, ready to be compiled.
+
+A recording ends with a result. The trace says how that result, and every write and effect, comes out
+of the graph: what is fresh, what is an argument itself, what is a view of which memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from tracegraph import tree
+from tracegraph.codegen.plan import Destination, Fresh, Into
+from tracegraph.codegen.signature import (
+    ArrayInput,
+    ArrayOutput,
+    ConstantOutput,
+    InputOutput,
+    Output,
+    ScalarOutput,
+    Signature,
+    ViewOutput,
+)
+from tracegraph.externals import Copy
+from tracegraph.ir.graph import Graph, Value
+from tracegraph.ir.passes import run_pipeline
+from tracegraph.ir.sizes import Dim
+from tracegraph.ir.types import INT64, Shape
+from tracegraph.numpy.emit import Unsupported
+from tracegraph.recording import Fallback, Recording
+from tracegraph.standin import PYTHON_SCALARS, Storage, Traced, TracedSize
+
+IMMUTABLE = (
+    type(None), bool, int, float, complex, str, bytes, type, np.dtype, np.generic, slice, range,
+    type(Ellipsis), frozenset,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """A recorded path through a function.
+
+    Parameters
+    ----------
+    graph : Graph
+        After the passes; its parameters are the array and number inputs.
+    recorded : Graph
+        As it was recorded.
+    destinations : tuple of Destination
+        Where each output of the graph goes.
+    layouts : tuple
+        The strides of each parameter, None for C-contiguous.
+    signature : Signature
+        Inputs, checks and results; the buffer of parameter i is ``#in{i}``, of output i ``#out{i}``.
+    decisions : tuple of bool
+        The answers of the guards, in order.
+    facts : dict
+        What is assumed of each place that was reached, to tell traces apart.
+    """
+
+    graph: Graph
+    recorded: Graph
+    destinations: tuple[Destination, ...]
+    layouts: tuple[Any, ...]
+    signature: Signature
+    decisions: tuple[bool, ...]
+    facts: dict[Any, str]
+
+    def named(self, params: tuple[str, ...], outputs: tuple[str, ...]) -> Signature:
+        """Return the signature with the buffers of a plan."""
+        names = {f"#in{i}": name for i, name in enumerate(params)}
+        names.update({f"#out{i}": name for i, name in enumerate(outputs)})
+        renamed: dict[int, Any] = {}
+
+        def rename(spec: Any) -> Any:
+            if id(spec) not in renamed:
+                renamed[id(spec)] = _renamed(spec, names, rename)
+            return renamed[id(spec)]
+
+        return replace(
+            self.signature,
+            inputs=tuple(map(rename, self.signature.inputs)),
+            outputs=tuple(map(rename, self.signature.outputs)),
+        )
+
+
+def _renamed(spec: Any, names: dict[str, str], rename: Callable[[Any], Any]) -> Any:
+    if isinstance(spec, ViewOutput):
+        return replace(spec, of=rename(spec.of))
+    buffer = getattr(spec, "buffer", None)
+    return spec if buffer is None else replace(spec, buffer=names[buffer])
+
+
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """A result that is an outside container itself."""
+
+    copy: Copy
+
+
+def finish(recording: Recording, result: Any, arguments: int, keywords: tuple[str, ...]) -> Trace | None:
+    """Return the trace of a finished recording, or None where its result cannot be followed."""
+    try:
+        return _Finish(recording).trace(result, arguments, keywords)
+    except Unsupported as why:
+        recording.failure = Fallback(str(why), None)
+        return None
+
+
+@dataclass(eq=False)
+class _Finish:
+    """Gathers the outputs of one trace."""
+
+    recording: Recording
+    values: list[Value] = field(default_factory=list)
+    destinations: list[Destination] = field(default_factory=list)
+    _fresh: dict[int, ArrayOutput] = field(default_factory=dict)
+    _views: dict[int, ViewOutput] = field(default_factory=dict)
+
+    def trace(self, result: Any, arguments: int, keywords: tuple[str, ...]) -> Trace:
+        recording = self.recording
+        leaves, treedef = tree.flatten(self._mark(result))
+        outputs = [self._output(leaf) for leaf in leaves]
+        effects, extra = self._effects()
+        written = self._writes()
+        container, finisher = _assembly(treedef, len(outputs), effects)
+        inputs = [
+            replace(spec, written=i in written, buffer=None) if isinstance(spec, ArrayInput) else spec
+            for i, spec in enumerate(recording.externals.inputs)
+        ]
+        for index, (number, _) in enumerate(recording.externals.params):
+            inputs[number] = replace(inputs[number], buffer=f"#in{index}")  # type: ignore[call-arg]  # arrays and numbers have buffers
+        signature = Signature(
+            arguments=arguments,
+            keywords=keywords,
+            inputs=tuple(inputs),
+            outputs=(*outputs, *extra),
+            checks=tuple(recording.size_checks),
+            container=container,
+            finish=finisher,
+        )
+        recorded = recording.builder.build(self.values)
+        layouts = tuple(
+            spec.layout if isinstance(spec := inputs[number], ArrayInput) else None
+            for number, _ in recording.externals.params
+        )
+        return Trace(
+            graph=run_pipeline(recorded),
+            recorded=recorded,
+            destinations=tuple(self.destinations),
+            layouts=layouts,
+            signature=signature,
+            decisions=tuple(recording.decisions),
+            facts=recording.externals.facts(),
+        )
+
+    def _mark(self, value: Any) -> Any:
+        """Replace outside containers among the results by what they stand in for."""
+        copy = self.recording.externals.copy_of(value)
+        if copy is not None:
+            return Whole(copy)
+        if type(value) in (tuple, list):
+            return type(value)(map(self._mark, value))
+        if type(value) is dict:
+            return {key: self._mark(item) for key, item in value.items()}
+        return value
+
+    # -- results --------------------------------------------------------------------------------
+
+    def _output(self, leaf: Any) -> Output:
+        kind = type(leaf)
+        if kind is Traced:
+            return self._array(leaf) if isinstance(leaf.real, np.ndarray) else self._number(leaf)
+        if kind is TracedSize:
+            value = self.recording.emitter.value(leaf.size, INT64)
+            return ScalarOutput(self._new(value, ()), int)
+        if kind is Whole:
+            return self._input(leaf.copy.place.key)
+        place = self.recording.externals.place_of(leaf)
+        if place is not None:
+            return self._input(place.key)
+        if isinstance(leaf, IMMUTABLE) or callable(leaf):
+            return ConstantOutput(leaf)
+        raise Unsupported(
+            f"a {kind.__name__} is returned that the function made; return arrays, numbers or "
+            "containers of them"
+        )
+
+    def _input(self, key: Any) -> InputOutput:
+        return InputOutput(self.recording.externals.positions[key])
+
+    def _new(self, value: Value, order: tuple[int, ...]) -> str:
+        self.values.append(value)
+        self.destinations.append(Fresh(order))
+        return f"#out{len(self.values) - 1}"
+
+    def _number(self, leaf: Traced) -> Output:
+        real = leaf.real
+        kind = type(real) if type(real) in PYTHON_SCALARS else real.dtype
+        return ScalarOutput(self._new(leaf.value, ()), kind)
+
+    def _array(self, leaf: Traced) -> Output:
+        of: InputOutput | ArrayOutput
+        if leaf.storage.external:
+            number = self._external_array(leaf.storage)
+            of = InputOutput(number)
+            spec = self.recording.externals.inputs[number]
+            assert isinstance(spec, ArrayInput)
+            strides = spec.layout or contiguous(spec.type.shape)
+        else:
+            of = self._memory(leaf.storage)
+            order = of.order or tuple(range(len(of.shape)))
+            strides = strides_in_order(of.shape, order)
+        if not leaf.path:
+            return of
+        return self._view(leaf, of, strides)
+
+    def _external_array(self, storage: Storage) -> int:
+        for number, real in self.recording.externals.params_of_arrays():
+            known = self.recording.externals.known_array(real)
+            if known is not None and known.storage is storage:
+                return number
+        raise Unsupported("the memory of a result cannot be followed")
+
+    def _memory(self, storage: Storage) -> ArrayOutput:
+        found = self._fresh.get(id(storage))
+        if found is None:
+            owner = storage.owner
+            order = axes_order(owner)
+            buffer = self._new(storage.value, order)
+            found = ArrayOutput(buffer, storage.value.shape, order)
+            self._fresh[id(storage)] = found
+        return found
+
+    def _view(self, leaf: Traced, of: InputOutput | ArrayOutput, strides: tuple[Dim, ...]) -> Output:
+        found = self._views.get(id(leaf))
+        if found is None:
+            offset: Dim = 0
+            shape = leaf.storage.value.shape
+            for op, attrs in leaf.path:
+                offset, shape, strides = VIEW_STEPS[op.name](offset, shape, strides, **attrs)
+            writeable = bool(leaf.real.flags.writeable)
+            found = ViewOutput(of, offset, shape, strides, writeable)
+            self._views[id(leaf)] = found
+        return found
+
+    # -- writes and effects ---------------------------------------------------------------------
+
+    def _writes(self) -> set[int]:
+        """Send the new content of written inputs into their memory; return the inputs' numbers."""
+        written = set()
+        externals = self.recording.externals
+        for index, (number, _) in enumerate(externals.params):
+            traced = externals.known_array(externals.reals[index])
+            if traced is not None and traced.storage.written and number not in written:
+                written.add(number)
+                self.values.append(traced.storage.value)
+                self.destinations.append(Into(index))
+        return written
+
+    def _effects(self) -> tuple[list[tuple[Any, Any]], list[Output]]:
+        """Return the effects, as functions with trees of arguments, and those trees' outputs."""
+        effects, outputs = [], []
+        for effect in self.recording.effects:
+            leaves, treedef = tree.flatten((effect.args, effect.kwargs))
+            effects.append((effect.function, treedef))
+            outputs.extend(self._effect_argument(leaf) for leaf in leaves)
+        return effects, outputs
+
+    def _effect_argument(self, leaf: Any) -> Output:
+        if type(leaf) is Traced and isinstance(leaf.real, np.ndarray):
+            order = tuple(range(leaf.real.ndim))
+            return ArrayOutput(self._new(leaf.value, order), leaf.value.shape, order)
+        return self._output(leaf)
+
+
+def _assembly(treedef: Any, count: int, effects: list[tuple[Any, Any]]) -> tuple[Any, Any]:
+    """Return the native container of the results, or the function that finishes them."""
+    if not effects:
+        if treedef == tree.flatten(0)[1]:
+            return None, None
+        for kind in (tuple, list):
+            if treedef == tree.flatten(kind(range(count)))[1]:
+                return kind, None
+
+    def finisher(*outputs: Any) -> Any:
+        position = count
+        for function, arguments in effects:
+            end = position + arguments.num_leaves
+            args, kwargs = tree.unflatten(arguments, outputs[position:end])
+            function(*args, **kwargs)
+            position = end
+        return tree.unflatten(treedef, outputs[:count])
+
+    return None, finisher
+
+
+# -- strides --------------------------------------------------------------------------------------
+
+
+def contiguous(shape: Shape) -> tuple[Dim, ...]:
+    """Return the strides, in elements, of a C-contiguous array."""
+    return strides_in_order(shape, tuple(range(len(shape))))
+
+
+def strides_in_order(shape: Shape, order: tuple[int, ...]) -> tuple[Dim, ...]:
+    """Return the strides of an array whose axes vary from slow to fast in ``order``."""
+    strides: list[Dim] = [1] * len(shape)
+    step: Dim = 1
+    for axis in reversed(order):
+        strides[axis] = step
+        step = step * shape[axis]
+    return tuple(strides)
+
+
+def axes_order(owner: Any) -> tuple[int, ...]:
+    """Return the axes of a real array from slow to fast."""
+    if owner.flags.c_contiguous:
+        return tuple(range(owner.ndim))
+    return tuple(int(axis) for axis in np.argsort([-s for s in owner.strides], kind="stable"))
+
+
+Geometry = tuple[Dim, Shape, tuple[Dim, ...]]
+
+
+def _view_slice(
+    offset: Dim, shape: Shape, strides: tuple[Dim, ...], *, start: Any, step: Any, **attrs: Any
+) -> Geometry:
+    for first, stride in zip(start, strides, strict=True):
+        offset = offset + first * stride
+    return offset, attrs["shape"], tuple(s * k for s, k in zip(strides, step, strict=True))
+
+
+def _view_transpose(
+    offset: Dim, shape: Shape, strides: tuple[Dim, ...], *, axes: tuple[int, ...]
+) -> Geometry:
+    return offset, tuple(shape[a] for a in axes), tuple(strides[a] for a in axes)
+
+
+def _view_broadcast(
+    offset: Dim, old: Shape, strides: tuple[Dim, ...], *, shape: Shape, axes: tuple[int, ...]
+) -> Geometry:
+    new: list[Dim] = [0] * len(shape)
+    for axis, stride in zip(axes, strides, strict=True):
+        new[axis] = stride
+    return offset, shape, tuple(new)
+
+
+def _view_reshape(
+    offset: Dim, old: Shape, strides: tuple[Dim, ...], *, shape: Shape
+) -> Geometry:
+    if strides == contiguous(old):
+        return offset, shape, contiguous(shape)
+    kept = [(d, s) for d, s in zip(old, strides, strict=True) if d != 1]
+    if tuple(d for d, _ in kept) != tuple(d for d in shape if d != 1):
+        raise Unsupported("a reshaped view of strided memory is returned; return a copy")
+    moving = iter(kept)
+    return offset, shape, tuple(next(moving)[1] if d != 1 else 1 for d in shape)
+
+
+VIEW_STEPS: dict[str, Callable[..., Geometry]] = {
+    "slice": _view_slice,
+    "transpose": _view_transpose,
+    "broadcast_to": _view_broadcast,
+    "reshape": _view_reshape,
+}

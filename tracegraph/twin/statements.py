@@ -1,0 +1,161 @@
+"""Rewrites the statements of a function. A statement becomes one statement, or a list of them."""
+
+import ast
+from types import CodeType
+from typing import Any
+
+from tracegraph.twin.expressions import Expressions, at_name, hook
+from tracegraph.twin.scopes import Home, Scope
+from tracegraph.twin.source import Site
+from tracegraph.twin.syntax import (
+    FunctionNode,
+    ScopeNode,
+    captures,
+    import_name,
+    type_params,
+    with_type_params,
+)
+
+_INPLACE: dict[type[ast.operator], str] = {
+    ast.Add: "+=",
+    ast.Sub: "-=",
+    ast.Mult: "*=",
+    ast.MatMult: "@=",
+    ast.Div: "/=",
+    ast.FloorDiv: "//=",
+    ast.Mod: "%=",
+    ast.Pow: "**=",
+    ast.LShift: "<<=",
+    ast.RShift: ">>=",
+    ast.BitAnd: "&=",
+    ast.BitOr: "|=",
+    ast.BitXor: "^=",
+}
+
+
+def rewritten_body(site: Site, code: CodeType) -> Any:
+    """The body of the function at `site`, compiled before as `code`, in terms of hooks."""
+    scope = Scope.of_function(site.node, None, site.private, frozenset(code.co_freevars))
+    return Statements(scope).function_body(site.node)
+
+
+class Statements(Expressions):
+    """The whole rewriter."""
+
+    def function_body(self, node: FunctionNode) -> Any:
+        """The rewritten body, a list of statements, or the one expression of a lambda."""
+        return self._field(node.body)
+
+    # ---- assignment ----
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
+        value = None if node.value is None else self.visit(node.value)
+        target = self.visit(node.target)
+        return ast.copy_location(ast.AnnAssign(target, node.annotation, value, node.simple), node)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
+        operator = ast.Constant(_INPLACE[type(node.op)])
+        target, value = node.target, self.visit(node.value)
+        if isinstance(target, ast.Name):
+            old = self.visit(ast.copy_location(ast.Name(target.id, ast.Load()), target))
+            result = ast.copy_location(hook("inplace", operator, old, value), node)
+            return ast.copy_location(ast.Assign([self.visit(target)], result), node)
+        owner = self.visit(target.value)
+        if isinstance(target, ast.Attribute):
+            name = ast.Constant(self.mangled(target.attr))
+            update = at_name(target, hook("augment_attribute", owner, name, operator))
+        else:
+            update = hook("augment_item", owner, self.visit(target.slice), operator)
+            ast.copy_location(update, target)
+        call = ast.copy_location(ast.Call(update, [value], []), node)
+        return ast.copy_location(ast.Expr(call), node)
+
+    def visit_Delete(self, node: ast.Delete) -> list[ast.stmt]:
+        names = [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and _is_deleted(n)]
+        return [*self._announced("del", names, node), self.generic_visit(node)]
+
+    def _announced(self, what: str, names: list[str], node: ast.stmt) -> list[ast.stmt]:
+        """Statements that tell the owner of bindings outside the twin that no hook sees."""
+        outside = [name for name in names if self.home(name) is not Home.INSIDE]
+        calls = [hook("frame_access", ast.Constant(f"{what} {name}")) for name in outside]
+        return [ast.copy_location(ast.Expr(ast.copy_location(c, node)), node) for c in calls]
+
+    # ---- statements that bind names otherwise ----
+
+    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> list[ast.stmt]:
+        names = [import_name(alias) for alias in node.names]
+        outside = [name for name in names if self.home(name) is not Home.INSIDE]
+        return [node, *(self._restored(name, node) for name in outside)]
+
+    visit_ImportFrom = visit_Import
+
+    def _restored(self, name: str, node: ast.stmt) -> ast.stmt:
+        value = self.stored(name, ast.Name(name, ast.Load()))
+        return ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], value), node)
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.ExceptHandler:
+        new: ast.ExceptHandler = self.generic_visit(node)
+        if node.name is not None:
+            new.body = [*self._announced("except as", [node.name], node.body[0]), *new.body]
+        return new
+
+    def visit_Match(self, node: ast.Match) -> list[ast.stmt]:
+        names = [name for case in node.cases for name in captures(case.pattern)]
+        return [*self._announced("case", names, node), self.generic_visit(node)]
+
+    def visit_match_case(self, node: ast.match_case) -> ast.match_case:
+        guard = None if node.guard is None else self.visit(node.guard)
+        return ast.match_case(node.pattern, guard, self._list(node.body))
+
+    def visit_TypeAlias(self, node: Any) -> list[ast.stmt]:
+        return [*self._announced("type", [node.name.id], node), node]
+
+    # ---- loops ----
+
+    def visit_For(self, node: ast.For) -> ast.stmt:
+        iterable = self.iterated(self.visit(node.iter))
+        body, orelse = self._list(node.body), self._list(node.orelse)
+        return ast.copy_location(ast.For(self.visit(node.target), iterable, body, orelse), node)
+
+    # ---- definitions ----
+
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.stmt:
+        decorators, arguments = self._decorators(node), self.visit(node.args)
+        scope = Scope.of_function(node, self._around(node), self.scope.private)
+        with self.inside(scope):
+            body = self.function_body(node)
+        new = type(node)(node.name, arguments, body, decorators, node.returns)
+        return self._placed(new, node)
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.stmt:
+        decorators, around = self._decorators(node), self._around(node)
+        with self.inside(around):
+            bases, keywords = self._list(node.bases), self._list(node.keywords)
+        with self.inside(Scope.of_class(node, around)):
+            body = self._list(node.body)
+        return self._placed(ast.ClassDef(node.name, bases, keywords, body, decorators), node)
+
+    def _decorators(self, node: Any) -> list[ast.expr]:
+        """Decorators as calls of `$call`, and the store of a name outside as the last of them."""
+        decorators = [self.deferred(each) for each in node.decorator_list]
+        home = self.home(node.name)
+        if home is not Home.INSIDE:
+            name = ast.Constant(self.mangled(node.name))
+            storing = hook(f"storing_{home.name.lower()}", name)
+            place = node.decorator_list[0] if decorators else node
+            decorators.insert(0, ast.copy_location(storing, place))
+        return decorators
+
+    def _around(self, node: ScopeNode) -> Scope:
+        """The scope around the body of a definition."""
+        return Scope.of_type_params(node, self.scope) if type_params(node) else self.scope
+
+    def _placed(self, new: Any, node: Any) -> ast.stmt:
+        with_type_params(new, type_params(node))
+        return ast.copy_location(new, node)  # type: ignore[no-any-return]
+
+
+def _is_deleted(node: ast.Name) -> bool:
+    return isinstance(node.ctx, ast.Del)

@@ -1,0 +1,58 @@
+"""Views: how an array looks at memory, as structural operations, and writing through them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tracegraph.ir.graph import Node, Value
+from tracegraph.ir.ops.boxes import slice_update
+from tracegraph.ir.ops.structural import reshape, slice_, transpose
+from tracegraph.numpy.emit import Unsupported
+from tracegraph.standin import Step
+
+VIEWS = {op.name: op for op in (reshape, transpose, slice_)}
+
+
+def owner_of(array: Any) -> Any:
+    """Return the array that owns the memory of ``array``; an unknown owner is the outermost base."""
+    if not isinstance(array, np.ndarray):
+        return None
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def view_path(node: Node, base: Node) -> tuple[Step, ...] | None:
+    """Return the structural operations that lead from ``base`` to ``node``, or None."""
+    steps: list[Step] = []
+    while node is not base:
+        if node.op.name not in VIEWS and node.op.name != "broadcast_to":
+            return None
+        steps.append((node.op, dict(node.attrs)))
+        (node,) = node.operands
+    return tuple(reversed(steps))
+
+
+def write_through(content: Value, path: tuple[Step, ...], new: Value) -> Value:
+    """Return memory's content after ``new`` was written where ``path`` looks."""
+    seen = [content]
+    for op, attrs in path:
+        seen.append(op(seen[-1], **attrs))
+    for (op, attrs), base in zip(reversed(path), reversed(seen[:-1]), strict=True):
+        new = _write_step(op.name, attrs, base, new)
+    return new
+
+
+def _write_step(name: str, attrs: dict[str, Any], base: Value, new: Value) -> Value:
+    out: Value
+    if name == "reshape":
+        out = reshape(new, shape=base.shape)
+    elif name == "transpose":
+        out = transpose(new, axes=tuple(int(a) for a in np.argsort(attrs["axes"])))
+    elif name == "slice":
+        out = slice_update(base, new, start=attrs["start"], step=attrs["step"])
+    else:
+        raise Unsupported(f"a write through {name} cannot be followed")
+    return out
