@@ -153,6 +153,9 @@ class Externals:
         for kinds, method in LOADERS:
             if kind in kinds:
                 return method(self, place, value)
+        own = getattr(kind, "__tracegraph_load__", None)
+        if own is not None:
+            return own(self, place, value)
         if isinstance(value, np.generic):
             return self._number(place, value)
         if isinstance(value, IDENTITIES):
@@ -164,7 +167,8 @@ class Externals:
             return value
         return self._object(place, value)
 
-    def _add(self, place: Place, spec: Input) -> int:
+    def add(self, place: Place, spec: Input) -> int:
+        """Note an input, and return its number."""
         self.positions[place.key] = len(self.inputs)
         self.inputs.append(spec)
         return len(self.inputs) - 1
@@ -173,7 +177,7 @@ class Externals:
         known = self._arrays.get(id(value))
         if known is not None:
             other = next(i for i, real in self.params_of_arrays() if real is value)
-            self._add(place, SameObject(source=place.source, other=other))
+            self.add(place, SameObject(source=place.source, other=other))
             return known
         if not is_supported(value.dtype) or not value.flags.aligned:
             self.recording.give_up(
@@ -185,7 +189,7 @@ class Externals:
         layout = _layout(len(self.params), value)
         param = self.recording.builder.parameter(type_)
         buffer = f"in{len(self.params)}"
-        number = self._add(
+        number = self.add(
             place,
             ArrayInput(source=place.source, type=type_, layout=layout, buffer=buffer),
         )
@@ -215,7 +219,7 @@ class Externals:
         kind = array.dtype if isinstance(value, np.generic) else type(value)
         param = self.recording.builder.parameter(ArrayType(array.dtype))
         buffer = f"in{len(self.params)}"
-        number = self._add(place, ScalarInput(source=place.source, kind=kind, buffer=buffer))
+        number = self.add(place, ScalarInput(source=place.source, kind=kind, buffer=buffer))
         self.params.append((number, buffer))
         self.reals.append(value)
         return Traced(self.recording, value, Storage(param, None, external=True))
@@ -226,16 +230,21 @@ class Externals:
         if name is None or value < 0:
             return self._exact(place, value)
         size = symbol(name, hint=value)
-        self._add(place, SizeInput(source=place.source, symbol=Symbol(name, hint=value)))
+        self.add(place, SizeInput(source=place.source, symbol=Symbol(name, hint=value)))
         return TracedSize(self.recording, size, value)
 
     def _exact(self, place: Place, value: Any) -> Any:
         if not _is_builtin(place, value):
-            self._add(place, ExactObject(source=place.source, value=value))
+            self.add(place, ExactObject(source=place.source, value=value))
         return value
 
+    def add_identity(self, place: Place, value: Any) -> None:
+        """Assume that a place leads to this very object."""
+        self.add(place, ExactObject(source=place.source, value=value))
+        self.places.setdefault(id(value), place)
+
     def _object(self, place: Place, value: Any) -> Any:
-        self._add(place, Structure(source=place.source, type=type(value)))
+        self.add(place, Structure(source=place.source, type=type(value)))
         self.places.setdefault(id(value), place)
         return value
 
@@ -243,7 +252,7 @@ class Externals:
         known = self._copies.get(id(value))
         if known is not None:
             return known.copy
-        self._add(place, Structure(source=place.source, type=type(value), length=len(value)))
+        self.add(place, Structure(source=place.source, type=type(value), length=len(value)))
         if isinstance(value, dict):
             if not all(isinstance(key, (str, int)) for key in value):
                 self.recording.give_up(f"{place} has keys that are no str or int")
@@ -360,7 +369,7 @@ def _layout(param: int, array: Any) -> tuple[Any, ...] | None:
     if array.flags.c_contiguous:
         return None
     return tuple(
-        symbol(f"stride{param}_{axis}", lower=-(2**62), hint=stride // array.itemsize)
+        symbol(f"stride{param}_{axis}", lower=-(2**63), hint=stride // array.itemsize)
         for axis, stride in enumerate(array.strides)
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph.codegen.signature import SizeCheck
-from tracegraph.externals import Externals
+from tracegraph.externals import Externals, Policy, fixed_place
 from tracegraph.ir.graph import Builder, Node, Site, Value
 from tracegraph.ir.ops.control import guard
 from tracegraph.ir.sizes import Dim, Size, hint
@@ -85,20 +86,33 @@ class Effect:
 
 
 class Recording:
-    """One eager run and its graph."""
+    """One eager run and its graph.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    policy : Policy, optional
+        What earlier calls taught about the inputs.
+    permissive : bool
+        For a derivative that is computed once: what only hinders a replay (an effect, a call of
+        unknown code on known values) does not end the recording.
+    """
+
+    def __init__(self, policy: Policy | None = None, *, permissive: bool = False) -> None:
         self.builder = Builder()
         self.failure: Fallback | None = None
         self.closed = False
-        self.externals = Externals(self)
+        self.externals = Externals(self, policy)
         self.size_checks: list[SizeCheck] = []
         self.effects: list[Effect] = []
         self.guards: list[Node] = []
         self.decisions: list[bool] = []
         self.emitter = Emitter(self.builder, self.ask_size, self.guard)
-        self._memory: dict[int, Storage] = {}
-        self._keep: list[Any] = []
+        self.permissive = permissive
+        self.is_abstract = False
+        self.variables: dict[int, tuple[Any, Any]] = {}
+        self.watchers: list[dict[int, Any]] = []
+        self.unreplayable: Fallback | None = None
+        self._alive: dict[Node, weakref.ref[Traced]] = {}
 
     # -- the life of a recording ----------------------------------------------------------------
 
@@ -116,10 +130,33 @@ class Recording:
     def is_noting(self) -> bool:
         return not self.closed and self.failure is None
 
-    def give_up(self, reason: str) -> None:
-        """Drop the pen. Only the first reason is kept."""
-        if self.is_noting:
-            self.failure = Fallback(reason, user_site())
+    def give_up(self, reason: str, *, lost: bool = True) -> None:
+        """Drop the pen. Only the first reason is kept.
+
+        ``lost`` says whether values are no longer known to the graph; where only a replay would go
+        wrong, a permissive recording goes on.
+        """
+        if not self.is_noting:
+            return
+        why = Fallback(reason, user_site())
+        if self.permissive and not lost:
+            self.unreplayable = self.unreplayable or why
+        else:
+            self.failure = why
+
+    def known_values(self) -> dict[Node, Any]:
+        """Return the arrays of the inputs, and of values that stand-ins still hold unwritten."""
+        known: dict[Node, Any] = {}
+        for node, reference in self._alive.items():
+            traced = reference()
+            if traced is not None and not traced.storage.written:
+                known[node] = np.asarray(traced.real)
+        externals = self.externals
+        for index, (param, real) in enumerate(
+            zip(self.builder.params, externals.reals, strict=True)
+        ):
+            known[param] = np.asarray(externals.originals.get(index, real))
+        return known
 
     # -- calls ----------------------------------------------------------------------------------
 
@@ -196,7 +233,9 @@ class Recording:
 
     def array_of_unknown_origin(self, array: Any) -> Traced:
         known = self.externals.known_array(array)
-        if known is None:
+        if known is None and self.permissive and type(array) is np.ndarray:
+            known = self.externals.load(fixed_place(array), array)
+        if not isinstance(known, Traced):
             raise Unsupported(
                 "an array meets recorded values whose origin is not known; make it with NumPy "
                 "functions inside the compiled function, or pass it as an argument"
@@ -224,7 +263,12 @@ class Recording:
         check_type(sym.value.type, real)
         if isinstance(real, np.ndarray):
             return self._wrap_array(real, sym.value, args)
-        return Traced(self, real, Storage(sym.value, None))
+        return self._new(real, sym.value)
+
+    def _new(self, real: Any, value: Value) -> Traced:
+        traced = Traced(self, real, Storage(value, owner_of(real)))
+        self._alive[value.node] = weakref.ref(traced)
+        return traced
 
     def _wrap_array(self, real: Any, value: Value, args: Any) -> Traced:
         arrays = [x for x in stand_ins(args) if isinstance(x.real, np.ndarray)]
@@ -235,7 +279,7 @@ class Recording:
         for traced in arrays:
             if owner_of(traced.real) is owner and real.size:
                 return self._view(real, value, traced)
-        return Traced(self, real, Storage(value, owner))
+        return self._new(real, value)
 
     def _view(self, real: Any, value: Value, traced: Traced) -> Traced:
         path = view_path(value.node, self.value_of(traced).node)
@@ -251,9 +295,11 @@ class Recording:
         return Traced(self, ABSENT, Storage(sym.value, None))
 
     def fresh(self, real: Any, value: Value) -> Traced:
-        """Return a stand-in for a new array or number."""
+        """Return a stand-in for a new array or number; ``ABSENT`` where it has no value."""
+        if real is ABSENT:
+            return Traced(self, ABSENT, Storage(value, None))
         check_type(value.type, real)
-        return Traced(self, real, Storage(value, owner_of(real)))
+        return self._new(real, value)
 
     # -- writes ---------------------------------------------------------------------------------
 
@@ -287,6 +333,14 @@ class Recording:
         attrs = {"expect": bool(expect), "number": number}
         self.guards.append(self.builder.emit(guard, (predicate,), attrs).node)
         self.decisions.append(bool(expect))
+
+    def take_guards(self, start: int) -> list[tuple[Node, bool]]:
+        """Remove the guards from number ``start`` on, and return them with their answers."""
+        taken = list(zip(self.guards[start:], self.decisions[start:], strict=True))
+        del self.guards[start:], self.decisions[start:]
+        dropped = {node for node, _ in taken}
+        self.builder.nodes[:] = [n for n in self.builder.nodes if n not in dropped]
+        return taken
 
     def observe_truth(self, traced: Traced) -> Any:
         """Return the truth of a value, which the trace is then bound to."""
@@ -462,16 +516,6 @@ class Recording:
         if not shape:
             return len(traced.real)
         return self.size(shape[0])
-
-    # -- memory ---------------------------------------------------------------------------------
-
-    def storage_of(self, owner: Any, value: Callable[[], Value]) -> Storage:
-        """Return the storage of a real array's memory, made once."""
-        found = self._memory.get(id(owner))
-        if found is None:
-            found = self._memory[id(owner)] = Storage(value(), owner, external=True)
-            self._keep.append(owner)
-        return found
 
 
 class Method:

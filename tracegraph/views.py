@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from tracegraph.ir.graph import Node, Value
-from tracegraph.ir.ops.boxes import slice_update
-from tracegraph.ir.ops.structural import reshape, slice_, transpose
+from tracegraph.ir.ops.boxes import slice_, slice_update
+from tracegraph.ir.ops.structural import reshape, transpose
 from tracegraph.numpy.emit import Unsupported
 from tracegraph.standin import Step
 

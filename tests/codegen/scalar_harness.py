@@ -1,6 +1,6 @@
-"""Runs scalar programs on arrays: a minimal LLVM emitter, independent of the one under test elsewhere.
+"""Runs scalar programs on arrays: a minimal LLVM emitter, independent of the project's own.
 
-`compile_program(roots, inputs, outputs)` makes one vector loop; inputs are loads named by their buffer.
+`build(dtype, body, arity)` makes one vector loop of what `body(builder, *loads)` returns.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from tracegraph.ir.types import BOOL, DType
 Array = np.ndarray[Any, Any]
 LANES = 8
 TYPES = {"f4": "float", "f8": "double", "i4": "i32", "i8": "i64", "b1": "i1"}
-COMPARE = {
+FLOAT_TEST = {
     "equal": "oeq", "not_equal": "une", "less": "olt", "less_equal": "ole",
     "greater": "ogt", "greater_equal": "oge",
 }  # fmt: skip
+INTEGER_TEST = {"equal": "eq", "not_equal": "ne"}
 BINARY = {
     "add": "add", "subtract": "sub", "multiply": "mul", "divide": "div",
     "bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor", "shl": "shl", "lshr": "lshr",
@@ -75,9 +76,9 @@ class Emitter:
             return str(special(s, *args))
         kind = vector(s.args[0].dtype)
         floating = s.args[0].dtype.kind == "f"
-        if s.op in COMPARE:
-            test = f"fcmp {COMPARE[s.op]}" if floating else f"icmp {COMPARE[s.op][1:]}"
-            return self.emit(f"{test.replace('icmp ne', 'icmp ne')} {kind} {args[0]}, {args[1]}")
+        if s.op in FLOAT_TEST:
+            test = f"fcmp {FLOAT_TEST[s.op]}" if floating else f"icmp {INTEGER_TEST[s.op]}"
+            return self.emit(f"{test} {kind} {args[0]}, {args[1]}")
         if s.op in INTRINSIC:
             return self.call(INTRINSIC[s.op], s.dtype, args)
         return self.emit(f"{'f' * floating}{BINARY[s.op]} {kind} {args[0]}, {args[1]}")
@@ -138,7 +139,11 @@ class Emitter:
                 f"  %o{lane} = insertelement {kind} {last}, {one} %r{lane}, i32 {lane}",
             ]
             last = f"%o{lane}"
-        text += [f"  %s = select {vector(BOOL)} %c, {kind} {last}, {kind} %f", f"  ret {kind} %s", "}"]
+        text += [
+            f"  %s = select {vector(BOOL)} %c, {kind} {last}, {kind} %f",
+            f"  ret {kind} %s",
+            "}",
+        ]
         self.declared[f"cold_{library}"] = "\n".join(text)
         return f"cold_{library}"
 
@@ -204,7 +209,7 @@ class Program:
 
 
 def build(dtype: DType, body: Callable[..., Any], arity: int) -> Program:
-    """Compile `body(builder, *loads)`, one scalar or several, with elementary functions expanded."""
+    """Compile `body(builder, *loads)`, one scalar or several, with mathlib's programs put in."""
     b = ScalarBuilder()
     names = [f"in{i}" for i in range(arity)]
     made = body(b, *(b.load(n, 0, dtype) for n in names))

@@ -1,7 +1,7 @@
 """Samples: for each operation, arguments at which every rule that it has can be tried.
 
-A family's samples stand in ``samples_<family>.py``, as a tuple ``SAMPLES``; ``test_ops.py`` runs the
-same tables over all of them.
+A family's samples stand in ``samples_<family>.py``, as a tuple ``SAMPLES``; ``test_ops.py`` runs
+the same tables over all of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Sample:
     reference : callable, optional
         ``reference(*arrays, **attrs)``, an evaluation that is not the eager kernel.
     function : callable, optional
-        ``function(*values)``, how the operation is applied where that is not ``op(*values, **attrs)``.
+        ``function(*values)``, how the operation is applied; ``op(*values, **attrs)`` else.
     differentiable : bool, optional
         Whether derivatives are compared with finite differences here.
     tolerance : float, optional
@@ -76,7 +76,7 @@ def outputs_of(result: Any) -> tuple[Value, ...]:
 
 
 def inside(dtype: Any, *domains: tuple[float, float], shape: tuple[int, ...] = (2, 3)) -> Any:
-    """Return one array for each domain, with numbers drawn from it; complex ones from its square."""
+    """Return an array for each domain, of numbers drawn from it; complex ones from its square."""
     rng = np.random.default_rng(0)
 
     def draw(low: float, high: float) -> Array:

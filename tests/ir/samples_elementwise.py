@@ -1,9 +1,9 @@
-"""Samples of the elementwise operations."""
+"""Samples of the elementwise operations, and of what spreads numbers and arrays."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,9 @@ from tracegraph.ir.ops import choice, compare, division, rounding, signs
 from tracegraph.ir.ops import complexes as cx
 from tracegraph.ir.ops import exponential as ex
 from tracegraph.ir.ops import power as po
+from tracegraph.ir.ops import special as sp
 from tracegraph.ir.ops import trigonometric as tr
+from tracegraph.ir.ops.broadcast import broadcast_to, literal
 from tracegraph.ir.ops.cast import cast
 from tracegraph.ir.types import DTYPES, DType
 
@@ -93,7 +95,7 @@ FLOATS_ONLY: dict[Op, tuple[tuple[float, float], ...]] = {
     division.fmod: ((-0.15, -0.02), POSITIVE),
     ex.logaddexp: (NUMBER, NUMBER),
     ex.logaddexp2: (NUMBER, NUMBER),
-    ex.erf: (NUMBER,),
+    sp.erf: (NUMBER,),
     po.cbrt: (POSITIVE,),
     po.hypot: (NUMBER, POSITIVE),
     tr.arctan2: (NUMBER, POSITIVE),
@@ -108,11 +110,11 @@ INTEGERS_TOO = (
 )  # fmt: skip
 BITS = (bw.bitwise_and, bw.bitwise_or, bw.bitwise_xor, bw.left_shift, bw.right_shift)
 
-REFERENCES = {
+REFERENCES: dict[Op, Callable[..., Any]] = {
     ar.chain: np.multiply,
     ar.chain_both: np.multiply,
     choice.clip: lambda x, low, high: np.minimum(np.maximum(x, low), high),
-    ex.erf: np.vectorize(math.erf),
+    sp.erf: np.vectorize(math.erf),
 }
 
 
@@ -181,7 +183,22 @@ def _cast(source: str, target: DType) -> Sample:
     )
 
 
+def _spread() -> Iterator[Sample]:
+    for name in ("bool", "int64", "float64", "complex128"):
+        yield Sample(op=literal, arrays=(), attrs={"value": np.dtype(name).type(3)})
+        for shape, axes in (((2, 3), (0, 1)), ((4, 2, 3), (1, 2)), ((2, 4, 3, 5), (0, 2))):
+            yield Sample(
+                op=broadcast_to,
+                arrays=inside(name, NUMBER),
+                attrs={"shape": shape, "axes": axes},
+                reference=lambda x, shape, axes: np.broadcast_to(
+                    x.reshape(tuple(n if i in axes else 1 for i, n in enumerate(shape))), shape
+                ),
+            )
+
+
 SAMPLES: tuple[Sample, ...] = (
+    *_spread(),
     *_numbers(),
     *_integers(),
     *_integer_powers(),

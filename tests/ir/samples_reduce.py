@@ -8,10 +8,10 @@ import numpy as np
 
 from tests.ir.samples import Sample
 from tracegraph.ir.ops.broadcast import sum_
-from tracegraph.ir.ops.identity import stop_gradient
+from tracegraph.ir.ops.identity import mark, stop_gradient
 from tracegraph.ir.ops.linalg import matmul
 from tracegraph.ir.ops.reduce import all_, any_, argmax, argmin, max_, min_, prod
-from tracegraph.ir.ops.scan import cumprod, cumsum, linear_recurrence
+from tracegraph.ir.ops.scan import cummax, cummin, cumprod, cumsum, linear_recurrence
 from tracegraph.ir.types import DTYPES
 
 SHAPE = (3, 2, 4)
@@ -124,8 +124,13 @@ SCANS = [
         reference=_running(combine),
         tolerance=1e-5,
     )
-    for op, combine in ((cumsum, np.add), (cumprod, np.multiply))
-    for name in NUMBERS
+    for op, combine, names in (
+        (cumsum, np.add, NUMBERS),
+        (cumprod, np.multiply, NUMBERS),
+        (cummax, np.maximum, EVERYTHING),
+        (cummin, np.minimum, EVERYTHING),
+    )
+    for name in names
     for axis in range(3)
 ]
 RECURRENCES = [
@@ -164,5 +169,6 @@ CONSTANTS = [
     Sample(op=stop_gradient, arrays=(numbers(name, SHAPE),), differentiable=False)
     for name in EVERYTHING
 ]
+MARKS = [Sample(op=mark, arrays=(numbers(name, SHAPE),), attrs={"token": 3}) for name in NUMBERS]
 
-SAMPLES = (*REDUCTIONS, *PLACES, *SCANS, *RECURRENCES, *PRODUCTS, *EMPTY, *CONSTANTS)
+SAMPLES = (*REDUCTIONS, *PLACES, *SCANS, *RECURRENCES, *PRODUCTS, *EMPTY, *CONSTANTS, *MARKS)

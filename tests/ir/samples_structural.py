@@ -160,7 +160,7 @@ def _choose(predicate: Value, x: Value, y: Value) -> list[Value]:
 
 def _guarded(x: Value) -> list[Value]:
     holds = x.builder.emit(literal, (), {"value": np.True_})
-    return [guard(holds, expect=True), multiply(x, x)]
+    return [guard(holds, expect=True, number=0), multiply(x, x)]
 
 
 CONTROL = [

@@ -5,6 +5,7 @@ Elements are loads of buffers, whose values are arrays of one shape.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 
 from tracegraph.ir.graph import Op
 from tracegraph.ir.lowering import Pull
-from tracegraph.ir.ops.exponential import erf
+from tracegraph.ir.ops.special import erf
 from tracegraph.ir.scalar import Scalar, ScalarBuilder, constant_value, walk
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import ArrayType, array_type
@@ -90,7 +91,7 @@ def _rounded(exact: Fraction) -> float:
     try:
         return float(exact)
     except OverflowError:
-        return np.copysign(np.inf, exact.numerator)
+        return math.copysign(math.inf, exact.numerator)
 
 
 SPECIAL: dict[str, Callable[..., Any]] = {"select": np.where, "erf": erf.eager, "fma": _fma}

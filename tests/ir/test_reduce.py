@@ -23,7 +23,7 @@ from tracegraph.ir.ops.arithmetic import multiply
 from tracegraph.ir.ops.compose_reduce import logsumexp, mean, std, var
 from tracegraph.ir.ops.identity import stop_gradient
 from tracegraph.ir.ops.reduce import all_, any_, argmax, argmin, max_, min_, prod
-from tracegraph.ir.ops.scan import FEW_LANES, cumprod, cumsum, linear_recurrence
+from tracegraph.ir.ops.scan import FEW_LANES, cummax, cummin, cumprod, cumsum, linear_recurrence
 from tracegraph.ir.scalar import FOLDS
 from tracegraph.ir.sizes import symbol
 from tracegraph.ir.types import BOOL, DTYPES, FLOAT64, INT64, ArrayType, array_type
@@ -185,6 +185,15 @@ def test_derivatives_take_symbolic_lengths(op: Op) -> None:
         assert interpret(vjp(graph), np.ones((0, 2)), u)[1].shape == (0, 2)
 
 
+@by_name("op", [cummax, cummin], ids=lambda op: op.name)
+@given(case=arrays_and_axes(least=1), axis=st.integers(0, 2))
+def test_records_are_numpys_on_every_dtype(op: Op, case: Any, axis: int) -> None:
+    x, at = case[0], axis % case[0].ndim
+    ufunc = np.maximum if op is cummax else np.minimum
+    with np.errstate(all="ignore"):
+        check_answer(ufunc.accumulate(x, axis=at), lambda a: op(a, axis=at), x)
+
+
 # ---- derivatives -------------------------------------------------------------------------------
 
 
@@ -220,7 +229,7 @@ def test_prod_second_derivative_between_two_zeros() -> None:
 def test_scans_are_differentiable_where_there_are_zeros(axis: int, zeros: int) -> None:
     x = np.random.default_rng(4).standard_normal((3, 4, 2))
     x.flat[[0, 1, 9, 13, 23][:zeros]] = 0
-    for op in (cumsum, cumprod):
+    for op in (cumsum, cumprod, *((cummax, cummin) if zeros < 2 else ())):
         check_derivatives(graph_of(lambda a, op=op: op(a, axis=axis), x), x)
     check_derivatives(graph_of(lambda a, b: linear_recurrence(a, b, axis=axis), x, x), x, 1 - x)
 
@@ -261,6 +270,12 @@ def test_extremum_of_nan_has_the_derivative_of_the_nan() -> None:
     x = np.array([[1.0, np.nan, 3.0], [1.0, 2.0, 3.0]])
     rows = gradient(lambda a: max_(a, axes=(1,)), x)
     np.testing.assert_array_equal(rows, [[0, 1, 0], [0, 0, 1]])
+
+
+def test_the_last_of_equal_records_gets_the_cotangent() -> None:
+    x = np.array([1.0, 3.0, 2.0, 3.0, 0.0, np.nan, 9.0])
+    np.testing.assert_array_equal(gradient(lambda a: cummax(a, axis=0), x), [1, 2, 0, 2, 0, 2, 0])
+    np.testing.assert_array_equal(gradient(lambda a: cummin(a, axis=0), x[:5]), [4, 0, 0, 0, 1])
 
 
 def test_infinite_elements_leak_no_nan_into_the_others() -> None:

@@ -1,4 +1,4 @@
-"""What the tests of twins share: functions made from text, watched hooks, comparison of outcomes."""
+"""What tests of twins share: functions made from text, watched hooks, comparison of outcomes."""
 
 import linecache
 from collections.abc import Callable

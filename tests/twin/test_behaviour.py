@@ -7,31 +7,33 @@ from typing import Any
 
 import pytest
 
-from tests.twin import corpus
+from tests.twin import corpus_code, corpus_names, corpus_parts
 from tests.twin.support import define, outcome, plain_twin
 from tracegraph.twin import is_generator_like
 
+CASES = [*corpus_parts.cases(corpus_names), *corpus_parts.cases(corpus_code)]
 
-@pytest.mark.parametrize("function", corpus.CASES, ids=lambda function: function.__name__)
+
+@pytest.mark.parametrize("function", CASES, ids=lambda function: function.__name__)
 def test_twin_does_what_the_function_does(function: Any) -> None:
-    arguments = corpus.ARGUMENTS.get(function.__name__, ())
+    arguments = corpus_parts.ARGUMENTS.get(function.__name__, ())
     expected = outcome(function, *deepcopy(arguments))
     assert outcome(plain_twin(function), *deepcopy(arguments)) == expected
 
 
-@pytest.mark.parametrize("owner", [corpus.Private, corpus.Child, corpus.Box])
+def private_super_and_stores() -> list[Any]:
+    names: Any = corpus_names
+    code: Any = corpus_code
+    return [names.private_names(), code.uses_super(), names.stores_everywhere()]
+
+
+@pytest.mark.parametrize("owner", [corpus_names.Private, corpus_code.Child, corpus_parts.Box])
 def test_methods_with_twins_in_their_place(owner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = corpus.private_names(), corpus.uses_super(), corpus.stores_everywhere()
+    expected = private_super_and_stores()
     for name, method in list(vars(owner).items()):
         if name not in {"__eq__", "__repr__", "__init__"} and hasattr(method, "__code__"):
             monkeypatch.setattr(owner, name, plain_twin(method))
-    assert (corpus.private_names(), corpus.uses_super(), corpus.stores_everywhere()) == expected
-
-
-def test_generator_function() -> None:
-    twin = plain_twin(corpus.generates)
-    assert is_generator_like(twin)
-    assert list(twin(4)) == list(corpus.generates(4))
+    assert private_super_and_stores() == expected
 
 
 def test_generator_takes_what_is_sent_and_thrown() -> None:
@@ -42,6 +44,7 @@ def test_generator_takes_what_is_sent_and_thrown() -> None:
             except KeyError as error:
                 log.append(error)
 
+    assert is_generator_like(plain_twin(echo))
     for function in (echo, plain_twin(echo)):
         log: list[Any] = []
         running: Any = function(log)
@@ -97,7 +100,7 @@ def test_empty_cell_raises_as_python_does() -> None:
             return later
 
         if read is None:
-            later = 1
+            later: int = 1
         return read
 
     assert outcome(plain_twin(make())) == outcome(make())

@@ -9,7 +9,7 @@ from tracegraph.codegen.assemble import Assembler, nest, ready
 from tracegraph.codegen.pull import Element, Puller, combination
 from tracegraph.codegen.roots import Root
 from tracegraph.codegen.storage import Storage, domain_index
-from tracegraph.ir.loops import Carry, For, Statement, Store, carry_leaves
+from tracegraph.ir.loops import Carry, For, Statement, Store, carry_leaves, identity
 from tracegraph.ir.lowering import Boxes, Index, Piece, Scan, Scatter
 from tracegraph.ir.scalar import Scalar
 from tracegraph.ir.sizes import Dim, Symbol
@@ -37,8 +37,7 @@ def _scan(a: Assembler, root: Root) -> tuple[Statement, ...]:
     if root.domain[axis] == 1:
         return nest(root.domain, others, (Store(target.buffer, target.place(index), value),))
     state, result = carry_leaves(a.b, "running", dtype)
-    # -0.0 is what leaves every first element as it is.
-    start = a.b.const(1 if lower.combine == "multiply" else -0.0, dtype)
+    start = a.b.const(identity(lower.combine, dtype), dtype)
     total = a.b.apply(combination(lower.combine), state, value)
     store = Store(target.buffer, target.place(index), total)
     carry = Carry(state, start, total, result)

@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,8 +29,8 @@ _LIBRARY = re.compile(r"\S*(?:openblas|blas|mkl_rt|blis)\S*\.so\S*")
 _LETTERS = {FLOAT32: "s", FLOAT64: "d"}
 _LLVM_TYPES = {FLOAT32: "float", FLOAT64: "double"}
 
-# Where both registers and stack slots are 8 bytes wide, a library with 32-bit integers takes the low
-# halves of 64-bit ones, and one with unmarked 64-bit integers is called right as well.
+# Where both registers and stack slots are 8 bytes wide, a library with 32-bit integers takes the
+# low halves of 64-bit ones, and one with unmarked 64-bit integers is called right as well.
 _WIDE_CALLS = platform.machine() in ("x86_64", "AMD64")
 
 
@@ -107,7 +108,7 @@ def _is_right(blas: Blas, dtype: DType) -> bool:
     c = np.empty((2, 4), dtype)
     integer = ctypes.c_int64 if blas.passed_bits == 64 else ctypes.c_int32
     real = ctypes.c_float if dtype == FLOAT32 else ctypes.c_double
-    types = [ctypes.c_int] * 3 + [integer] * 3 + [real]
+    types: list[Any] = [ctypes.c_int] * 3 + [integer] * 3 + [real]
     types += [ctypes.c_void_p, integer] * 2 + [real, ctypes.c_void_p, integer]
     gemm = ctypes.CFUNCTYPE(None, *types)(blas.addresses[dtype])
     pointers = [array.ctypes.data for array in (a, b, c)]
@@ -131,11 +132,9 @@ def imports() -> dict[str, int]:
     return {import_name(d): a for d, a in blas.addresses.items()} if blas is not None else {}
 
 
-def helper_name(dtype: DType, transposed: tuple[bool, bool], batched: tuple[bool, bool]) -> str:
+def helper_name(dtype: DType, transposed: tuple[bool, bool]) -> str:
     """Return the name of the function that ``emit_gemm`` writes."""
-    layout = "".join("nt"[flag] for flag in transposed)
-    shared = "".join("sb"[flag] for flag in batched)
-    return f"tg_{_LETTERS[dtype]}gemm_{layout}_{shared}"
+    return f"tg_{_LETTERS[dtype]}gemm_{''.join('nt'[flag] for flag in transposed)}"
 
 
 def gemm_declaration(dtype: DType, int_bits: int) -> str:
@@ -146,53 +145,47 @@ def gemm_declaration(dtype: DType, int_bits: int) -> str:
     return f"declare void @{import_name(dtype)}({', '.join(types)})"
 
 
-def emit_gemm(
-    dtype: DType, transposed: tuple[bool, bool], batched: tuple[bool, bool], int_bits: int
-) -> str:
-    """Return the function ``c[i] = a[i] @ b[i]`` for a batch of C-ordered matrices.
+def emit_gemm(dtype: DType, transposed: tuple[bool, bool], int_bits: int) -> str:
+    """Return the function ``c[t] = a[t] @ b[t]`` for stacks of row-major matrices.
 
-    Its arguments are pointers a, b, c and the integers m, n, k, batch. A product over no elements
-    (k = 0) is zero, as gemm makes it.
+    Its arguments are pointers a, b, c and the integers m, n, k, count, then for each matrix the
+    distance of its rows and that of the matrices, in elements. Where k is 0 the result is zero, as
+    gemm makes it.
     """
     real, item = _LLVM_TYPES[dtype], dtype.itemsize
-    integer = f"i{int_bits}"
-    narrow = "" if int_bits == 64 else _narrowing(("m", "n", "k", "lda", "ldb", "ldc"))
-    m, n, k, lda, ldb, ldc = (
-        f"{integer} %{name}{'' if int_bits == 64 else '.n'}"
-        for name in ("m", "n", "k", "lda", "ldb", "ldc")
-    )
     layouts = ", ".join(f"i32 {_TRANSPOSED if flag else _PLAIN}" for flag in transposed)
-    return f"""define internal void @{helper_name(dtype, transposed, batched)}(
-    ptr %a, ptr %b, ptr %c, i64 %m, i64 %n, i64 %k, i64 %batch) {{
+    integers = ("m", "n", "k", "lda.1", "ldb.1", "ldc.1")
+    narrow = "" if int_bits == 64 else _narrowing(integers)
+    suffix = "" if int_bits == 64 else ".n"
+    m, n, k, lda, ldb, ldc = (f"i{int_bits} %{name}{suffix}" for name in integers)
+    return f"""define internal void @{helper_name(dtype, transposed)}(
+    ptr %a, ptr %b, ptr %c, i64 %m, i64 %n, i64 %k, i64 %count,
+    i64 %lda, i64 %a.step, i64 %ldb, i64 %b.step, i64 %ldc, i64 %c.step) {{
 entry:
-  %lda = call i64 @llvm.smax.i64(i64 {"%m" if transposed[0] else "%k"}, i64 1)
-  %ldb = call i64 @llvm.smax.i64(i64 {"%k" if transposed[1] else "%n"}, i64 1)
-  %ldc = call i64 @llvm.smax.i64(i64 %n, i64 1)
-  %mk = mul i64 %m, %k
-  %kn = mul i64 %k, %n
-  %mn = mul i64 %m, %n
-  %a.step = mul i64 %mk, {item if batched[0] else 0}
-  %b.step = mul i64 %kn, {item if batched[1] else 0}
-  %c.step = mul i64 %mn, {item}
+  %lda.1 = call i64 @llvm.smax.i64(i64 %lda, i64 1)
+  %ldb.1 = call i64 @llvm.smax.i64(i64 %ldb, i64 1)
+  %ldc.1 = call i64 @llvm.smax.i64(i64 %ldc, i64 1)
 {narrow}  br label %test
 test:
-  %i = phi i64 [0, %entry], [%next, %body]
-  %more = icmp slt i64 %i, %batch
+  %t = phi i64 [0, %entry], [%next, %body]
+  %more = icmp slt i64 %t, %count
   br i1 %more, label %body, label %done
 body:
-  %a.at = mul i64 %i, %a.step
-  %b.at = mul i64 %i, %b.step
-  %c.at = mul i64 %i, %c.step
-  %a.i = getelementptr i8, ptr %a, i64 %a.at
-  %b.i = getelementptr i8, ptr %b, i64 %b.at
-  %c.i = getelementptr i8, ptr %c, i64 %c.at
+{_element("a", item)}{_element("b", item)}{_element("c", item)}\
   call void @{import_name(dtype)}(i32 {_ROW_MAJOR}, {layouts}, {m}, {n}, {k}, {real} 1.0,
-    ptr %a.i, {lda}, ptr %b.i, {ldb}, {real} 0.0, ptr %c.i, {ldc})
-  %next = add i64 %i, 1
+    ptr %a.t, {lda}, ptr %b.t, {ldb}, {real} 0.0, ptr %c.t, {ldc})
+  %next = add i64 %t, 1
   br label %test
 done:
   ret void
 }}
+"""
+
+
+def _element(name: str, item: int) -> str:
+    return f"""  %{name}.elements = mul i64 %t, %{name}.step
+  %{name}.bytes = mul i64 %{name}.elements, {item}
+  %{name}.t = getelementptr i8, ptr %{name}, i64 %{name}.bytes
 """
 
 

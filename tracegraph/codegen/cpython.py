@@ -1,8 +1,8 @@
-"""What native code knows of CPython and NumPy: offsets of struct fields and addresses of functions.
+"""What native code knows of CPython and NumPy: offsets of fields, addresses of functions.
 
-Offsets are those of a 64-bit CPython with the GIL and of NumPy 2's stable ABI. ``check_layout`` reads
-objects with known contents before the first compilation, so that a build which differs is refused
-with a reason and never crashes.
+Offsets are those of a 64-bit CPython with the GIL and of NumPy 2's stable ABI. ``check_layout``
+reads objects with known contents before the first compilation, so that a build which differs is
+refused with a reason and never crashes.
 """
 
 from __future__ import annotations
@@ -133,7 +133,8 @@ def _array_fields(array: np.ndarray[Any, Any]) -> dict[str, bool]:
         "strides": _read(word, array, ARRAY_STRIDES, 8) == array.strides[1],
         "flags": all(bool(flags & bit) == value for bit, value in expected),
         "dtype number": _read(ctypes.c_int32, array, ARRAY_DESCR, DESCR_NUMBER) == array.dtype.num,
-        "byte order": _read(ctypes.c_uint8, array, ARRAY_DESCR, DESCR_BYTEORDER) == ord(array.dtype.byteorder),
+        "byte order": _read(ctypes.c_uint8, array, ARRAY_DESCR, DESCR_BYTEORDER)
+        == ord(array.dtype.byteorder),
         "metadata": bool(_read(word, array, ARRAY_DESCR, DESCR_METADATA))
         == (array.dtype.metadata is not None),
     }

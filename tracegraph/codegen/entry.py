@@ -14,30 +14,22 @@ targets of misses from ``@tg_cells``, functions by name. So the object code can 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from tracegraph.codegen import blas
 from tracegraph.codegen.cpython import FUNCTIONS
 from tracegraph.codegen.entry_inputs import Inputs, check_signature
-from tracegraph.codegen.entry_memory import ARENA_FUNCTIONS, ARENA_TEXT, Region, place
-from tracegraph.codegen.entry_plan import (
-    CalloutStep,
-    GemmStep,
-    GuardStep,
-    KernelStep,
-    Program,
-    Step,
-)
+from tracegraph.codegen.entry_memory import ARENA_FUNCTIONS, ARENA_TEXT, place, single_element
 from tracegraph.codegen.entry_results import Results
 from tracegraph.codegen.entry_sizes import INTRINSICS, Sizes
 from tracegraph.codegen.entry_sources import Sources
 from tracegraph.codegen.entry_steps import Steps, walk
 from tracegraph.codegen.entry_text import METADATA, Text, slow_path_text
-from tracegraph.codegen.signature import ArrayInput, Signature
+from tracegraph.codegen.llvm import NativeKernel
+from tracegraph.codegen.plan import Gemm, GuardStep, Plan
+from tracegraph.codegen.signature import Signature
 
 ENTRY, CELLS, OBJECTS, TRIM = "tg_entry", "tg_cells", "tg_objects", "tg_trim"
 _DECLARED_NAME = re.compile(r"@([\w.$]+)\(")
@@ -53,79 +45,66 @@ class EntryText:
     has_arena: bool
 
 
-def entry_text(signature: Signature, program: Program) -> EntryText:
-    """Write the module of one entry with its kernels."""
+def entry_text(signature: Signature, plan: Plan, kernels: Mapping[str, NativeKernel]) -> EntryText:
+    """Write the module of one entry with its kernels, which are given by name."""
     check_signature(signature)
     text = Text()
-    uses_arena = _write_body(text, signature, program)
-    steps = list(walk(program.steps))
-    guards = [step.number for step in steps if isinstance(step, GuardStep)]
+    _write_body(text, signature, plan, kernels)
+    main, slow = text.finish(ENTRY), slow_path_text(text)
+    guards = [step.number for step in walk(plan.steps) if isinstance(step, GuardStep)]
     cells = 2 + max(guards, default=-1)
-    main = text.finish(ENTRY)
-    slow = slow_path_text(text)
-    kernels = {s.kernel.name: s.kernel for s in steps if isinstance(s, KernelStep)}
-    gemms = {blas.helper_name(s.dtype, s.transposed, s.batched): s for s in _gemms(steps)}
+    has_arena = text.uses("tg_put_back")
+    definitions, declarations = _parts(plan, kernels)
+    functions = text.functions.union(ARENA_FUNCTIONS if has_arena else ())
+    declarations += [_declaration(name) for name in sorted(functions)]
     parts = [
         f"@{OBJECTS} = dso_local global [{len(text.objects)} x ptr] zeroinitializer",
         f"@{CELLS} = dso_local global [{cells} x ptr] [{', '.join(['ptr @tg_slow'] * cells)}]",
-        ARENA_TEXT if uses_arena else "",
-        *(kernel.text for kernel in kernels.values()),
-        *(_gemm_text(step) for step in gemms.values()),
+        ARENA_TEXT if has_arena else "",
+        *definitions,
         slow,
         main,
+        *_once([*declarations, *INTRINSICS.splitlines()]),
+        METADATA,
     ]
-    functions = text.functions.union(ARENA_FUNCTIONS if uses_arena else ())
-    declarations = [_declaration(name) for name in sorted(functions)]
-    for kernel in kernels.values():
-        declarations += sorted(kernel.declarations)
-    declarations += [_gemm_declaration(step) for step in gemms.values()]
-    parts += [*_once(declarations + INTRINSICS.splitlines()), METADATA, ""]
-    return EntryText("\n".join(parts), tuple(text.objects), cells, uses_arena)
+    return EntryText("\n".join([*parts, ""]), tuple(text.objects), cells, has_arena)
 
 
-def _write_body(text: Text, signature: Signature, program: Program) -> bool:
-    """Write the entry; return whether it uses the arena."""
+def _write_body(
+    text: Text, signature: Signature, plan: Plan, kernels: Mapping[str, NativeKernel]
+) -> None:
     sizes = Sizes(text)
     inputs = Inputs(text, sizes, Sources(text), signature)
     inputs.emit()
-    dtypes = {buffer.name: buffer.dtype for buffer in program.buffers}
-    results = Results(text, sizes, inputs, signature, dtypes)
+    results = Results(text, sizes, inputs, signature, {b.name: b.dtype for b in plan.buffers})
     results.prepare()
-    written = frozenset(
-        one.buffer
-        for one in signature.inputs
-        if isinstance(one, ArrayInput) and one.written and one.buffer is not None
-    )
-    steps = Steps(text, sizes, results, dict(inputs.pointers), written)
-    steps.prepare(program.steps)
+    steps = Steps(text, sizes, results, kernels, dict(inputs.pointers), inputs.written_buffers())
+    steps.prepare(plan.steps)
     steps.pointers.update(results.allocate(frozenset(steps.data)))
-    steps.make_arguments(program.steps)
-    regions = [
-        Region(buffer.name, buffer.dtype, buffer.size)
-        for buffer in program.buffers
-        if buffer.name not in steps.pointers and buffer.name not in steps.data
-    ]
-    steps.pointers.update(place(text, sizes, regions))
-    steps.emit(program.steps)
+    steps.make_arguments(plan.steps)
+    steps.pointers.update(place(text, sizes, plan.slots))
+    for buffer in plan.buffers:
+        if buffer.size == 1 and buffer.name not in {*steps.pointers, *steps.data}:
+            steps.pointers[buffer.name] = single_element(text, buffer)
+    steps.emit(plan.steps)
     results.emit(steps)
-    return text.uses("tg_put_back")
 
 
-def _gemms(steps: Iterable[Step]) -> list[GemmStep]:
-    return [step for step in steps if isinstance(step, GemmStep)]
-
-
-def _passed_bits() -> int:
+def _parts(plan: Plan, kernels: Mapping[str, NativeKernel]) -> tuple[list[str], list[str]]:
+    """Return definitions and declarations of what steps call; helpers stand once in a module."""
+    used = [kernels[kernel.name] for kernel in plan.kernels()]
+    named = {kernel.name: kernel.text for kernel in used}
+    for kernel in used:
+        named.update(kernel.helpers)
+    declarations = sorted(line for kernel in used for line in kernel.declarations)
     found = blas.find()
-    return found.passed_bits if found is not None else 64
-
-
-def _gemm_text(step: GemmStep) -> str:
-    return blas.emit_gemm(step.dtype, step.transposed, step.batched, _passed_bits())
-
-
-def _gemm_declaration(step: GemmStep) -> str:
-    return blas.gemm_declaration(step.dtype, _passed_bits())
+    for step in walk(plan.steps):
+        if isinstance(step, Gemm) and found is not None:
+            layout = (step.a.transposed, step.b.transposed)
+            name = blas.helper_name(step.dtype, layout)
+            named[name] = blas.emit_gemm(step.dtype, layout, found.passed_bits)
+            declarations.append(blas.gemm_declaration(step.dtype, found.passed_bits))
+    return list(named.values()), declarations
 
 
 def _declaration(name: str) -> str:
@@ -133,10 +112,10 @@ def _declaration(name: str) -> str:
     return f"declare {result} @{name}{rest}"
 
 
-def _once(declarations: Iterable[str]) -> list[str]:
+def _once(declarations: Sequence[str]) -> Iterable[str]:
     """Keep the first declaration of each function: a second one would be an error."""
     found: dict[str, str] = {}
     for line in declarations:
         match = _DECLARED_NAME.search(line)
         found.setdefault(match.group(1) if match else line, line)
-    return list(found.values())
+    return found.values()

@@ -9,6 +9,7 @@ import numpy as np
 from tracegraph.codegen import cpython
 from tracegraph.codegen.entry_sizes import Sizes
 from tracegraph.codegen.entry_text import ERROR, Text
+from tracegraph.codegen.plan import Gemm
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import DType, Shape
 
@@ -88,8 +89,28 @@ def new_view(
             f"and i32 {text.load('i32', viewed, cpython.ARRAY_FLAGS)}, {cpython.WRITEABLE}"
         )
     view = _new(text, descr, [sizes.value(dim) for dim in shape], steps, start, flags)
-    text.own(view)
+    text.owning(view)
     text.call("Py_IncRef", viewed)  # taken over by the view, also where it fails
     status = text.call("PyArray_SetBaseObject", view, viewed)
     text.require_equal("i32", status, "0", text.exit(ERROR))
     return view
+
+
+def wrapped_matrices(
+    text: Text, sizes: Sizes, gemm: Gemm, pointers: Sequence[str]
+) -> tuple[str, ...]:
+    """Return ndarrays over the memory of a product, to be used for one call and dropped."""
+    shapes = ((gemm.m, gemm.k), (gemm.k, gemm.n), (gemm.m, gemm.n))
+    made = []
+    for matrix, shape, data in zip((gemm.a, gemm.b, gemm.c), shapes, pointers, strict=True):
+        item = gemm.dtype.itemsize
+        strides = [matrix.step * item, matrix.leading * item, item]
+        if matrix.transposed:
+            strides[1:] = item, matrix.leading * item
+        dims = [sizes.value(dim) for dim in (gemm.count, *shape)]
+        steps = store_words(text, [sizes.value(stride) for stride in strides])
+        descr = text.call("PyArray_DescrFromType", str(gemm.dtype.num))
+        array = _new(text, descr, dims, steps, data, str(cpython.WRITEABLE))
+        text.owning(array)
+        made.append(array)
+    return tuple(made)

@@ -19,8 +19,9 @@ from tracegraph.ir.types import ArrayType
 class EagerKernel:
     """Calls the eager kernel of an operation; the arrays that it returns are as promised.
 
-    It is called with the operands, then with the values of ``symbols`` as ints. The result is always a
-    tuple of exact, C-contiguous ndarrays whose dtype and rank are right; shapes are checked natively.
+    It is called with the operands, then with the values of ``symbols`` as ints. The result is
+    always a tuple of exact, C-contiguous ndarrays whose dtype and rank are right; shapes are
+    checked natively.
     """
 
     op: Op
@@ -77,8 +78,6 @@ def _numbers(value: Any, values: Mapping[Symbol, int]) -> Any:
     return value
 
 
-def matmul_into(
-    a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], c: np.ndarray[Any, Any]
-) -> None:
+def matmul_into(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], c: np.ndarray[Any, Any]) -> None:
     """Compute ``c[:] = a @ b``."""
     np.matmul(a, b, out=c)

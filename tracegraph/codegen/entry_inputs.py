@@ -62,6 +62,11 @@ class Inputs:
         self._check_sizes()
         self._check_overlap()
 
+    def written_buffers(self) -> frozenset[str]:
+        """Return the buffers that are arguments and are written."""
+        arrays = (one for one in self.signature.inputs if isinstance(one, ArrayInput))
+        return frozenset(a.buffer for a in arrays if a.written and a.buffer is not None)
+
     def _check_count(self) -> None:
         text, names = self.text, self.signature.keywords
         count = text.let(f"and i64 %nargsf, {2**63 - 1}")
@@ -210,7 +215,7 @@ class Inputs:
         arrays = [
             (one, pointer)
             for one, pointer in zip(self.signature.inputs, self.objects, strict=True)
-            if isinstance(one, ArrayInput)
+            if isinstance(one, ArrayInput) and 0 not in one.type.shape
         ]
         extents: dict[int, tuple[str, str]] = {}
 
@@ -234,7 +239,7 @@ class Inputs:
         text.require(text.let(f"or i1 {before}, {behind}"), self._miss)
 
     def _extent(self, one: ArrayInput, pointer: str) -> tuple[str, str]:
-        """Return the first byte of an array and the one behind its last. Real memory: no overflow."""
+        """Return the first byte of an array and the one behind its last; it is real memory."""
         text, let, item = self.text, self.text.let, one.type.dtype.itemsize
         data = text.load("i64", pointer, cpython.ARRAY_DATA)
         shape = text.load("ptr", pointer, cpython.ARRAY_SHAPE)

@@ -1,9 +1,9 @@
 """Memory of the buffers that are no arrays: the frame for a few bytes, an arena for more.
 
-The arena is one block, kept between calls in ``@tg_arena``. A call takes it by exchanging the pointer
-with null, so that a call inside a call, or in another thread, finds none and makes its own; at the end
-it puts its block back and frees the one it displaces. In front of the memory stand its capacity and
-the address to free.
+The arena is one block, kept between calls in ``@tg_arena``. A call takes it by exchanging the
+pointer with null, so that a call inside a call, or in another thread, finds none and makes its own;
+at the end it puts its block back and frees the one it displaces. In front of the memory stand its
+capacity and the address to free.
 """
 
 from __future__ import annotations

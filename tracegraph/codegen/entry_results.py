@@ -39,8 +39,8 @@ class Memory(Protocol):
 class Results:
     """The arrays that outputs own, and the result itself.
 
-    ``arrays`` has a slot of the frame for each buffer that is an ndarray: those allocated here before
-    anything is computed, and those that callouts make.
+    ``arrays`` has a slot of the frame for each buffer that is an ndarray: those allocated here
+    before anything is computed, and those that callouts make.
     """
 
     text: Text
@@ -78,7 +78,7 @@ class Results:
             if output.buffer not in made_elsewhere:
                 dtype = self.dtypes[output.buffer]
                 array = new_array(self.text, self.sizes, dtype, output.shape, output.order)
-                self.arrays[output.buffer] = self.text.own(array)
+                self.arrays[output.buffer] = self.text.owning(array)
                 pointers[output.buffer] = self.text.load("ptr", array, cpython.ARRAY_DATA)
         return pointers
 
@@ -110,12 +110,12 @@ class Results:
             return self._views[id(output)]
         if isinstance(output, ScalarOutput):
             value = self._scalar(output, memory.pointer(output.buffer))
-            self.text.own(self.text.require_object(value, self.text.exit(ERROR)))
+            self.text.owning(self.text.require_object(value, self.text.exit(ERROR)))
             return value
         return self.text.object(output.value)
 
     def _separate(self, slot: str) -> None:
-        """A callout may return its argument, a view, or what it keeps: then the result is a copy."""
+        """A callout may return its argument, a view, or what it keeps: then return a copy."""
         text = self.text
         array = text.load("ptr", slot)
         count = text.load("i32", array)

@@ -22,7 +22,6 @@ from tracegraph.codegen.signature import (
     Step,
 )
 
-
 _EQUAL_BY_VALUE = (int, str, bytes, np.dtype)
 
 
@@ -67,7 +66,7 @@ class Sources:
                 text.do(f"store ptr {found}, ptr {result}")
         found = text.require_object(text.load("ptr", result), self.text.raised(MISS))
         text.call("Py_IncRef", found)
-        text.own(found)
+        text.owning(found)
         return found
 
     def _step(self, owner: str, step: Step) -> str:
@@ -79,7 +78,7 @@ class Sources:
 
     def _owned(self, value: str) -> str:
         self.text.require_object(value, self.text.raised(MISS))
-        self.text.own(value)
+        self.text.owning(value)
         return value
 
 
@@ -120,17 +119,18 @@ def same_value(value: Any, expected: Any) -> bool:
         return False
     if kind is tuple:
         return len(value) == len(expected) and all(map(same_value, value, expected))
-    return _leaf_bits(value) == _leaf_bits(expected)
+    if kind is slice:
+        ends = ((one.start, one.stop, one.step) for one in (value, expected))
+        return all(map(same_value, *ends))
+    return bool(_leaf_bits(value) == _leaf_bits(expected))
 
 
 def _leaf_bits(value: Any) -> Any:
-    """Return something equal for equal constants of one type; an object itself is equal to no other."""
+    """Return something that is equal for equal constants, and for no two other objects."""
     if isinstance(value, float):
         return struct.pack("<d", value)
     if isinstance(value, complex):
         return struct.pack("<dd", value.real, value.imag)
     if isinstance(value, np.generic):
         return value.dtype, value.tobytes()
-    if type(value) is slice:
-        return tuple(map(_leaf_bits, (value.start, value.stop, value.step)))
     return value if isinstance(value, _EQUAL_BY_VALUE) else _Identity(value)

@@ -58,6 +58,8 @@ class Steps:
                 if name not in self.data:
                     self.results.arrays[name] = self.text.own()
                     self.data[name] = self.text.slot("ptr")
+            if isinstance(step, Gemm):
+                self._check_width(step)
         self.sizes.require_exact(self.text.exit(MISS))
 
     def make_arguments(self, steps: Sequence[Step]) -> None:
@@ -67,7 +69,7 @@ class Steps:
                 for name, type in zip(step.operands, step.operand_types, strict=True):
                     if name not in self.pointers and name not in self.data:
                         array = new_array(self.text, self.sizes, type.dtype, type.shape)
-                        self.results.arrays[name] = self.text.own(array)
+                        self.results.arrays[name] = self.text.owning(array)
                         self.pointers[name] = self.text.load("ptr", array, cpython.ARRAY_DATA)
 
     def emit(self, steps: Sequence[Step]) -> None:
@@ -110,14 +112,22 @@ class Steps:
             self._matmul(step, pointers)
             return
         dims = [step.m, step.n, step.k, step.count]
-        dims += [dim for matrix in (step.a, step.b, step.c) for dim in (matrix.leading, matrix.step)]
+        for matrix in (step.a, step.b, step.c):
+            dims += [matrix.leading, matrix.step]
         values = [self.sizes.value(dim) for dim in dims]
-        for value in values[:3] + values[4::2] if found.largest < 2**63 - 1 else ():
-            fits = self.text.let(f"icmp sle i64 {value}, {found.largest}")
-            self.text.require(fits, self.text.exit(EAGER))
         name = blas.helper_name(step.dtype, (step.a.transposed, step.b.transposed))
         given = [f"ptr {p}" for p in pointers] + [f"i64 {v}" for v in values]
         self.text.do(f"call void @{name}({', '.join(given)})")
+
+    def _check_width(self, step: Gemm) -> None:
+        """Matrices beyond the integers of a 32-bit BLAS are left to NumPy."""
+        found = blas.find()
+        if found is None or found.largest == 2**63 - 1:
+            return
+        dims = (step.m, step.n, step.k, step.a.leading, step.b.leading, step.c.leading)
+        for dim in dims:
+            fits = self.text.let(f"icmp sle i64 {self.sizes.value(dim)}, {found.largest}")
+            self.text.require(fits, self.text.exit(EAGER))
 
     def _corner(self, matrix: Matrix) -> str:
         """Return the address of the first element of the first matrix."""
@@ -152,7 +162,7 @@ class Steps:
         text.label(join)
 
     def _failed(self) -> str:
-        """Return where a failed callout goes: the call starts again eagerly, inside the user's ``try``.
+        """Return where a failed callout goes: to an eager call, inside the user's ``try``.
 
         Where an argument has been written already that would repeat the write: then it is raised.
         """
@@ -170,18 +180,12 @@ class Steps:
         for number, name in enumerate(step.results):
             array = text.load("ptr", made, cpython.TUPLE_ITEMS + 8 * number)
             text.call("Py_IncRef", array)
-            self._keep(self.results.arrays[name], array)
+            text.keep(self.results.arrays[name], array)
             data = text.load("ptr", array, cpython.ARRAY_DATA)
             text.do(f"store ptr {data}, ptr {self.data[name]}")
         text.call("Py_DecRef", made)
         for name, type in zip(step.results, step.types, strict=True):
             self._check_shape(kernel, text.load("ptr", self.results.arrays[name]), type)
-
-    def _keep(self, slot: str, value: str) -> None:
-        """Replace what a slot holds: the step may run again."""
-        old = self.text.load("ptr", slot)
-        self.text.do(f"store ptr {value}, ptr {slot}")
-        self.text.call("Py_DecRef", old)
 
     def _check_shape(self, kernel: EagerKernel, array: str, type: ArrayType) -> None:
         text = self.text
@@ -205,7 +209,7 @@ class Steps:
         if name in self.results.arrays:
             return text.load("ptr", self.results.arrays[name])
         array = new_array(text, self.sizes, type.dtype, ())
-        self._keep(text.own(), array)
+        text.keep(text.own(), array)
         data = text.load("ptr", array, cpython.ARRAY_DATA)
         bits = 8 * type.dtype.itemsize
         value = text.let(f"load i{bits}, ptr {self.pointer(name)}, align 8")
@@ -214,7 +218,8 @@ class Steps:
 
     def _int(self, value: str) -> str:
         made = self.text.call("PyLong_FromLongLong", value)
-        self._keep(self.text.own(), self.text.require_object(made, self.text.exit(ERROR)))
+        self.text.require_object(made, self.text.exit(ERROR))
+        self.text.keep(self.text.own(), made)
         return made
 
 

@@ -102,14 +102,24 @@ class Text:
         self._slots.append(f"  {operand} = alloca {type}, align {align}")
         return operand
 
-    def own(self, value: str | None = None) -> str:
-        """Return a slot whose reference, or null, is released at every exit."""
+    def own(self) -> str:
+        """Return a slot, null at first, whose reference is released at every exit."""
         slot = self.slot("ptr")
         self._slots.append(f"  store ptr null, ptr {slot}")
         self.owned.append(slot)
-        if value is not None:
-            self.do(f"store ptr {value}, ptr {slot}")
         return slot
+
+    def owning(self, value: str) -> str:
+        """Give the frame a reference; return the slot that holds it."""
+        slot = self.own()
+        self.do(f"store ptr {value}, ptr {slot}")
+        return slot
+
+    def keep(self, slot: str, value: str) -> None:
+        """Replace what a slot owns."""
+        old = self.load("ptr", slot)
+        self.do(f"store ptr {value}, ptr {slot}")
+        self.call("Py_DecRef", old)
 
     def give_back(self, function: str) -> str:
         """Return a slot for a pointer, null at first, that every exit passes to a function."""
@@ -159,11 +169,10 @@ class Text:
         self.jump(after)
         self.label(after)
 
-    def release_all(self, kept: frozenset[str] = frozenset()) -> None:
-        """Add code that gives back everything the frame owns, except the slots in ``kept``."""
+    def release_all(self) -> None:
+        """Add code that gives back everything the frame owns."""
         for slot in self.owned:
-            if slot not in kept:
-                self.call("Py_DecRef", self.load("ptr", slot))
+            self.call("Py_DecRef", self.load("ptr", slot))
         for slot, function in self._returns:
             self.do(f"call void @{function}(ptr {self.load('ptr', slot)})")
 
@@ -197,13 +206,13 @@ class Text:
             self.jump("cleanup")
         self.label("cleanup")
         self.release_all()
-        code = self.load("i64", exit_code)
+        left_by = self.load("i64", exit_code)
         cases = f"i64 {ERROR}, label %return.error i64 {EAGER}, label %eager"
-        self.do(f"switch i64 {code}, label %miss [{cases}]")
+        self.do(f"switch i64 {left_by}, label %miss [{cases}]")
         self.label("return.error")
         self.do("ret ptr null")
         self.label("miss")
-        cell = self.let(f"getelementptr ptr, ptr @tg_cells, i64 {code}")
+        cell = self.let(f"getelementptr ptr, ptr @tg_cells, i64 {left_by}")
         self._tail_call(self.let(f"load atomic ptr, ptr {cell} monotonic, align 8"))
         self.label("eager")
         self._tail_call("@tg_slow")

@@ -1,14 +1,16 @@
-"""Signature + program -> an executable: machine code that CPython calls, and its miss cells."""
+"""Signature + plan -> an executable: machine code that CPython calls, and its miss cells."""
 
 from __future__ import annotations
 
 import ctypes
 import weakref
+from collections.abc import Mapping
 from typing import Any
 
 from tracegraph.codegen import blas, cpython, jit
 from tracegraph.codegen.entry import CELLS, ENTRY, OBJECTS, TRIM, EntryText, entry_text
-from tracegraph.codegen.entry_plan import Program
+from tracegraph.codegen.llvm import NativeKernel
+from tracegraph.codegen.plan import Plan
 from tracegraph.codegen.signature import Signature
 from tracegraph.ir.errors import GraphError
 
@@ -17,22 +19,26 @@ class Executable:
     """A native entry in memory.
 
     ``address`` is a vectorcall function: store it in a ``NativeCallable`` or link it into a cell of
-    another executable. All that may still be running must be kept alive; an executable keeps what was
-    ever linked into its cells.
+    another executable. All that may still be running must be kept alive; an executable keeps what
+    was ever linked into its cells.
 
     Parameters
     ----------
     signature : Signature
         What is checked and returned.
-    program : Program
+    plan : Plan
         What is computed.
+    kernels : mapping of str to NativeKernel
+        The native text of the plan's kernels, by name.
     """
 
-    def __init__(self, signature: Signature, program: Program) -> None:
+    def __init__(
+        self, signature: Signature, plan: Plan, kernels: Mapping[str, NativeKernel]
+    ) -> None:
         cpython.check_layout()
         self.signature = signature
-        self.program = program
-        self._module = entry_text(signature, program)
+        self.plan = plan
+        self._module = entry_text(signature, plan, kernels)
         self.code = _load(self._module)
         self.address = self.code.address(ENTRY)
         self._cells = (ctypes.c_size_t * self._module.cells).from_address(self.code.address(CELLS))

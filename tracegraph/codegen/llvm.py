@@ -11,7 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tracegraph.codegen.llvm_cold import cold_function, library_name
-from tracegraph.codegen.llvm_fold import identity, join, join_places, place_step, step
+from tracegraph.codegen.llvm_fold import (
+    careful_end,
+    careful_step,
+    join,
+    join_places,
+    place_step,
+    step,
+)
 from tracegraph.codegen.llvm_memory import Memory
 from tracegraph.codegen.llvm_scalar import instruction
 from tracegraph.codegen.llvm_scope import Register, Result, Scopes
@@ -25,8 +32,8 @@ from tracegraph.ir.loops import (
     Program,
     Statement,
     Store,
+    identity,
     parameters,
-    written,
 )
 from tracegraph.ir.scalar import ELEMENTARY, Scalar, constant_value, walk
 from tracegraph.ir.sizes import Symbol, nonnegative
@@ -166,8 +173,13 @@ class FunctionWriter:
     def _leave(self, loop: For, results: Sequence[Result]) -> None:
         left = iter(results)
         for fold in loop.folds:
-            best = next(left)
-            found = next(left) if fold.combine in PLACES else best
+            found = next(left)
+            if fold.combine in PLACES:
+                found = next(left)
+            elif fold.careful:
+                pair = found.text, next(left).text
+                w = self._writer(self._scopes.top, self._lanes)
+                found = Result(found.type, careful_end(w, fold.value.dtype, pair))
             self._keep_result(fold.result, found)
         for carry in loop.carries:
             self._keep_result(carry.result, next(left))
@@ -293,6 +305,9 @@ class FunctionWriter:
                 new = value, self._wide(fold.place).text
                 pair = place_step(w, fold.combine, dtype, (total, next(left)), new)
                 results += [Result(w.type(dtype), pair[0]), Result(w.type(INT64), pair[1])]
+            elif fold.careful:
+                pair = careful_step(w, dtype, (total, next(left)), value)
+                results += [Result(w.type(dtype), part) for part in pair]
             else:
                 text = step(w, fold.combine, dtype, total, value)
                 results.append(Result(w.type(dtype), text))
@@ -393,9 +408,12 @@ def _serial(loop: For) -> For:
 
 
 def _states(fold: Fold) -> list[tuple[DType, float]]:
-    """Return dtype and start of what a fold keeps: argmax keeps the value and its place."""
-    own = [(fold.value.dtype, identity(fold.combine, fold.value.dtype))]
-    return [*own, (INT64, 0)] if fold.combine in PLACES else own
+    """Return dtype and start of what a fold keeps: a value, and a place or what a sum lost."""
+    dtype = fold.value.dtype
+    own = [(dtype, identity(fold.combine, dtype))]
+    if fold.combine in PLACES:
+        return [*own, (INT64, 0)]
+    return [*own, (dtype, -0.0)] if fold.careful else own
 
 
 def _prototype(function: str, dtype: DType, arity: int) -> str:

@@ -2,30 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
 from tracegraph.codegen.llvm_scalar import maximum, minimum
 from tracegraph.codegen.llvm_types import Writer, register
 from tracegraph.ir.types import BOOL, INT64, DType
-
-
-def identity(combine: str, dtype: DType) -> Any:
-    """Return the value that a fold starts from."""
-    if combine == "add":
-        return -0.0 if dtype.kind == "f" else 0
-    if combine == "multiply":
-        return 1
-    if combine.startswith("logical"):
-        return combine == "logical_and"
-    low = combine in ("maximum", "argmax")
-    if dtype.kind == "f":
-        return -np.inf if low else np.inf
-    if dtype == BOOL:
-        return not low
-    limits = np.iinfo(dtype)
-    return limits.min if low else limits.max
 
 
 def step(w: Writer, combine: str, dtype: DType, total: str, value: str) -> str:
@@ -38,6 +17,25 @@ def step(w: Writer, combine: str, dtype: DType, total: str, value: str) -> str:
         return w.binary("or" if combine == "logical_or" else "and", BOOL, total, value)
     word = {"add": "add", "multiply": "mul"}[combine]
     return w.binary(("f" if dtype.kind == "f" else "") + word, dtype, total, value)
+
+
+def careful_step(
+    w: Writer, dtype: DType, total: tuple[str, str], value: str
+) -> tuple[str, str]:
+    """Write one addition of a careful sum: pairs are (sum, what was lost)."""
+    old, lost = total
+    new = w.binary("fadd", dtype, old, value)
+    taken = w.binary("fsub", dtype, new, old)
+    first = w.binary("fsub", dtype, old, w.binary("fsub", dtype, new, taken))
+    second = w.binary("fsub", dtype, value, taken)
+    error = w.binary("fadd", dtype, first, second)
+    return new, w.binary("fadd", dtype, lost, error)
+
+
+def careful_end(w: Writer, dtype: DType, total: tuple[str, str]) -> str:
+    """Write the end of a careful sum; what was lost is NaN where the sum is not finite."""
+    known = w.compare("ord", dtype, total[1], total[1])
+    return w.select(known, dtype, w.binary("fadd", dtype, *total), total[0])
 
 
 def better(w: Writer, combine: str, dtype: DType, value: str, best: str) -> str:

@@ -43,9 +43,14 @@ def literal(value: np.generic) -> str:
     return str(int(value)) if value.dtype != BOOL else ("true" if value else "false")
 
 
+def _number(value: Any, dtype: DType) -> np.generic:
+    number: np.generic = np.asarray(value).astype(dtype).reshape(1)[0]
+    return number
+
+
 def constant(value: Any, dtype: DType, lanes: int = 1) -> str:
     """Return a constant of ``lanes`` equal values."""
-    text = literal(np.asarray(value).astype(dtype)[()])
+    text = literal(_number(value, dtype))
     return text if lanes == 1 else f"splat ({element(dtype)} {text})"
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ctypes
 import types
-from typing import Any
+from typing import Any, Protocol
 
 from tracegraph.codegen import cpython
 
@@ -52,8 +52,8 @@ class _Spec(ctypes.Structure):
 
 
 _members = (_Member * 3)(
-    (b"__vectorcalloffset__", _T_PYSSIZET, _HEADER, _READONLY, None),
-    (b"_entry", _T_PYSSIZET, _HEADER, 0, b"The address of the native entry, or 0."),
+    _Member(b"__vectorcalloffset__", _T_PYSSIZET, _HEADER, _READONLY, None),
+    _Member(b"_entry", _T_PYSSIZET, _HEADER, 0, b"The address of the native entry, or 0."),
 )
 """CPython keeps pointers into these names for as long as the type lives."""
 
@@ -67,9 +67,9 @@ def _binds_as_a_method() -> int:
 
 def _make_base() -> Any:
     slots = (_Slot * 4)(
-        (_TP_CALL, cpython.pointer_of(ctypes.pythonapi.PyVectorcall_Call)),
-        (_TP_DESCR_GET, _binds_as_a_method()),
-        (_TP_MEMBERS, ctypes.addressof(_members)),
+        _Slot(_TP_CALL, cpython.pointer_of(ctypes.pythonapi.PyVectorcall_Call)),
+        _Slot(_TP_DESCR_GET, _binds_as_a_method()),
+        _Slot(_TP_MEMBERS, ctypes.addressof(_members)),
     )
     spec = _Spec(
         b"tracegraph.codegen.native_type.NativeBase",
@@ -94,16 +94,32 @@ def _set_flags(cls: type, flags: int) -> None:
 _NativeBase: Any = _make_base()
 
 
+class Runnable(Protocol):
+    """What has a native entry: an ``Executable``."""
+
+    @property
+    def address(self) -> int: ...
+
+
 class NativeCallable(_NativeBase):  # type: ignore[misc]  # its base is made at run time
     """A callable that runs its native entry, or ``_slow`` where it has none.
 
-    Subclasses define ``_slow(*args, **kwargs)``; entries call it too when they miss. Instances bind as
-    methods, can have attributes and weak references. ``_entry`` is the address of the entry, 0 for
-    none: a call reads it once, so it may be stored at any time. The code it points to must outlive
-    every call that may be running: keep executables alive as long as the callable.
+    Subclasses define ``_slow(*args, **kwargs)``; entries call it too when they miss. Instances bind
+    as methods, can have attributes and weak references. ``_entry`` is the address of the entry, 0
+    for none: a call reads it once, so it may be stored at any time. The code it points to must
+    outlive every call that may be running: keep executables alive as long as the callable.
     """
 
     _entry: int
+
+    def run(self, executable: Runnable | None) -> None:
+        """Let calls run an executable, or ``_slow`` again.
+
+        What ran once is kept as long as the callable: a call in another thread may still be inside.
+        """
+        if executable is not None:
+            self.__dict__.setdefault("_executables", {})[id(executable)] = executable
+        self._entry = 0 if executable is None else executable.address
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

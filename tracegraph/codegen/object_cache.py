@@ -1,8 +1,9 @@
-"""The cache of object code on disk: a private directory of files named by a hash of what made them.
+"""Object code on disk: a private directory of files named by a hash of what made them.
 
-A file is a digest followed by object code. It is used only when the digest agrees; a damaged, foreign
-or unreadable file counts as absent and is written anew. Nothing is ever unpickled. A directory that
-another user could write to is not used. ``TRACEGRAPH_CACHE_DIR`` names another place; empty: no cache.
+A file is a digest followed by object code. It is used only when the digest agrees; a damaged,
+foreign or unreadable file counts as absent and is written anew. Nothing is ever unpickled. A
+directory that another user could write to is not used. ``TRACEGRAPH_CACHE_DIR`` names another
+place; empty: no cache.
 """
 
 from __future__ import annotations

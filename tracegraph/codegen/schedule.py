@@ -7,7 +7,7 @@ the nodes to store, and the graph is scheduled again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from tracegraph.codegen.arena import arena
@@ -17,6 +17,7 @@ from tracegraph.codegen.demand import Demands
 from tracegraph.codegen.groups import Group, grouped
 from tracegraph.codegen.matrices import matrix_product
 from tracegraph.codegen.plan import (
+    Branch,
     CalloutStep,
     Destination,
     Fresh,
@@ -27,13 +28,12 @@ from tracegraph.codegen.plan import (
     PlanBuffer,
     Step,
 )
-from tracegraph.codegen.pull import is_pulled
-from tracegraph.codegen.roots import GEMM, STEP, Root, copy_of
+from tracegraph.codegen.roots import GEMM, STEP, Root, copy_of, root_of
 from tracegraph.codegen.storage import Storage, strides_of
 from tracegraph.ir.graph import Graph, Node, item_types
 from tracegraph.ir.loops import Program, Store, place_of, scalars, statements
 from tracegraph.ir.sizes import Dim, product
-from tracegraph.ir.types import ArrayType, DType, Shape, TupleType
+from tracegraph.ir.types import DType, Shape, TupleType
 
 
 class StoreInstead(Exception):
@@ -85,21 +85,32 @@ class Scheduler:
     buffers: dict[str, PlanBuffer] = field(default_factory=dict)
     outputs: list[str] = field(default_factory=list)
     tuples: dict[Node, tuple[str, ...]] = field(default_factory=dict)
-    guards: int = 0
 
     def plan(self) -> Plan:
         params = [self._param(k, node) for k, node in enumerate(self.graph.params)]
-        late = self._place_outputs()
+        steps = self._all_steps(self._place_outputs())
+        self._check_overwrites(steps)
+        named = tuple(self.buffers.values())
+        return Plan(named, tuple(steps), tuple(params), tuple(self.outputs), arena(named, steps))
+
+    def branch(self, params: Sequence[Storage], results: Sequence[Storage]) -> tuple[Step, ...]:
+        """Return the steps of a graph inside a node, between buffers of the graph around it."""
+        self.storages.update(zip(self.graph.params, params, strict=True))
+        late = [
+            root
+            for node, target in zip(self.graph.outputs, results, strict=True)
+            if (root := self._place_output(node, target, owned=True)) is not None
+        ]
+        return tuple(self._all_steps(late))
+
+    def _all_steps(self, late: Sequence[Root]) -> list[Step]:
         demands = Demands(self.graph, set(self.forced) | self.storages.keys() - set(self.graph.params))
         demands.walk(late)
         groups = grouped(demands.roots)
         self._check_repeats(demands, groups)
         for group in groups:
             self._place(group, groups)
-        steps = [step for group in groups for step in self._steps(group)]
-        self._check_overwrites(steps)
-        named = tuple(self.buffers.values())
-        return Plan(named, tuple(steps), tuple(params), tuple(self.outputs), arena(named, steps))
+        return [step for group in groups for step in self._steps(group)]
 
     # ---- memory
 
@@ -127,19 +138,25 @@ class Scheduler:
                 name = self._buffer(f"out{number}", type.dtype, type.size, "output")
                 target = Storage(name, strides_of(type.shape, where.order))
             self.outputs.append(target.buffer)
-            if isinstance(where, Fresh) and node not in self.storages and self._may_own(node, where):
-                self.storages[node] = target
-                continue
-            root = copy_of(node)
-            self.targets[root] = target
-            late.append(root)
+            owned = isinstance(where, Fresh) and self._may_own(node, where)
+            root = self._place_output(node, target, owned)
+            if root is not None:
+                late.append(root)
         return late
+
+    def _place_output(self, node: Node, target: Storage, owned: bool) -> Root | None:
+        """Compute an output right into its memory, or else return the root that copies it there."""
+        if owned and node not in self.storages and root_of(node).kind != STEP:
+            self.storages[node] = target
+            return None
+        root = copy_of(node)
+        self.targets[root] = target
+        return root
 
     def _may_own(self, node: Node, where: Fresh) -> bool:
         """Return whether a node can be computed right into an output's memory."""
-        if is_pulled(node) or where.order == tuple(range(node.array_type.ndim)):
-            return not _is_foreign(node)
-        return not _is_foreign(node) and not node.op.name.startswith("matmul")
+        plain = where.order == tuple(range(node.array_type.ndim))
+        return plain or root_of(node).kind != GEMM
 
     def _place(self, group: Group, groups: Sequence[Group]) -> None:
         """Give the results of a group memory where they are used outside it, or in a later pass."""
@@ -201,11 +218,27 @@ class Scheduler:
             self.storages[node] = Storage(name, strides_of(node.array_type.shape))
             return []
         if node.op.name == "guard":
-            self.guards += 1
             self.storages[node] = self.storages[node.operands[0]]
-            expect = dict(node.attrs)["expect"]
-            return [GuardStep(self.storages[node].buffer, expect, self.guards - 1)]
-        return [self._callout(node)]
+            attrs = dict(node.attrs)
+            buffer = self.storages[node].buffer
+            return [GuardStep(buffer, attrs["expect"], attrs["number"])]
+        return [self._cond(node) if node.op.name == "cond" else self._callout(node)]
+
+    def _cond(self, node: Node) -> Step:
+        """Schedule both graphs of a branch between the same buffers."""
+        attrs = dict(node.attrs)
+        predicate, *given = (self.storages[o] for o in node.operands)
+        results = []
+        for type in item_types(node.type):
+            name = self._buffer(f"tmp{len(self.buffers)}", type.dtype, type.size, "temp")
+            results.append(Storage(name, strides_of(type.shape)))
+        self.tuples[node] = tuple(r.buffer for r in results)
+        steps = []
+        for word in ("then", "orelse"):
+            prefix = f"{self.prefix}c{len(self.tuples)}{word}_"
+            inner = Scheduler(attrs[word], (), None, prefix, self.forced, buffers=self.buffers)
+            steps.append(inner.branch(given, results))
+        return Branch(predicate.buffer, *steps)
 
     def _callout(self, node: Node) -> Step:
         operands = tuple(self.storages[o].buffer for o in node.operands)
@@ -284,23 +317,3 @@ def _check_kernel(
         if buffer in written or elsewhere:
             raise StoreInstead({n for n in scheduler.late_nodes() if n not in scheduler.forced})
     written.update(own)
-
-
-def _is_foreign(node: Node) -> bool:
-    """Return whether a node's value is made by a callout, which brings its own memory."""
-    types: Sequence[object] = (node.type, *(o.type for o in node.operands))
-    native = all(isinstance(t, ArrayType) and t.dtype.kind != "c" for t in types)
-    return not native or root_kind(node) == STEP
-
-
-def root_kind(node: Node) -> str:
-    return copy_of(node).kind if is_pulled(node) else _kind(node)
-
-
-def _kind(node: Node) -> str:
-    from tracegraph.codegen.roots import root_of
-
-    return root_of(node).kind
-
-
-__all__ = ["Mapping", "Plan", "plan"]

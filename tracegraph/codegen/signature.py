@@ -3,14 +3,14 @@
 A ``Signature`` says where each input of a plan comes from and what it must be. The entry checks all
 of it at every call; where anything differs it leaves by a miss cell with nothing changed.
 
-===================  ================================================================================
+===================  ===============================================================================
 ``ArrayInput``       an exact ndarray: dtype, rank, dimensions, layout; binds sizes and a buffer
 ``ScalarInput``      a Python or NumPy number, copied into a buffer of one element
 ``SizeInput``        a Python int, bound to a symbol
 ``SameObject``       the very object that another input is
 ``ExactObject``      one known value, or an equal one of the same type
 ``Structure``        an object of one exact type, and of one length where it is a container
-===================  ================================================================================
+===================  ===============================================================================
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ class ArrayInput:
         Its dtype (by number, never by the descriptor's address) and shape. A dimension that is a
         bare symbol binds it at first sight and must be at least its ``lower``.
     layout : tuple of int or Size, optional
-        Its strides in elements: ints are checked, bare symbols bound, other sizes checked.
-        None: C-contiguous. The stride of an axis whose dimension is the int 0 or 1 is not looked at.
+        Its strides in elements: ints are checked, bare symbols bound, other sizes checked. None:
+        C-contiguous. The stride of an axis whose dimension is the int 0 or 1 is not looked at.
     written : bool
         Whether a kernel writes into it: it must be writeable and overlap no other array input.
     buffer : str, optional
@@ -119,8 +119,8 @@ class ArrayInput:
 class ScalarInput:
     """A number of one exact type, copied into a buffer: int as i64, NumPy scalars as their dtype.
 
-    ``kind`` is ``float``, ``int``, ``bool``, ``complex`` or the dtype of a NumPy scalar. An int beyond
-    int64 is a miss.
+    ``kind`` is ``float``, ``int``, ``bool``, ``complex`` or the dtype of a NumPy scalar. An int
+    beyond int64 is a miss.
     """
 
     source: Source
@@ -179,8 +179,8 @@ class SizeCheck:
 class ArrayOutput:
     """A fresh ndarray that owns a buffer's memory.
 
-    ``order`` lists the axes from the slowest to the fastest varying one; None is C order. Two results
-    with the same buffer are one object.
+    ``order`` lists the axes from the slowest to the fastest varying one; None is C order. Two
+    results with the same buffer are one object.
     """
 
     buffer: str
@@ -207,9 +207,9 @@ class InputOutput:
 class ViewOutput:
     """A view of an input or of an array of ours, with NumPy's ``base``.
 
-    Offset and strides count elements of ``dtype``, which is that of the viewed array unless given. A
-    view is writeable where this says so and the viewed array is. The same record twice in the results
-    is one object twice.
+    Offset and strides count elements of ``dtype``, which is that of the viewed array unless given.
+    A view is writeable where this says so and the viewed array is. The same record twice in the
+    results is one object twice.
     """
 
     of: InputOutput | ArrayOutput

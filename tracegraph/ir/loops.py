@@ -26,7 +26,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from tracegraph.ir.scalar import Scalar, ScalarBuilder, walk
 from tracegraph.ir.sizes import Dim, Symbol, symbols
@@ -55,12 +57,16 @@ class Store:
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """``result`` combines ``value`` over the iterations of its loop, one of ``scalar.FOLDS``."""
+    """``result`` combines ``value`` over the iterations of its loop, one of ``scalar.FOLDS``.
+
+    A ``careful`` sum also sums what each addition loses, and adds that at the end.
+    """
 
     combine: str
     value: Scalar
     result: Scalar
     place: Scalar | None = None
+    careful: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +114,23 @@ class Program:
 
     def with_body(self, *body: Statement) -> Program:
         return replace(self, body=body)
+
+
+def identity(combine: str, dtype: DType) -> Any:
+    """Return the value that a fold starts from."""
+    if combine == "add":
+        return -0.0 if dtype.kind == "f" else 0
+    if combine == "multiply":
+        return 1
+    if combine.startswith("logical"):
+        return combine == "logical_and"
+    low = combine in ("maximum", "argmax")
+    if dtype.kind == "f":
+        return -np.inf if low else np.inf
+    if dtype == BOOL:
+        return not low
+    limits = np.iinfo(dtype)
+    return limits.min if low else limits.max
 
 
 def fold_leaf(b: ScalarBuilder, name: str, combine: str, dtype: DType) -> Scalar:

@@ -100,15 +100,16 @@ def graph_symbols(graph: Graph) -> list[Symbol]:
     found = dict.fromkeys(type_symbols(node.type for node in nodes))
     for node in graph:
         for _, value in node.attrs:
-            found.update(dict.fromkeys(_attr_symbols(value)))
+            found.update(dict.fromkeys(attr_symbols(value)))
     return list(found)
 
 
-def _attr_symbols(value: Any) -> Iterator[Symbol]:
+def attr_symbols(value: Any) -> Iterator[Symbol]:
+    """Yield the symbols that an attribute mentions."""
     if isinstance(value, Size):
         yield from symbols(value)
     elif isinstance(value, tuple):
         for item in value:
-            yield from _attr_symbols(item)
+            yield from attr_symbols(item)
 
 

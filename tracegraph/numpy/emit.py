@@ -13,14 +13,12 @@ from typing import Any
 import numpy as np
 
 from tracegraph.ir.graph import Builder, Value
-from tracegraph.ir.ops import OPS
 from tracegraph.ir.ops.broadcast import broadcast_to, literal, spread
+from tracegraph.ir.ops.cast import convert
 from tracegraph.ir.ops.creation import size_value
 from tracegraph.ir.ops.structural import reshape
-from tracegraph.ir.sizes import Dim, Size
+from tracegraph.ir.sizes import Dim, Size, nonnegative
 from tracegraph.ir.types import DType, Shape, is_supported
-
-cast = OPS["cast"]
 
 
 class Unsupported(Exception):
@@ -29,7 +27,7 @@ class Unsupported(Exception):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Sym:
-    """An array in the graph.
+    """An array or a number in the graph.
 
     Parameters
     ----------
@@ -37,10 +35,16 @@ class Sym:
         Its value.
     weak : type, optional
         The Python type where it stands for a Python number, whose dtype gives way (NEP 50).
+    scalar : bool
+        Whether it stands for a NumPy scalar. Its powers are not those of an array without axes.
+    fresh : bool
+        Whether a result owns its memory although its value is that of an operand, as a copy's is.
     """
 
     value: Value
     weak: type | None = None
+    scalar: bool = False
+    fresh: bool = False
 
     @property
     def dtype(self) -> DType:
@@ -53,6 +57,13 @@ class Sym:
     @property
     def ndim(self) -> int:
         return self.value.ndim
+
+
+RELATIONS: dict[str, Callable[[Dim, Dim], Dim]] = {
+    "<": lambda a, b: b - a - 1,
+    "<=": lambda a, b: b - a,
+}
+"""What is not negative where a relation holds."""
 
 
 @dataclass(eq=False)
@@ -77,6 +88,10 @@ class Emitter:
         """Return a scalar constant."""
         return self.builder.emit(literal, (), {"value": np.asarray(number).astype(dtype)[()]})
 
+    def full(self, shape: Shape, number: Any, dtype: DType) -> Value:
+        """Return a constant repeated over a shape."""
+        return spread(self.literal(number, dtype), shape)
+
     def value(self, x: Any, dtype: DType | None = None) -> Value:
         """Return an operand of a rule as a value of the graph, cast to ``dtype`` if given."""
         if isinstance(x, Sym):
@@ -86,20 +101,30 @@ class Emitter:
         elif isinstance(x, (bool, int, float, complex, np.generic)):
             wanted = np.asarray(x).dtype if dtype is None else dtype
             if not is_supported(wanted):
-                raise Unsupported(f"dtype {wanted} is not supported; use a float64 array")
+                raise Unsupported(f"the dtype {wanted} is not supported; use a float64 array")
             return self.literal(x, wanted)
         else:
             raise Unsupported(f"an operand of type {type(x).__name__} is not supported")
         return value if dtype is None else self.cast(value, dtype)
 
     def cast(self, value: Value, dtype: DType) -> Value:
-        """Return a value in another dtype."""
-        if value.dtype == dtype:
-            return value
+        """Return a value in another dtype; of complex numbers the real part."""
         if not is_supported(dtype):
-            raise Unsupported(f"dtype {dtype} is not supported; use float32 or float64")
-        out: Value = cast(value, dtype=dtype)
-        return out
+            raise Unsupported(f"the dtype {dtype} is not supported; use float32 or float64")
+        return convert(value, dtype)
+
+    def holds(self, a: Dim, relation: str, b: Dim) -> bool:
+        """Answer ``a < b`` or ``a <= b`` by structure, else by asking."""
+        if nonnegative(RELATIONS[relation](a, b)):
+            return True
+        opposite = {"<": "<=", "<=": "<"}[relation]
+        if nonnegative(RELATIONS[opposite](b, a)):
+            return False
+        return self.ask(a, relation, b)
+
+    def smaller(self, a: Dim, b: Dim) -> Dim:
+        """Return the smaller of two sizes."""
+        return a if self.holds(a, "<=", b) else b
 
     def same_dim(self, a: Dim, b: Dim) -> bool:
         """Return whether two dimensions are equal, by structure or by asking."""
@@ -111,22 +136,29 @@ class Emitter:
             raise Unsupported(f"the sizes {a} and {b} are equal only by chance")
         return False
 
+    def must_equal(self, shape: Shape, other: Shape) -> None:
+        """Give up unless two shapes, which NumPy found to be equal, are so by structure."""
+        if len(shape) != len(other) or not all(map(self.same_dim, shape, other)):
+            raise Unsupported(f"the shapes {shape} and {other} do not fit")
+
     def broadcast_shape(self, *shapes: Shape) -> Shape:
         """Return the shape that shapes broadcast to."""
         ndim = max(map(len, shapes), default=0)
         out: list[Dim] = [1] * ndim
         for shape in shapes:
             for axis, dim in enumerate(shape, ndim - len(shape)):
-                if dim != 1 and out[axis] == 1:
+                if out[axis] == 1:
                     out[axis] = dim
-                elif dim != 1:
-                    self.same_dim(dim, out[axis])
+                elif dim != 1 and not self.same_dim(dim, out[axis]):
+                    raise Unsupported(f"the sizes {dim} and {out[axis]} do not broadcast")
         return tuple(out)
 
     def broadcast(self, value: Value, shape: Shape) -> Value:
         """Return a value spread over a shape by NumPy's rules."""
         if value.shape == shape:
             return value
+        if self.broadcast_shape(value.shape, shape) != shape:
+            raise Unsupported(f"the shape {value.shape} does not broadcast to {shape}")
         if not value.shape:
             return spread(value, shape)
         offset = len(shape) - value.ndim
@@ -145,10 +177,13 @@ class Emitter:
 def dtype_of(x: Any) -> Any:
     """Return what NumPy's promotion takes for an operand: a dtype, or a Python type if it is weak."""
     if isinstance(x, Sym):
-        return x.dtype if x.weak is None else x.weak
-    if isinstance(x, Size):
-        return int
-    return x.dtype if isinstance(x, np.generic) else type(x)
+        kind: Any = x.dtype if x.weak is None else x.weak
+    elif isinstance(x, Size):
+        kind = int
+    else:
+        kind = x.dtype if isinstance(x, np.generic) else type(x)
+    # A Python bool is no weaker than NumPy's.
+    return np.dtype(bool) if kind is bool else kind
 
 
 def result_type(*operands: Any) -> DType:

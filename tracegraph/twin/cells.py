@@ -12,14 +12,18 @@ see `hooks.Hooks`); the others are small helpers around them:
     $deferred(f)                 stands for f where Python itself makes the call
     $storing_global("G")         a decorator that stores what it decorates; $storing_cell likewise
     $in(item, container)         hooks.contains, in the order in which `in` evaluates
+    $imported("m", "n", value)   what `from m import n` gave: read again through getattr, so as to be
+                                 seen, if it is what the module holds
     $slice                       the builtin, whatever the module calls `slice`
     $visible(names)              the result of `locals()`, without `$` names
 """
 
 import builtins
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
-from types import CellType, FunctionType
+from importlib.util import resolve_name
+from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 from tracegraph.twin.hooks import Hooks
@@ -139,7 +143,18 @@ _HOOKS = (
     *("load_global", "load_cell", "store_global", "store_cell"),
 )
 
-NAMES = tuple(f"${name}" for name in (*_HOOKS, *_MADE_OF_HOOKS, "global", "cell"))
+NAMES = tuple(f"${name}" for name in (*_HOOKS, *_MADE_OF_HOOKS, "global", "cell", "imported"))
+
+
+def _imported(hooks: Hooks, namespace: dict[str, Any], origin: str, name: str, value: Any) -> Any:
+    try:
+        module = sys.modules[resolve_name(origin, namespace.get("__package__"))]
+    except (ImportError, KeyError):
+        module = None
+    if isinstance(module, ModuleType) and vars(module).get(name, _imported) is value:
+        return hooks.getattr(module, name)
+    hooks.frame_access(f"from {origin} import {name}")
+    return value
 
 
 def closure_of(
@@ -157,6 +172,8 @@ def closure_of(
 def _value(name: str, function: FunctionType, hooks: Hooks, own: Mapping[str, CellType]) -> Any:
     if name == "global":
         return partial(GlobalTarget, hooks, function.__globals__)
+    if name == "imported":
+        return partial(_imported, hooks, function.__globals__)
     if name == "cell":
         return partial(CellTarget, hooks, own)
     make = _MADE_OF_HOOKS.get(name)

@@ -128,7 +128,11 @@ class Expressions(ast.NodeVisitor):
         else:
             target = ast.copy_location(hook("item", owner, index), node)
             new = ast.Attribute(target, "value", node.ctx)
-        return ast.copy_location(new, node)
+        ast.copy_location(new, node)
+        if isinstance(new, ast.Attribute) and node.end_lineno != node.lineno:
+            # Python places the work of an attribute on its last line, that of an item on its first.
+            new.end_lineno, new.end_col_offset = node.lineno, node.col_offset
+        return new
 
     def visit_Slice(self, node: ast.Slice) -> ast.expr:
         parts = [node.lower, node.upper, node.step]
@@ -186,7 +190,7 @@ class Expressions(ast.NodeVisitor):
         operands = [self.visit(node.left), *self._list(node.comparators)]
         if len(node.ops) == 1:
             return _comparison(operands[0], node.ops[0], operands[1], node)
-        if self._walrus_forbidden or self.scope.owner().kind is Kind.CLASS:
+        if self._walrus_forbidden or self.scope.owner().kind is not Kind.FUNCTION:
             chain = ast.Compare(operands[0], node.ops, operands[1:])
             return self.frame_access("chained comparison", ast.copy_location(chain, node), node)
         return self._chain(operands, node)

@@ -2,7 +2,6 @@
 
 import ast
 import linecache
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import FunctionType
@@ -55,9 +54,9 @@ def candidates(function: FunctionType) -> list[Site]:
     return found
 
 
-def _read(filename: str, module_globals: Mapping[str, Any]) -> str:
+def _read(filename: str, module_globals: dict[str, Any]) -> str:
     linecache.checkcache(filename)
-    return "".join(linecache.getlines(filename, dict(module_globals)))
+    return "".join(linecache.getlines(filename, module_globals))
 
 
 @lru_cache(maxsize=16)  # a file usually holds many functions; its tree is large

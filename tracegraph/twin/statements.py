@@ -12,6 +12,7 @@ from tracegraph.twin.syntax import (
     ScopeNode,
     captures,
     import_name,
+    lookups,
     type_params,
     with_type_params,
 )
@@ -82,16 +83,25 @@ class Statements(Expressions):
 
     # ---- statements that bind names otherwise ----
 
-    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> list[ast.stmt]:
+    def visit_Import(self, node: ast.Import) -> list[ast.stmt]:
         names = [import_name(alias) for alias in node.names]
         outside = [name for name in names if self.home(name) is not Home.INSIDE]
-        return [node, *(self._restored(name, node) for name in outside)]
+        return [node, *(self._again(name, ast.Name(name, ast.Load()), node) for name in outside)]
 
-    visit_ImportFrom = visit_Import
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> list[ast.stmt]:
+        """`from m import n as k`, then `k = $imported("m", "n", k)`."""
+        module = ast.Constant("." * node.level + (node.module or ""))
+        again: list[ast.stmt] = []
+        for alias in node.names:
+            name = import_name(alias)
+            value = hook("imported", module, ast.Constant(alias.name), ast.Name(name, ast.Load()))
+            again.append(self._again(name, value, node))
+        return [node, *again]
 
-    def _restored(self, name: str, node: ast.stmt) -> ast.stmt:
-        value = self.stored(name, ast.Name(name, ast.Load()))
-        return ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], value), node)
+    def _again(self, name: str, value: ast.expr, node: ast.stmt) -> ast.stmt:
+        """A second store of what a statement has already stored by itself."""
+        target = ast.Name(name, ast.Store())
+        return ast.copy_location(ast.Assign([target], self.stored(name, value)), node)
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.ExceptHandler:
         new: ast.ExceptHandler = self.generic_visit(node)
@@ -100,8 +110,10 @@ class Statements(Expressions):
         return new
 
     def visit_Match(self, node: ast.Match) -> list[ast.stmt]:
-        names = [name for case in node.cases for name in captures(case.pattern)]
-        return [*self._announced("case", names, node), self.generic_visit(node)]
+        bound = [name for case in node.cases for name in captures(case.pattern)]
+        read = [name for case in node.cases for name in lookups(case.pattern)]
+        announced = self._announced("case", bound, node) + self._announced("case of", read, node)
+        return [*announced, self.generic_visit(node)]
 
     def visit_match_case(self, node: ast.match_case) -> ast.match_case:
         guard = None if node.guard is None else self.visit(node.guard)

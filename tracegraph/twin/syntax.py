@@ -72,6 +72,11 @@ def captures(pattern: ast.AST) -> Iterator[str]:
             yield name
 
 
+def lookups(pattern: ast.AST) -> list[str]:
+    """The names that a `case` pattern reads, such as its classes."""
+    return list(dict.fromkeys(n.id for n in ast.walk(pattern) if isinstance(n, ast.Name)))
+
+
 def type_params(node: ast.AST) -> list[Any]:
     """The `[T, *Ts]` of a definition, empty before Python 3.12."""
     return getattr(node, "type_params", None) or []

@@ -1,8 +1,8 @@
-"""erf: an odd polynomial up to 1, beyond it ``1 - exp(log(8 erfc(x))) / 8`` with a polynomial for the log.
+"""erf: an odd polynomial up to 1, beyond it ``1 - exp(p(x)) / 8`` where p is log(8 erfc(x)).
 
 The second form is N. Juffa's: log(erfc) is smooth, and as erfc falls quickly the polynomial need be
-accurate only near 1; there it is centred, and there the 8 makes its value small and so its rounding.
-No division, and both forms are computed for every lane.
+accurate only near 1. There it is centred, and there the 8 makes its value, and so its rounding
+error, small. No division, and both forms are computed for every lane.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from tracegraph.codegen.mathlib.value import Value, fma, polynomial, where
 
 
 def erf(x: Value) -> Value:
+    """The error function; 1 from where that is the nearest float."""
     form = x.format
     a = abs(x)
     small = fma(a, polynomial(a * a, form.table["erf"]), a)

@@ -1,7 +1,7 @@
 """exp, exp2 and expm1: ``x = k ln(2) + r``, a polynomial in r, and 2**k through the exponent bits.
 
-The reduction is Cody and Waite's with fma: ``x - k * high`` is exact where ``high`` is log(2) rounded
-(Software Manual for the Elementary Functions, 1980; Muller, Elementary Functions, 3rd ed., 11.2).
+The reduction is Cody and Waite's, with fma: ``x - k * high`` is exact where ``high`` is log(2)
+rounded (Software Manual for the Elementary Functions, 1980; Muller, Elementary Functions).
 """
 
 from __future__ import annotations
@@ -52,15 +52,16 @@ def scale(x: Value, k: Value) -> Value:
     form = x.format
     shifted = fma(k, 0.5, form.magic + form.bias)
     half = shifted - (form.magic + form.bias)
-    return x * (shifted.bits << form.mantissa).float * power_of_two(k - half)
+    return x * (shifted.bits << form.mantissa).as_float * power_of_two(k - half)
 
 
 def add_exponent(x: Value, shifted: Value) -> Value:
     """Return ``x * 2**k`` for a normal x and result, from ``k + magic``: one integer addition."""
-    return (x.bits + (shifted.bits << x.format.mantissa)).float
+    return (x.bits + (shifted.bits << x.format.mantissa)).as_float
 
 
 def exp(x: Value) -> Value:
+    """``2**k exp(r)``; the bounds are just beyond the least and largest results."""
     form = x.format
     x = x.at_most(form.choose(709.79, 88.8)).at_least(form.choose(-746.0, -104.5))
     r = reduce_by_ln2(x)
@@ -68,6 +69,7 @@ def exp(x: Value) -> Value:
 
 
 def exp2(x: Value) -> Value:
+    """``2**k 2**r``; exact for whole numbers, as r is 0 there."""
     form = x.format
     x = x.at_most(float(form.bias + 1)).at_least(-float(form.bias + form.mantissa + 2))
     k = (x + form.magic) - form.magic
@@ -92,6 +94,7 @@ def expm1_pair(r: Reduced, power: Value, one: float = 1.0) -> Pair:
 
 
 def expm1(x: Value) -> Value:
+    """``2**k exp(r) - 1`` as a pair, added up at the end; tiny arguments are their own result."""
     form = x.format
     bounded = x.at_most(form.choose(709.79, 88.8)).at_least(form.choose(-60.0, -30.0))
     r = reduce_by_ln2(bounded)
@@ -99,4 +102,3 @@ def expm1(x: Value) -> Value:
     half = expm1_pair(r, power_of_two(r.k - 1.0), 0.5)
     result = half.total() * 2.0
     return where(abs(x) < form.choose(2.0**-55, 2.0**-26), x, result)
-

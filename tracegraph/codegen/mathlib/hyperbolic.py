@@ -38,7 +38,7 @@ def _powers(r: Reduced) -> tuple[Value, Value]:
 
 
 def _combine(r: Reduced, a: Pair, b: Value) -> Value:
-    """Return ``4 (a cosh(r) + b sinh(r))``; the larger terms are in two parts, the rest is small."""
+    """Return ``4 (a cosh(r) + b sinh(r))``; larger terms are in two parts, the rest is small."""
     table = r.high.format.table
     z = r.high * r.high
     product = b * r.high
@@ -68,7 +68,7 @@ def cosh(x: Value) -> Value:
 
 
 def arcsinh(x: Value) -> Value:
-    """``log1p(a + a**2 / (1 + sqrt(1 + a**2)))``; ``log(2 a)`` where squares would overflow."""
+    """``log1p(a + a**2 / (1 + sqrt(1 + a**2)))``; ``log(2 a)`` where a square overflows."""
     a = abs(x)
     big = a > a.format.choose(2.0**60, 2.0**30)
     part = where(big, 0.0, a)
@@ -79,7 +79,7 @@ def arcsinh(x: Value) -> Value:
 
 
 def arccosh(x: Value) -> Value:
-    """``log1p(d + sqrt(d**2 + 2 d))`` with ``d = x - 1``; ``log(2 x)`` where squares would overflow."""
+    """``log1p(d + sqrt(d**2 + 2 d))`` with ``d = x - 1``; ``log(2 x)`` where a square overflows."""
     big = x > x.format.choose(2.0**60, 2.0**30)
     d = fast_two_sum(where(big, 2.0, x), x.lift(-1.0))
     square = fma(d.high, d.high, d.high + d.high)

@@ -1,11 +1,22 @@
-"""arctan, arctan2, arcsin and arccos."""
+"""arctan, arctan2, arcsin and arccos: odd polynomials on [-1/2, 1/2] and identities beyond it.
+
+The identities are fdlibm's (s_atan.c, e_asin.c); constants, quotients and sums are in two parts.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from tracegraph.codegen.mathlib.value import Pair, Value, fast_two_sum, fma, polynomial, ratio, where
+from tracegraph.codegen.mathlib.value import (
+    Pair,
+    Value,
+    fast_two_sum,
+    fma,
+    polynomial,
+    ratio,
+    where,
+)
 
 
 def _odd_tail(t: Value, coefficients: Sequence[float]) -> Value:
@@ -43,27 +54,25 @@ def arctan(x: Value) -> Value:
 
 
 def arctan2(y: Value, x: Value) -> Value:
-    form = x.format
-    up, down = abs(y), abs(x)
-    larger = where(up > down, up, down)
-    # Sums must stay finite and reciprocals normal; the factor leaves subnormal results exact.
-    limit = form.bias - 23
-    shrink = where(larger > 2.0**limit, x.lift(2.0**-20), 1.0)
-    factor = where(larger < form.choose(2.0**-900, 2.0**-90), x.lift(2.0 ** (form.mantissa + 8)), shrink)
-    infinite = larger.equals(math.inf)
-    rise, run = _quotient_at_infinity(infinite, up, down, factor)
-    flat = larger.equals(0.0)
-    angle = _arctan_of_quotient(rise, where(flat, 1.0, run))
-    result = _turn(angle, x).with_sign_of(y)
+    """The angle of the quotient, turned by x's sign, with y's sign; C99 F.9.1.4."""
+    rise, run = _scaled(abs(y), abs(x))
+    result = _turn(_arctan_of_quotient(rise, run), x).with_sign_of(y)
     return where(y.differs(y) | x.differs(x), math.nan, result)
 
 
-def _quotient_at_infinity(infinite: Value, y: Value, x: Value, factor: Value) -> tuple[Value, Value]:
-    """Scale both; an infinite one counts 1 against a finite one, which counts 0."""
-    one = x.lift(1.0)
-    rise = where(infinite, where(y.equals(math.inf), one, 0.0), y * factor)
-    run = where(infinite, where(x.equals(math.inf), one, 0.0), x * factor)
-    return rise, run
+def _scaled(y: Value, x: Value) -> tuple[Value, Value]:
+    """Return numbers of the same quotient for which sums, reciprocals and remainders are in range.
+
+    Of two zeros the second becomes 1. An infinite number becomes 1, a finite one beside it 0.
+    """
+    form = y.format
+    larger = where(y > x, y, x)
+    room = 2.0 ** (form.mantissa + 8)
+    factor = where(larger < form.choose(2.0**900, 2.0**60), y.lift(room), 1.0 / room)
+    infinite = larger.equals(math.inf)
+    rise = where(infinite, where(y.equals(math.inf), y.lift(1.0), 0.0), y * factor)
+    run = where(infinite, where(x.equals(math.inf), x.lift(1.0), 0.0), x * factor)
+    return rise, where(larger.equals(0.0), 1.0, run)
 
 
 def _turn(angle: Pair, x: Value) -> Value:
@@ -87,6 +96,7 @@ def _half_angle(x: Value) -> tuple[Value, Value, Value]:
 
 
 def arcsin(x: Value) -> Value:
+    """``t + (arcsin(t) - t)``, beyond 1/2 ``pi/2`` minus twice that."""
     half_pi, half_pi_low, _ = x.format.table["half_pi"]
     large, t, rest = _half_angle(x)
     turned = fast_two_sum(half_pi, t * -2.0)
@@ -95,12 +105,12 @@ def arcsin(x: Value) -> Value:
 
 
 def arccos(x: Value) -> Value:
+    """``pi/2 - arcsin(x)``; beyond 1/2 twice ``arcsin(t)``, below -1/2 ``pi`` minus that."""
     half_pi, half_pi_low, _ = x.format.table["half_pi"]
     large, t, rest = _half_angle(x)
     negative = x < 0.0
     near_one = (t + rest) * 2.0
     signed, signed_rest = t.with_sign_of(x), rest.with_sign_of(x)
-    # pi/2 - arcsin(x), or pi - 2 t near -1: the same sum of a constant and an angle
     start = where(large, x.lift(2 * half_pi), half_pi)
     start_low = where(large, x.lift(2 * half_pi_low), half_pi_low)
     taken = where(large, t + t, signed)

@@ -1,6 +1,6 @@
 """log, log2, log10 and log1p: the exponent is split off, then the series in ``s = f / (2 + f)``.
 
-With ``x = 2**k (1 + f)`` and ``1 + f`` between sqrt(1/2) and sqrt(2), the method of fdlibm's e_log.c:
+With ``x = 2**k (1 + f)`` and ``1 + f`` between sqrt(1/2) and sqrt(2), fdlibm's way (e_log.c):
 ``log(1 + f) = f - (f**2/2 - s (f**2/2 + R(s**2)))``, where R has only even powers of s.
 """
 
@@ -43,8 +43,8 @@ def split_exponent(x: Value) -> Split:
     shifted = x.bits + (((form.bias + 1) << form.mantissa) - center)
     field = shifted >> form.mantissa
     whole = 2.0**form.mantissa  # its low bits count ones: OR, then subtract, converts to float
-    k = (field | (form.mantissa + form.bias << form.mantissa)).float - (whole + form.bias + 1)
-    mantissa = ((shifted & ((1 << form.mantissa) - 1)) + center).float
+    k = (field | (form.mantissa + form.bias << form.mantissa)).as_float - (whole + form.bias + 1)
+    mantissa = ((shifted & ((1 << form.mantissa) - 1)) + center).as_float
     return Split(field, k, mantissa - 1.0)
 
 
@@ -85,11 +85,12 @@ def log_special(x: Value, result: Value, pole: float = 0.0) -> Value:
 
 
 def log(x: Value) -> Value:
+    """``k log(2) + log(1 + f)``."""
     return log_special(x, log_of(split_positive(x)))
 
 
 def _log_scaled(x: Value, unit: tuple[float, ...], per_bit: tuple[float, ...]) -> Value:
-    """Return ``unit * log(x)``, each power of two giving ``per_bit``; constants are in two parts."""
+    """Return ``unit * log(x)``; a factor of two in x adds ``per_bit``. Both are in two parts."""
     parts = split_positive(x)
     high = parts.f
     low = log_mantissa(high)
@@ -102,10 +103,12 @@ def _log_scaled(x: Value, unit: tuple[float, ...], per_bit: tuple[float, ...]) -
 
 
 def log2(x: Value) -> Value:
+    """``k + log(1 + f) / log(2)``; exact for powers of two, as f is 0 there."""
     return _log_scaled(x, x.format.table["log2_e"], (1.0, 0.0))
 
 
 def log10(x: Value) -> Value:
+    """``k log10(2) + log(1 + f) / log(10)``."""
     return _log_scaled(x, x.format.table["log10_e"], x.format.table["log10_2"])
 
 
@@ -117,7 +120,7 @@ def log_of_pair(x: Pair, raised: Value | None = None) -> Value:
     parts = split_exponent(x.high)
     form = x.high.format
     # 2**-k is 2 * 2**-(k+1): the largest k would leave the range, and its low part does not count.
-    down = ((2 * form.bias + 2 - parts.field) << form.mantissa).float
+    down = ((2 * form.bias + 2 - parts.field) << form.mantissa).as_float
     added = x.low * down * 0.5
     f = fast_two_sum(parts.f, added)
     k = parts.k if raised is None else parts.k + raised
@@ -125,6 +128,7 @@ def log_of_pair(x: Pair, raised: Value | None = None) -> Value:
 
 
 def log1p(x: Value) -> Value:
+    """The logarithm of ``1 + x`` as a pair."""
     result = log_of_pair(two_sum(1.0, x))
     return where(x.equals(0.0), x, log_special(x, result, -1.0))
 

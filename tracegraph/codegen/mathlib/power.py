@@ -1,4 +1,8 @@
-"""power and cbrt."""
+"""power and cbrt.
+
+power of float64 takes a logarithm in double-double arithmetic (Muller and others, Handbook of
+Floating-Point Arithmetic); that of float32 plain float64.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +31,14 @@ def power(x: Value, y: Value) -> Value:
 
 
 def _power_in_double(x: Value, y: Value) -> Value:
-    """Return ``|x|**y`` of float32 by plain float64: twice the lanes, but no pairs."""
+    """Return ``|x|**y`` of float32 by plain float64: wider registers, but no pairs."""
     table = FORMATS[FLOAT64].table
     wide, exponent = abs(x).cast(FLOAT64), y.cast(FLOAT64)
     parts = split_exponent(wide)
     s = parts.f / (parts.f + 2.0)
     logarithm = fma(s, polynomial(s * s, table["power32_log2"]), parts.k)
     logarithm = _log_at_ends(wide, logarithm)
-    # One bit beyond what float32 can hold, so that the last cast overflows or flushes.
+    # Bounds beyond what float32 can hold, so that the last cast overflows or flushes.
     bits = (_bounded(exponent, 2.0**60) * logarithm).at_most(200.0).at_least(-200.0)
     shifted = bits + exponent.format.magic
     fraction = bits - (shifted - exponent.format.magic)
@@ -42,9 +46,10 @@ def _power_in_double(x: Value, y: Value) -> Value:
     return add_exponent(value, shifted).cast(FLOAT32)
 
 
-def _log_at_ends(a: Value, logarithm: Value, zero: float = -math.inf, infinity: float = math.inf) -> Value:
-    logarithm = where(a.equals(0.0), zero, logarithm)
-    logarithm = where(a.equals(math.inf), infinity, logarithm)
+def _log_at_ends(a: Value, logarithm: Value, at_infinity: float = math.inf) -> Value:
+    """Put in the values for 0, infinity and NaN; ``at_infinity=0`` gives those of an error term."""
+    logarithm = where(a.equals(0.0), -at_infinity, logarithm)
+    logarithm = where(a.equals(math.inf), at_infinity, logarithm)
     return where(a.differs(a), a, logarithm)
 
 
@@ -54,17 +59,16 @@ def _bounded(y: Value, bound: float) -> Value:
 
 
 def _log_pair(parts: Split) -> Pair:
-    """Return the logarithm with about 68 good bits.
+    """Return the logarithm with about 67 good bits, as y log(x) may be 745 and errors add.
 
-    ``log(1 + f) = 2 s + 2/3 s**3 + s**5 Q(s**2)``, s being a quotient in a pair; the first two terms
-    are computed in pairs.
+    ``log(1 + f) = 2 s + s**3 (2/3 + s**2 Q(s**2))``, s being a quotient in a pair; the first two
+    terms are computed in pairs.
     """
     table = parts.f.format.table
     f = parts.f
     s = ratio(Pair(f, f.lift(0.0)), fast_two_sum(2.0, f)).tight()
     z = s.high * s.high
     z_low = fma(s.high, s.high, -z) + 2.0 * s.high * s.low
-    # c = 2/3 + z Q(z), in a pair
     third, third_low = table["two_thirds"]
     c = fast_two_sum(third, z * polynomial(z, table["log_tail"]))
     c_low = c.low + third_low
@@ -84,7 +88,7 @@ def _power_in_pairs(x: Value, y: Value) -> Value:
     a = abs(x)
     logarithm = _log_pair(split_positive(a))
     high = _log_at_ends(a, logarithm.high)
-    low = _log_at_ends(a, logarithm.low, 0.0, 0.0)
+    low = _log_at_ends(a, logarithm.low, 0.0)
     y = _bounded(y, 2.0**64)
     product = y * high
     bounded = product.at_most(710.0).at_least(-746.0)

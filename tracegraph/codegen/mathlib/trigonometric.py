@@ -1,8 +1,8 @@
 """sin, cos and tan: ``x = k pi/2 + r``, a polynomial for each of sin(r) and cos(r), and a choice.
 
-Cody and Waite's reduction with pi/2 in three parts, r being kept in two. Arguments too large for it
-go to the C library, lane by lane, on a path of their own, so nothing here is of Payne and Hanek's kind.
-sin, cos and tan of one argument share all of it but the last choice.
+Cody and Waite's reduction with pi/2 in three parts, r being kept in two. Lanes with arguments too
+large for it go to the C library on a path of their own, which does what Payne and Hanek's reduction
+would do here. sin, cos and tan of one argument share everything but the last choice.
 """
 
 from __future__ import annotations
@@ -72,28 +72,31 @@ def _with_c_library(name: str, x: Value, fast: Value) -> Value:
 
 def _negated(value: Value, turns: Value) -> Value:
     """Change the sign where bit 1 of ``turns`` is set."""
-    return (value.bits ^ ((turns >> 1) << value.format.sign_shift)).float
+    return (value.bits ^ ((turns >> 1) << value.format.sign_shift)).as_float
 
 
 def sin(x: Value) -> Value:
+    """``sin(r)`` or ``cos(r)`` by the quadrant; -0 stays."""
     q = quadrant(x)
     result = _negated(where(q.is_odd, q.cosine.total(), q.sine.total()), q.turns)
     return _with_c_library("sin", x, where(x.equals(0.0), x, result))
 
 
 def cos(x: Value) -> Value:
+    """``cos(r)`` or ``sin(r)`` by the quadrant."""
     q = quadrant(x)
     result = _negated(where(q.is_odd, q.sine.total(), q.cosine.total()), q.turns + 1)
     return _with_c_library("cos", x, result)
 
 
 def tan(x: Value) -> Value:
+    """``sin(r) / cos(r)`` or ``-cos(r) / sin(r)``, of pairs; -0 stays."""
     q = quadrant(x)
     odd = q.is_odd
     sign = q.turns << x.format.sign_shift
     numerator, denominator = _choose(odd, q.cosine, q.sine), _choose(odd, q.sine, q.cosine)
     result = ratio(numerator.tight(), denominator.tight()).total()
-    result = (result.bits ^ sign).float
+    result = (result.bits ^ sign).as_float
     return _with_c_library("tan", x, where(x.equals(0.0), x, result))
 
 

@@ -80,7 +80,7 @@ class Value:
         return Value(self.b, self.b.bitcast(self.scalar, self.format.pattern))
 
     @property
-    def float(self) -> Value:
+    def as_float(self) -> Value:
         """The float with this bit pattern."""
         return Value(self.b, self.b.bitcast(self.scalar, self.format.dtype))
 
@@ -223,7 +223,7 @@ def power_of_two(k: Value) -> Value:
     ``-bias`` itself gives 0, not the subnormal: no caller needs it.
     """
     form = k.format
-    return ((k + (form.magic + form.bias)).bits << form.mantissa).float
+    return ((k + (form.magic + form.bias)).bits << form.mantissa).as_float
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -260,8 +260,8 @@ def ratio(numerator: Pair, denominator: Pair) -> Pair:
     """Return a quotient to nearly twice the working precision with a single division.
 
     The division makes a reciprocal; the remainder of the first quotient, exact through fma, is
-    multiplied by it again (Muller and others, Handbook of Floating-Point Arithmetic, 2nd ed., 14.1).
-    Low parts must be rounding errors of the high ones: their products are left out.
+    multiplied by it again (Markstein's way; Muller and others, Handbook of Floating-Point
+    Arithmetic). Low parts must be rounding errors of high ones: their products are left out.
     """
     reciprocal = 1.0 / denominator.high
     high = numerator.high * reciprocal

@@ -29,6 +29,7 @@ from tracegraph.ir.ops import (
     rounding,
     scan,
     signs,
+    special,
     structural,
     trigonometric,
 )
@@ -45,6 +46,7 @@ FAMILIES = (
     rounding.OPS,
     division.OPS,
     exponential.OPS,
+    special.OPS,
     identity.OPS,
     power.OPS,
     trigonometric.OPS,

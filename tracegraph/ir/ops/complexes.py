@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph.ir.graph import Op
+from tracegraph.ir.lowering import CALLOUT
 from tracegraph.ir.ops.arithmetic import add_tangents, negative
 from tracegraph.ir.ops.broadcast import full_like
 from tracegraph.ir.ops.family import FLOAT, NUMERIC, elementwise, same_types
@@ -40,10 +41,6 @@ def _complex_eager(x: Any, y: Any) -> Any:
     return out
 
 
-def _no_scalar(b: Any, *xs: Any) -> Any:
-    raise AssertionError("complex elements have no scalar form: code generation calls out")
-
-
 conjugate: Op = elementwise(
     "conjugate",
     np.conjugate,
@@ -56,7 +53,7 @@ real: Op = elementwise(
     "real",
     np.real,
     "c",
-    scalar=_no_scalar,
+    lower=CALLOUT,
     type_rule=_part_type("real"),
     jvp=lambda primals, tangents, out: real(tangents[0]),
     transpose=lambda ct, operands, is_linear: [complex_(ct, full_like(ct, 0))],
@@ -65,7 +62,7 @@ imag: Op = elementwise(
     "imag",
     np.imag,
     "c",
-    scalar=_no_scalar,
+    lower=CALLOUT,
     type_rule=_part_type("imag"),
     jvp=lambda primals, tangents, out: imag(tangents[0]),
     transpose=lambda ct, operands, is_linear: [complex_(full_like(ct, 0), negative(ct))],
@@ -74,7 +71,7 @@ complex_: Op = elementwise(
     "complex",
     _complex_eager,
     FLOAT,
-    scalar=_no_scalar,
+    lower=CALLOUT,
     type_rule=_complex_type,
     jvp=lambda primals, tangents, out: add_tangents(
         None if tangents[0] is None else complex_(tangents[0], full_like(tangents[0], 0)),

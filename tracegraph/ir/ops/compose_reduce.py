@@ -68,7 +68,8 @@ def var(x: Value, axes: Axes, ddof: int = 0, center: Value | None = None) -> Val
 def std(x: Value, axes: Axes, ddof: int = 0, center: Value | None = None) -> Value:
     """Return the standard deviation over some axes.
 
-    At variance 0 it has no derivative: its gradient is NaN there, as JAX's is.
+    At variance 0 it has no derivative: its gradient is NaN there, as JAX's is. Forward mode gives
+    0, because a zero tangent wins over the infinite slope of the root.
     """
     out: Value = sqrt(var(x, axes, ddof, center))
     return out

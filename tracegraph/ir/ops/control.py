@@ -22,7 +22,8 @@ from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import BOOL, ArrayType, TupleType, is_differentiable
 
 
-def _guard_type(predicate: ArrayType, *, expect: bool) -> ArrayType:
+def _guard_type(predicate: ArrayType, *, expect: bool, number: int) -> ArrayType:
+    del number
     if predicate != ArrayType(BOOL) or not isinstance(expect, bool):
         raise type_error("guard", "one bool, and which bool to expect", predicate)
     return predicate
@@ -38,14 +39,14 @@ def _guard_batch(*_: Any, **__: Any) -> NoReturn:
 guard: Op = Op(
     name="guard",
     type_rule=_guard_type,
-    eager=lambda predicate, *, expect: np.asarray(predicate),
+    eager=lambda predicate, *, expect, number: np.asarray(predicate),
     lower=Control(),
     jvp=Derivative.ZERO,
     transpose=None,
     batch=_guard_batch,
     effect=True,
 )
-"""``guard(predicate, expect=)``: leave by a side exit unless ``predicate`` is as expected."""
+"""``guard(predicate, expect=, number=)``: leave by side exit ``number`` unless it is as expected."""
 
 
 def _cond_type(predicate: ArrayType, *operands: ArrayType, then: Graph, orelse: Graph) -> TupleType:

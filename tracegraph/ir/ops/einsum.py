@@ -52,10 +52,6 @@ def einsum(subscripts: str, *operands: Value) -> Value:
     ------
     ValueError
         The subscripts are not well formed, or do not fit the operands.
-
-    Examples
-    --------
-    >>> einsum("bij,bjk->bik", x, y)
     """
     inputs, output = parse(subscripts, [x.ndim for x in operands])
     terms = [Term(x, labels) for x, labels in zip(operands, inputs, strict=True)]

@@ -11,10 +11,8 @@ import numpy as np
 from tracegraph.ir.graph import Op, Value
 from tracegraph.ir.ops.arithmetic import (
     add,
-    negative,
     partials,
     reciprocal,
-    square,
     subtract,
     times,
 )
@@ -95,16 +93,4 @@ logaddexp2: Op = elementwise(
 )
 
 
-def _erf_eager(x: Any) -> Any:
-    values = map(math.erf, np.ravel(x).tolist())
-    return np.fromiter(values, x.dtype, np.size(x)).reshape(np.shape(x))
-
-
-def _erf_slope(x: Value, out: Value) -> Value:
-    return times(exp(negative(square(x))), 2 / math.sqrt(math.pi))
-
-
-erf: Op = elementwise("erf", _erf_eager, FLOAT, jvp=partials(_erf_slope), heavy=True)
-"""The error function; NumPy has none, so the eager kernel calls Python's for each element."""
-
-OPS = (exp, exp2, expm1, log, log2, log10, log1p, logaddexp, logaddexp2, erf)
+OPS = (exp, exp2, expm1, log, log2, log10, log1p, logaddexp, logaddexp2)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tracegraph.ir.graph import Derivative, Op, Tangent, Value
-from tracegraph.ir.lowering import Index, Operand, Pull
+from tracegraph.ir.lowering import Index, Lowering, Operand, Pull
 from tracegraph.ir.ops.broadcast import batched_alike
 from tracegraph.ir.scalar import Scalar, ScalarBuilder
 from tracegraph.ir.sizes import Dim
@@ -68,6 +68,7 @@ def elementwise(
     kinds: str,
     *,
     scalar: Callable[..., Scalar] | None = None,
+    lower: Lowering | None = None,
     jvp: Callable[..., Tangent] | Derivative,
     transpose: Callable[..., Sequence[Tangent]] | None = None,
     type_rule: Callable[..., ArrayType] | None = None,
@@ -86,11 +87,11 @@ def elementwise(
         The kinds of dtype it accepts.
     scalar : callable, optional
         ``scalar(b, *elements, **attrs)``, the lowering for one element.
+    lower : Lowering, optional
+        The lowering, where it is not that of one element.
     """
 
-    def batch(
-        operands: Sequence[Value], batched: Sequence[bool], size: Dim, **attrs: Any
-    ) -> Value:
+    def batch(operands: Sequence[Value], batched: Sequence[bool], size: Dim, **attrs: Any) -> Value:
         out: Value = op(*batched_alike(operands, batched, size), **attrs)
         return out
 
@@ -98,7 +99,7 @@ def elementwise(
         name=name,
         type_rule=type_rule or same_types(name, kinds),
         eager=eager,
-        lower=pull_elements(scalar or scalar_op(name)),
+        lower=lower or pull_elements(scalar or scalar_op(name)),
         jvp=jvp,
         transpose=transpose,
         batch=batch,

@@ -68,14 +68,7 @@ def _integer_power_type(x: ArrayType, *, exponent: int) -> ArrayType:
 
 
 def _integer_power_eager(x: Any, *, exponent: int) -> Any:
-    if x.dtype.kind == "f":
-        return np.power(x, x.dtype.type(exponent))
-    # The exponent may not fit the dtype of x.
-    result, factor = np.ones_like(x), x
-    while exponent:
-        result = result * factor if exponent & 1 else result
-        factor, exponent = factor * factor, exponent >> 1
-    return result
+    return np.power(x, x.dtype.type(exponent))
 
 
 def _integer_power_scalar(b: ScalarBuilder, x: Scalar, *, exponent: int) -> Scalar:

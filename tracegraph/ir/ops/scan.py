@@ -1,4 +1,4 @@
-"""Running sums and products along one axis, and the recurrence that their derivatives are."""
+"""Running sums, products and extremes along one axis, and the recurrence behind derivatives."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from tracegraph.ir.graph import Op, Tangent, Value
 from tracegraph.ir.lowering import CALLOUT, Scan
 from tracegraph.ir.ops.arithmetic import add_tangents, chain, chain_both
 from tracegraph.ir.ops.boxes import concatenate
-from tracegraph.ir.ops.broadcast import batched_alike, scalar_like, spread
+from tracegraph.ir.ops.broadcast import batched_alike, full_like, scalar_like, spread
+from tracegraph.ir.ops.choice import select
+from tracegraph.ir.ops.compare import equal, isnan, logical_or
 from tracegraph.ir.ops.compose import flip, take_axis
-from tracegraph.ir.ops.family import INEXACT, NUMERIC, type_error
+from tracegraph.ir.ops.family import ANY, INEXACT, NUMERIC, type_error
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import ArrayType
 
@@ -30,6 +32,10 @@ def delayed(x: Value, axis: int, first: Any) -> Value:
     edge = tuple(1 if i == axis else n for i, n in enumerate(x.shape))
     longer = concatenate(spread(scalar_like(x, first), edge), x, axis=axis)
     return take_axis(longer, axis, 0, x.shape[axis])
+
+
+def _running(ufunc: np.ufunc) -> Callable[..., Any]:
+    return lambda x, *, axis: ufunc.accumulate(x, axis=axis, dtype=x.dtype)
 
 
 def _along_axis(name: str, kinds: str) -> Callable[..., ArrayType]:
@@ -53,6 +59,7 @@ def _scan(
     eager: Callable[..., Any],
     combine: str,
     *,
+    kinds: str = NUMERIC,
     jvp: Callable[..., Tangent],
     transpose: Callable[..., Sequence[Tangent]] | None = None,
 ) -> Op:
@@ -65,7 +72,7 @@ def _scan(
 
     op = Op(
         name=name,
-        type_rule=_along_axis(name, NUMERIC),
+        type_rule=_along_axis(name, kinds),
         eager=eager,
         lower=Scan(combine),
         jvp=jvp,
@@ -77,7 +84,7 @@ def _scan(
 
 cumsum: Op = _scan(
     "cumsum",
-    lambda x, *, axis: np.cumsum(x, axis=axis, dtype=x.dtype),
+    _running(np.add),
     "add",
     jvp=lambda primals, tangents, out, *, axis: cumsum(tangents[0], axis=axis),
     transpose=lambda ct, operands, linear, *, axis: [flip(cumsum(flip(ct, axis), axis=axis), axis)],
@@ -88,13 +95,33 @@ cumsum: Op = _scan(
 # division, so it is right where x has zeros, and so are its own derivatives.
 cumprod: Op = _scan(
     "cumprod",
-    lambda x, *, axis: np.cumprod(x, axis=axis, dtype=x.dtype),
+    _running(np.multiply),
     "multiply",
     jvp=lambda primals, tangents, out, *, axis: linear_recurrence(
         primals[0], chain(tangents[0], delayed(out, axis, 1)), axis=axis
     ),
 )
 """``cumprod(x, axis=)``: the running product, in the dtype of x."""
+
+
+def _records_jvp(
+    primals: Sequence[Value], tangents: Sequence[Tangent], out: Value, *, axis: int
+) -> Tangent:
+    """Hand each tangent on until the next record; of equal elements the last one sets it."""
+    (x,), (tangent,) = primals, tangents
+    assert tangent is not None
+    zero, one = full_like(tangent, 0), full_like(tangent, 1)
+    is_record = logical_or(equal(x, out), isnan(x))
+    factors, terms = select(is_record, zero, one), select(is_record, tangent, zero)
+    result: Value = linear_recurrence(factors, terms, axis=axis)
+    return result
+
+
+cummax: Op = _scan("cummax", _running(np.maximum), "maximum", kinds=ANY, jvp=_records_jvp)
+"""``cummax(x, axis=)``: the running maximum, NumPy's ``maximum.accumulate``; NaN wins."""
+
+cummin: Op = _scan("cummin", _running(np.minimum), "minimum", kinds=ANY, jvp=_records_jvp)
+"""``cummin(x, axis=)``: the running minimum, NumPy's ``minimum.accumulate``; NaN wins."""
 
 
 def _recurrence_eager(factors: Any, terms: Any, *, axis: int) -> Any:
@@ -168,4 +195,4 @@ It is linear in ``terms``, which are tangents: a ``y`` that is zero wins over a 
 as in ``chain``. Its own derivatives are recurrences with the same factors.
 """
 
-OPS = (cumsum, cumprod, linear_recurrence)
+OPS = (cumsum, cumprod, cummax, cummin, linear_recurrence)

@@ -1,0 +1,22 @@
+"""Write NumPy, run and debug it as NumPy; ``compile`` makes it native, ``grad`` differentiates it."""
+
+from tracegraph.compile import Compiled, compile
+from tracegraph.ir.errors import (
+    AbstractValueError,
+    DifferentiationError,
+    FallbackWarning,
+    GraphError,
+    MissingRuleError,
+    NotAFunctionError,
+    OptionError,
+    ParseError,
+    RecordingError,
+    TracegraphError,
+    TreeError,
+)
+from tracegraph.tape import GradientTape
+from tracegraph.tensor import Tensor, constant, convert_to_tensor
+from tracegraph.transforms import grad, hessian, jacobian, jvp, value_and_grad, vjp, vmap
+from tracegraph.variable import Variable
+
+__version__ = "0.1.0"

@@ -1,0 +1,71 @@
+"""Facts about loops that transformations ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tracegraph.ir.loops import For, Program, Statement, Store, place_of, roots, statements
+from tracegraph.ir.scalar import Scalar, walk
+from tracegraph.ir.sizes import Dim, Symbol, hint, symbols
+
+GUESS = 256
+"""The extent that an unknown size is taken for."""
+
+
+def scalars_of(body: Iterable[Statement]) -> list[Scalar]:
+    """Return the scalars that statements and what is inside them compute."""
+    return walk(*(r for s in statements(tuple(body)) for r in roots(s)))
+
+
+def places_of(program: Program, body: Iterable[Statement]) -> Iterator[Dim]:
+    """Yield every place in statements: of loads, stores and sizes, those behind data included."""
+    body = tuple(body)
+    for statement in statements(body):
+        yield statement.offset if isinstance(statement, Store) else statement.extent
+    for scalar in (*scalars_of(body), *walk(*program.indices.values())):
+        yield place_of(scalar)
+
+
+def trips(loop: For) -> int:
+    """Return how often a loop probably runs."""
+    found = hint(loop.extent) if not _bounded(loop.extent) else None
+    return GUESS if found is None else max(found, 1)
+
+
+def _bounded(extent: Dim) -> bool:
+    return any(s.bound is not None for s in symbols(extent))
+
+
+def is_read_and_written(body: Iterable[Statement], buffer: str) -> bool:
+    """Return whether statements read a buffer that they write."""
+    return any(s.op == "load" and s.attr("buffer") == buffer for s in scalars_of(body))
+
+
+class Dependence:
+    """Tells on which loop indices, states and results of folds a scalar depends."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._known: dict[Scalar, frozenset[object]] = {}
+
+    def of(self, root: Scalar) -> frozenset[object]:
+        """Return the symbols and the leaves that a scalar is computed from."""
+        for scalar in walk(root, enter=lambda s: s not in self._known):
+            found = {x for a in scalar.args for x in self._known[a]}
+            if scalar.op in ("state", "result"):
+                found.add(scalar)
+            self._known[scalar] = frozenset(found) | self.of_place(place_of(scalar))
+        return self._known[root]
+
+    def of_place(self, place: Dim) -> frozenset[object]:
+        found: set[object] = set()
+        for symbol in symbols(place):
+            found.add(symbol)
+            if symbol in self._program.indices:
+                found |= self.of(self._program.indices[symbol])
+        return frozenset(found)
+
+
+def moves_with(place: Dim, symbol: Symbol) -> bool:
+    """Return whether a place mentions a symbol."""
+    return symbol in symbols(place)

@@ -1,0 +1,330 @@
+"""``compile``: a function becomes a tree of traces, each one native function.
+
+The first call of a kind runs eagerly and is recorded; the trace is compiled and its native entry
+becomes the object's own. A call that fits no trace leaves the native code with nothing changed and
+comes here, is run and recorded, and its trace is linked where the native code left: at the entry of
+another signature, or behind the guard that came out differently.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import types
+import warnings
+from collections.abc import Callable
+from typing import Any, overload
+
+import numpy as np
+
+from tracegraph.codegen import schedule
+from tracegraph.codegen.executable import Executable
+from tracegraph.codegen.native import compile_kernel
+from tracegraph.codegen.native_type import NativeCallable
+from tracegraph.externals import Policy, argument_place
+from tracegraph.hooks import call
+from tracegraph.ir.errors import FallbackWarning, NotAFunctionError, OptionError, RecordingError
+from tracegraph.ir.graph import Graph
+from tracegraph.recording import Fallback, Recording, active, real_of
+from tracegraph.release import release
+from tracegraph.trace import Trace, finish
+from tracegraph.twin import is_generator_like
+
+TRACE_LIMIT = 64
+"""How many traces one function may have; a call that needs one more runs eagerly."""
+
+FP_MODES = ("strict", "contract")
+
+
+class Path:
+    """A trace with its machine code."""
+
+    def __init__(self, trace: Trace, executable: Executable) -> None:
+        self.trace, self.executable = trace, executable
+        self.links: dict[int, Path] = {}
+
+
+class Compiled(NativeCallable):
+    """A function that runs natively once it was recorded. Made by ``compile``.
+
+    Attributes
+    ----------
+    eager : callable
+        The function itself.
+    fallbacks : list of Fallback
+        Why and where calls ran eagerly; empty when everything runs natively.
+    traces : list of Trace
+        What was recorded, in order.
+    """
+
+    def __init__(self, function: Callable[..., Any], *, strict: bool, fp: str) -> None:
+        functools.update_wrapper(self, function)
+        self.eager = function
+        self.fallbacks: list[Fallback] = []
+        self._strict, self._fp = strict, fp
+        self._reset()
+
+    def _reset(self) -> None:
+        self._paths: list[Path] = []
+        self._policy = Policy()
+        self._eager_kinds: set[Any] = set()
+        self._disagreements = 0
+        self._lock = threading.RLock()
+
+    @property
+    def traces(self) -> list[Trace]:
+        return [path.trace for path in self._paths]
+
+    def clear(self) -> None:
+        """Forget every trace. Calls that are running finish."""
+        with self._lock:
+            self.run(None)
+            self.fallbacks.clear()
+            self._reset()
+
+    def graph(self, *args: Any, **kwargs: Any) -> Graph:
+        """Return the graph of a call, as it was recorded.
+
+        The function is run once on copies of the arguments, if need be.
+        """
+        trace = self._trace_of(args, kwargs)
+        return trace.recorded
+
+    def __repr__(self) -> str:
+        return f"<compiled {getattr(self.eager, '__qualname__', self.eager)!s}>"
+
+    # -- calls that no native code took ---------------------------------------------------------
+
+    def _slow(self, *args: Any, **kwargs: Any) -> Any:
+        recording = active()
+        if recording is not None and recording.is_noting:
+            return call(recording, self.eager, args, kwargs)
+        kind = kind_of(args, kwargs)
+        if kind in self._eager_kinds:
+            return self.eager(*args, **kwargs)
+        return self._record(args, kwargs, kind)
+
+    def __tracegraph_call__(self, recording: Recording, args: Any, kwargs: Any) -> Any:
+        """Take part in another recording: as the plain function."""
+        return call(recording, self.eager, args, kwargs)
+
+    def _record(self, args: Any, kwargs: Any, kind: Any) -> Any:
+        why = cannot_record(self.eager)
+        if why is None and len(self._paths) >= TRACE_LIMIT:
+            why = f"more than {TRACE_LIMIT} different calls; each needs a trace of its own"
+        if why is not None:
+            self._fall_back(Fallback(why, None), kind)
+            return self.eager(*args, **kwargs)
+        recording = Recording(self._policy)
+        result = record_call(recording, self.eager, args, kwargs)
+        trace = None
+        if recording.failure is None:
+            trace = finish(recording, result, len(args) + len(kwargs), tuple(kwargs))
+        if trace is None:
+            assert recording.failure is not None
+            self._fall_back(recording.failure, kind)
+        else:
+            self._add(trace, kind)
+        return release(recording, result)
+
+    def _fall_back(self, why: Fallback, kind: Any) -> None:
+        self._eager_kinds.add(kind)
+        if why in self.fallbacks:
+            return
+        self.fallbacks.append(why)
+        message = f"{self.__name__} runs eagerly: {why.reason}"
+        if self._strict:
+            raise RecordingError(str(Fallback(message, why.site)))
+        site = why.site
+        if site is None:
+            code = getattr(self.eager, "__code__", None)
+            filename = code.co_filename if code else "<unknown>"
+            line = code.co_firstlineno if code else 1
+        else:
+            filename, line = site.filename, site.line
+        warnings.warn_explicit(message, FallbackWarning, filename, line)
+
+    def _add(self, trace: Trace, kind: Any) -> None:
+        with self._lock:
+            places = [] if not self._paths else find_links(self._paths[0], trace)
+            if self._paths and not places:
+                self._disagreed(kind)
+                return
+            path = Path(trace, native(trace, self._fp))
+            self._paths.append(path)
+            for target, cell in places:
+                target.executable.link(cell, path.executable)
+                target.links[cell] = path
+            if len(self._paths) == 1:
+                self.run(path.executable)
+
+    def _disagreed(self, kind: Any) -> None:
+        """A guard came out differently in native code: this call was eager, and no trace is added."""
+        self._disagreements += 1
+        if self._disagreements > TRACE_LIMIT:
+            self._eager_kinds.add(kind)
+
+    def _trace_of(self, args: Any, kwargs: Any) -> Trace:
+        recording = Recording()
+        copies = copy_arrays((args, kwargs))
+        result = record_call(recording, self.eager, *copies)
+        trace = None
+        if recording.failure is None:
+            trace = finish(recording, result, len(args) + len(kwargs), tuple(kwargs))
+        if trace is None:
+            raise RecordingError(f"{self.__name__} has no graph: {recording.failure}")
+        return trace
+
+
+def native(trace: Trace, fp: str) -> Executable:
+    """Return the machine code of a trace."""
+    plan = schedule.plan(trace.graph, trace.destinations, trace.layouts)
+    kernels = {kernel.name: compile_kernel(kernel.program, fp) for kernel in plan.kernels()}
+    return Executable(trace.named(plan.params, plan.outputs), plan, kernels)
+
+
+def record_call(
+    recording: Recording, function: Callable[..., Any], args: Any, kwargs: Any
+) -> Any:
+    """Run a function eagerly on real arguments while it is recorded; the result holds stand-ins."""
+    with recording.activate():
+        try:
+            load = recording.externals.load
+            seen = [load(argument_place(i), a) for i, a in enumerate(args)]
+            named = {
+                name: load(argument_place(len(args) + i), a)
+                for i, (name, a) in enumerate(kwargs.items())
+            }
+            return call(recording, function, tuple(seen), named)
+        finally:
+            if recording.externals.write_back(real_of):
+                recording.give_up(
+                    "a container that was passed in is changed; return a new one instead"
+                )
+
+
+def find_links(first: Path, trace: Trace) -> list[tuple[Path, int]]:
+    """Return the cells by which calls that fit ``trace`` leave the traces there are.
+
+    None where native code and the eager run answered a guard differently.
+    """
+    found: list[tuple[Path, int]] = []
+    stack, seen = [first], set()
+    while stack:
+        path = stack.pop()
+        if id(path) in seen:
+            continue
+        seen.add(id(path))
+        for cell in cells_left_by(path.trace, trace):
+            following = path.links.get(cell)
+            if following is None:
+                found.append((path, cell))
+            else:
+                stack.append(following)
+    return found
+
+
+def cells_left_by(known: Trace, new: Trace) -> list[int]:
+    """Return by which cells of ``known`` a call that fits ``new`` can leave it."""
+    common = known.facts.keys() & new.facts.keys()
+    if any(known.facts[key] != new.facts[key] for key in common):
+        return [0]
+    pairs = zip(known.decisions, new.decisions, strict=False)
+    differing = next((i for i, (a, b) in enumerate(pairs) if a != b), None)
+    cells = [] if differing is None else [1 + differing]
+    same_inputs = known.facts == new.facts and known.signature.checks == new.signature.checks
+    return cells if same_inputs else [0, *cells]
+
+
+def cannot_record(function: Callable[..., Any]) -> str | None:
+    """Return why a function is never recorded, whatever its arguments."""
+    if isinstance(function, types.FunctionType) and is_generator_like(function):
+        return "generators and async functions are not compiled"
+    settings = np.geterr()
+    if any(action in ("raise", "call") for action in settings.values()):
+        return "np.errstate turns floating-point events into errors or calls, which native code does not"
+    return None
+
+
+def kind_of(args: Any, kwargs: Any) -> Any:
+    """Return what tells calls apart roughly: the types of the arguments, dtypes and ranks."""
+    return tuple(map(_kind, args)), tuple((name, _kind(value)) for name, value in kwargs.items())
+
+
+def _kind(value: Any) -> Any:
+    if isinstance(value, (np.ndarray, np.generic)):
+        return type(value), value.dtype, value.ndim
+    if isinstance(value, (tuple, list)):
+        return type(value), tuple(map(_kind, value))
+    return type(value)
+
+
+def copy_arrays(value: Any) -> Any:
+    """Return nested arguments with their arrays copied."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if type(value) in (tuple, list):
+        return type(value)(map(copy_arrays, value))
+    if type(value) is dict:
+        return {key: copy_arrays(item) for key, item in value.items()}
+    return value
+
+
+@overload
+def compile(function: Callable[..., Any], /, **options: Any) -> Compiled: ...
+@overload
+def compile(
+    function: None = None, /, **options: Any
+) -> Callable[[Callable[..., Any]], Compiled]: ...
+def compile(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Compile a NumPy function: it means the same, and runs natively after its first call.
+
+    Parameters
+    ----------
+    function : callable
+        Any function of arrays, numbers and containers of them. Without it a decorator is returned.
+    strict : bool
+        Raise RecordingError instead of warning where a call cannot be compiled.
+    fp : {"strict", "contract"}
+        ``"contract"`` lets a multiplication and an addition be rounded once (fma).
+
+    Returns
+    -------
+    Compiled
+        The function, with ``graph``, ``explain``, ``fallbacks``, ``traces``, ``clear`` and ``eager``.
+
+    Raises
+    ------
+    NotAFunctionError
+        ``function`` cannot be called.
+    OptionError
+        An option is not one of those above.
+
+    Warns
+    -----
+    FallbackWarning
+        Once for each reason why a call runs eagerly, at the user's line.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tracegraph as tg
+    >>> double = tg.compile(lambda x: x * 2)
+    >>> double(np.arange(3.0))
+    array([0., 2., 4.])
+    """
+    if function is None:
+        return functools.partial(compile, **options)
+    if not callable(function):
+        raise NotAFunctionError(
+            f"compile needs a function, got {type(function).__name__}; write tg.compile(f)(x), "
+            "not tg.compile(f(x))"
+        )
+    unknown = options.keys() - {"strict", "fp"}
+    if unknown:
+        raise OptionError(f"compile takes the options strict and fp, got {', '.join(sorted(unknown))}")
+    fp = options.get("fp", "strict")
+    if fp not in FP_MODES:
+        raise OptionError(f"fp must be one of {FP_MODES}, got {fp!r}")
+    return Compiled(function, strict=bool(options.get("strict", False)), fp=fp)
+

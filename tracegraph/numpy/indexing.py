@@ -1,0 +1,292 @@
+"""Reading and writing ``x[index]``: integers, slices, arrays of integers, masks, all of NumPy's mix.
+
+An index is split in two: a *box*, the basic part, which is a view; and arrays of integers, which
+select along axes of that view.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tracegraph.ir.graph import Node, Value
+from tracegraph.ir.ops.arithmetic import add
+from tracegraph.ir.ops.broadcast import broadcast_to, full_like, spread
+from tracegraph.ir.ops.choice import select
+from tracegraph.ir.ops.compare import greater_equal, less, logical_and
+from tracegraph.ir.ops.contract import permuted
+from tracegraph.ir.ops.index import gather, scatter, scatter_add
+from tracegraph.ir.ops.reduce import all_
+from tracegraph.ir.ops.structural import inverse
+from tracegraph.ir.sizes import Dim, Size
+from tracegraph.ir.types import BOOL, INT64, Shape
+from tracegraph.numpy.arguments import array, reshaped
+from tracegraph.numpy.emit import Emitter, Sym, Unsupported
+from tracegraph.numpy.slices import Box, Range, point, slice_range
+from tracegraph.numpy.ufuncs import loop_value, operand
+
+MASK_ADVICE = "a mask selects a number of elements that depends on data; use np.where"
+
+
+@dataclass
+class Selection:
+    """What an index means for an array of some shape.
+
+    Parameters
+    ----------
+    box : Box
+        The view that its slices, integers and new axes name; axes with arrays are whole there.
+    arrays : dict of int to Value
+        For axes of the view, the places to select: int64, inside, of one shape.
+    place : int
+        Where the axes of those arrays go, among the other axes of the view.
+    """
+
+    box: Box
+    arrays: dict[int, Value]
+    place: int
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        return tuple(sorted(self.arrays))
+
+    def _order(self, ndim: int) -> tuple[int, ...]:
+        """Return which axis of a gather's result becomes each axis of NumPy's result."""
+        batch = next(iter(self.arrays.values())).ndim
+        rest = range(batch, batch + ndim - len(self.arrays))
+        return (*rest[: self.place], *range(batch), *rest[self.place :])
+
+    def read(self, x: Value) -> Value:
+        view = self.box.read(x)
+        if not self.arrays:
+            return view
+        taken = gather(view, *(self.arrays[axis] for axis in self.axes), axes=self.axes)
+        return permuted(taken, self._order(view.ndim))
+
+    def write(self, e: Emitter, x: Value, new: Value, op: Any = scatter) -> Value:
+        view = self.box.read(x)
+        if not self.arrays:
+            fitted = _without_leading_ones(new, view.ndim)
+            return self.box.write(x, e.broadcast(fitted, view.shape))
+        indices = [self.arrays[axis] for axis in self.axes]
+        order = self._order(view.ndim)
+        rest = (dim for axis, dim in enumerate(view.shape) if axis not in self.axes)
+        taken: Shape = (*indices[0].shape, *rest)
+        fitted = _without_leading_ones(new, len(order))
+        updates = permuted(e.broadcast(fitted, tuple(taken[i] for i in order)), inverse(order))
+        return self.box.write(x, op(view, updates, *indices, axes=self.axes))
+
+
+def _without_leading_ones(new: Value, ndim: int) -> Value:
+    """Drop axes that an assigned array has too many: NumPy lets them be of length 1."""
+    return reshaped(new, new.shape[max(new.ndim - ndim, 0) :]) if new.ndim > ndim else new
+
+
+def select_parts(e: Emitter, x: Value, index: Any) -> Selection:
+    """Return what an index means."""
+    items = expanded(index_items(e, index), x.ndim)
+    reader = _Reader(e, x.shape)
+    for item in items:
+        reader.take(item)
+    return reader.selection(_is_split(items))
+
+
+def index_items(e: Emitter, index: Any) -> list[Any]:
+    """Return the items of an index; arrays and lists are values, all else is as it was."""
+    return [_item(e, item) for item in (index if isinstance(index, tuple) else (index,))]
+
+
+def _item(e: Emitter, item: Any) -> Any:
+    if item is None or item is Ellipsis or isinstance(item, (slice, Size)):
+        return item
+    if isinstance(item, (bool, np.bool_)):
+        raise Unsupported("a single bool as an index; use np.where or np.expand_dims")
+    if isinstance(item, (list, tuple)):
+        value = e.cast(array(e, item), INT64) if len(item) == 0 else array(e, item)
+    elif isinstance(item, (Sym, Value)):
+        value = item.value if isinstance(item, Sym) else item
+    else:
+        return operator.index(item)
+    if value.dtype.kind not in "biu" or (value.dtype == BOOL and not value.ndim):
+        raise Unsupported(f"an index of dtype {value.dtype} without axes; use integers or slices")
+    return value if value.dtype == BOOL else e.cast(value, INT64)
+
+
+def is_mask(item: Any) -> bool:
+    """Return whether an item of an index is an array of booleans."""
+    return isinstance(item, Value) and item.dtype == BOOL
+
+
+def expanded(items: list[Any], ndim: int) -> list[Any]:
+    """Return items with the slices that an ellipsis, or the end, stands for."""
+    used = sum(_axes_used(item) for item in items)
+    # The ellipsis stays: it keeps arrays apart even where it stands for nothing.
+    whole = [slice(None)] * (ndim - used)
+    for at, item in enumerate(items):
+        if item is Ellipsis:
+            return [*items[: at + 1], *whole, *items[at + 1 :]]
+    return [*items, *whole]
+
+
+def _axes_used(item: Any) -> int:
+    if item is None or item is Ellipsis:
+        return 0
+    return item.ndim if is_mask(item) else 1
+
+
+def _is_point(item: Any) -> bool:
+    return isinstance(item, (int, Size, Value))
+
+
+def _is_split(items: Sequence[Any]) -> bool:
+    """Return whether something else stands between the integers and arrays of an index."""
+    places = [at for at, item in enumerate(items) if _is_point(item)]
+    return bool(places) and places[-1] - places[0] >= len(places)
+
+
+@dataclass
+class _Reader:
+    """Reads an index from left to right."""
+
+    e: Emitter
+    shape: Shape
+    ranges: list[Range] = field(default_factory=list)
+    view: list[Dim] = field(default_factory=list)
+    arrays: dict[int, Value] = field(default_factory=dict)
+    place: int | None = None
+
+    def take(self, item: Any) -> None:
+        if item is None:
+            self.view.append(1)
+        elif item is Ellipsis:
+            pass
+        elif isinstance(item, slice):
+            self._keep(slice_range(self.e, item, self._length))
+        elif is_mask(item):
+            raise Unsupported(MASK_ADVICE)
+        else:
+            self._point(item)
+
+    @property
+    def _length(self) -> Dim:
+        return self.shape[len(self.ranges)]
+
+    def _keep(self, part: Range) -> None:
+        self.ranges.append(part)
+        self.view.append(part.length)
+
+    def _point(self, item: Any) -> None:
+        if self.place is None:
+            self.place = len(self.view)
+        if isinstance(item, Value):
+            self.arrays[len(self.view)] = inside(self.e, item, self._length)
+            self._keep(Range(0, self._length, 1))
+        else:
+            self.ranges.append(point(self.e, item, self._length))
+
+    def selection(self, is_split: bool) -> Selection:
+        box = Box(tuple(self.ranges), tuple(self.view))
+        joint = self.e.align(list(self.arrays.values()))
+        arrays = dict(zip(self.arrays, joint, strict=True))
+        return Selection(box, arrays, 0 if is_split else self.place or 0)
+
+
+# -- places that are computed -------------------------------------------------------------------
+
+ARRANGING = ("reshape", "transpose", "broadcast_to", "slice")
+
+
+def inside(e: Emitter, index: Value, length: Dim) -> Value:
+    """Return places counted from the start, with a guard that all are inside an axis."""
+    limit = upper_bound(index.node)
+    if limit is not None and e.holds(limit, "<=", length):
+        return index
+    end = spread(e.value(length), index.shape)
+    shifted: Value = add(index, end)
+    fine = logical_and(greater_equal(shifted, full_like(index, 0)), less(index, end))
+    e.guard(all_(fine, axes=tuple(range(fine.ndim))), True)
+    placed: Value = select(less(index, full_like(index, 0)), shifted, index)
+    return placed
+
+
+def upper_bound(node: Node) -> Dim | None:
+    """Return what certain positions are below, and not negative: those that ``arange`` counts."""
+    while node.op.name in ARRANGING:
+        (node,) = node.operands
+    attrs = dict(node.attrs)
+    if node.op.name == "iota":
+        bound: Dim = attrs["shape"][attrs["axis"]]
+        return bound
+    if node.op.name in ("argmax", "argmin"):
+        found: Dim = node.operands[0].array_type.shape[attrs["axes"][0]]
+        return found
+    return None
+
+
+# -- the rules ----------------------------------------------------------------------------------
+
+
+def getitem(e: Emitter, x: Any, index: Any) -> Sym:
+    """The rule of ``x[index]``."""
+    value = array(e, x)
+    return Sym(select_parts(e, value, index).read(value))
+
+
+def setitem(e: Emitter, x: Sym, index: Any, new: Any) -> Sym:
+    """The rule of ``x[index] = new``: the complete new content of x."""
+    update = loop_value(e, operand(e, new), x.dtype)
+    items = index_items(e, index)
+    if any(map(is_mask, items)):
+        return Sym(_write_masked(e, x.value, items, update))
+    return Sym(select_parts(e, x.value, index).write(e, x.value, update))
+
+
+def _write_masked(e: Emitter, x: Value, items: list[Any], new: Value) -> Value:
+    """Write one number, or one row for all, where a mask holds."""
+    items = expanded(items, x.ndim)
+    (mask,) = (item for item in items if is_mask(item))
+    if sum(map(_is_array, items)) > 1:
+        raise Unsupported("a mask together with arrays of integers; use np.where")
+    at = next(i for i, item in enumerate(items) if item is mask)
+    e_items = [*items[:at], *[slice(None)] * mask.ndim, *items[at + 1 :]]
+    view_axis = sum(not isinstance(i, (int, Size)) and i is not Ellipsis for i in items[:at])
+    parts = select_parts(e, x, tuple(e_items))
+    view = parts.box.read(x)
+    axes = tuple(range(view_axis, view_axis + mask.ndim))
+    e.must_equal(mask.shape, tuple(view.shape[axis] for axis in axes))
+    holds = mask if mask.shape == view.shape else broadcast_to(mask, shape=view.shape, axes=axes)
+    update = _for_every_place(e, new, view.shape[axes[-1] + 1 :], view_axis)
+    return parts.box.write(x, select(holds, e.broadcast(update, view.shape), view))
+
+
+def _is_array(item: Any) -> bool:
+    return isinstance(item, Value)
+
+
+def _for_every_place(e: Emitter, new: Value, row: Shape, before: int) -> Value:
+    """Return what is written at each place that a mask selects, which must be the same at all."""
+    if new.ndim == len(row) + 1 and new.shape[0] == 1 and not before:
+        new = reshaped(new, new.shape[1:])
+    if new.ndim > len(row):
+        raise Unsupported(f"as many values as a mask selects are written: {MASK_ADVICE}")
+    return e.broadcast(new, row)
+
+
+def add_at(e: Emitter, x: Sym, indices: Any, b: Any) -> Sym:
+    """The rule of ``np.add.at``: every update counts, also where places repeat."""
+    items = index_items(e, indices)
+    if any(map(is_mask, items)) or not any(map(_is_array, items)) or x.dtype == BOOL:
+        raise Unsupported("np.add.at with anything but arrays of integers; write x[index] += b")
+    update = e.cast(array(e, b), x.dtype)
+    return Sym(select_parts(e, x.value, indices).write(e, x.value, update, scatter_add))
+
+
+RULES: dict[Any, Any] = {
+    operator.getitem: getitem,
+    operator.setitem: setitem,
+    np.add.at: add_at,
+}

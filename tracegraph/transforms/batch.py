@@ -1,0 +1,180 @@
+"""``vmap``: a function of one example becomes a function of a batch of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from tracegraph import tree
+from tracegraph.evaluate import evaluate
+from tracegraph.hooks import call
+from tracegraph.ir.batching import batch
+from tracegraph.ir.errors import AbstractValueError, OptionError
+from tracegraph.ir.graph import Node, Value
+from tracegraph.ir.ops.boxes import slice_
+from tracegraph.ir.ops.compose import move_axis
+from tracegraph.ir.ops.identity import mark
+from tracegraph.ir.ops.reduce import all_
+from tracegraph.ir.ops.compare import equal
+from tracegraph.ir.ops.structural import reshape
+from tracegraph.ir.sizes import Dim
+from tracegraph.ir.slicing import between
+from tracegraph.recording import Recording
+from tracegraph.standin import ABSENT, Storage, Traced
+from tracegraph.transforms.marking import Transformed, add_graph, results_of, still_noting, tokens
+
+Axes = int | None | Sequence[int | None]
+
+
+def vmap(function: Callable[..., Any], in_axes: Axes = 0, out_axes: int = 0) -> Transformed:
+    """Return the function that maps another over a batch, without a loop.
+
+    Parameters
+    ----------
+    function : callable
+        A function of one example. It is called once, with arrays that have shapes and dtypes but no
+        values.
+    in_axes : int, None, or a sequence of them
+        For each positional argument the axis that counts the examples; None for an argument that is
+        the same for all. One axis holds for every array in a container.
+    out_axes : int
+        Where the results have that axis.
+
+    Returns
+    -------
+    callable
+        Takes batches and returns batches.
+
+    Raises
+    ------
+    OptionError
+        ``in_axes`` does not fit the arguments, or their lengths differ.
+    AbstractValueError
+        The function asks for the value of an array, for example in an ``if``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tracegraph as tg
+    >>> tg.vmap(np.dot, in_axes=(0, None))(np.eye(2), np.array([3.0, 4.0]))
+    array([3., 4.])
+    """
+
+    def transform(recording: Recording, inner: Any, args: Any, kwargs: Any) -> Any:
+        return _Batch(recording, inner, args, kwargs, in_axes, out_axes).run()
+
+    return Transformed(function, transform, "vmap")
+
+
+class _Batch:
+    """One call of a mapped function."""
+
+    def __init__(
+        self, recording: Recording, function: Any, args: Any, kwargs: Any, axes: Axes, out: int
+    ) -> None:
+        self.recording, self.function = recording, function
+        self.args, self.kwargs, self.out_axis = args, kwargs, out
+        self.axes = list(axes) if isinstance(axes, (tuple, list)) else [axes] * len(args)
+        if len(self.axes) != len(args):
+            raise OptionError(
+                f"vmap has in_axes for {len(self.axes)} arguments, got {len(args)} arguments"
+            )
+        self.size: Dim | None = None
+        self.sources: list[Node] = []
+        self.whole: list[Value] = []
+
+    def run(self) -> Any:
+        recording = self.recording
+        if not recording.is_noting:
+            still_noting(recording, "vmap")
+        examples = [self._example(a, x) for a, x in zip(self.args, self.axes, strict=True)]
+        if self.size is None:
+            raise OptionError("vmap needs at least one argument with an axis to map over")
+        before = len(recording.guards)
+        with abstract(recording):
+            result = call(recording, self.function, tuple(examples), self.kwargs)
+        still_noting(recording, "vmap")
+        leaves, treedef = tree.flatten(result)
+        values = [recording.value_of(self._result(leaf)) for leaf in leaves]
+        guards = recording.take_guards(before)
+        predicates = [Value(recording.builder, node.operands[0]) for node, _ in guards]
+        found = self._batched([*values, *predicates])
+        for predicate, (_, expect) in zip(found[len(values) :], guards, strict=True):
+            self._guard(predicate, expect)
+        moved = [move_axis(v, 0, self.out_axis % v.ndim) for v in found[: len(values)]]
+        return tree.unflatten(treedef, results_of(recording, moved))
+
+    def _example(self, argument: Any, axis: int | None) -> Any:
+        if axis is None:
+            return argument
+        leaves, treedef = tree.flatten(argument)
+        return tree.unflatten(treedef, [self._one(leaf, axis) for leaf in leaves])
+
+    def _one(self, leaf: Any, axis: int) -> Traced:
+        recording = self.recording
+        if type(leaf) is not Traced or not recording.value_of(leaf).ndim:
+            raise OptionError(
+                f"vmap maps over arrays, got {type(leaf).__name__}; give it in_axes=None"
+            )
+        value = recording.value_of(leaf)
+        if not -value.ndim <= axis < value.ndim:
+            raise OptionError(f"vmap maps over axis {axis}, got an array of type {value.type}")
+        value = move_axis(value, axis % value.ndim, 0)
+        if self.size is None:
+            self.size = value.shape[0]
+        elif not recording.emitter.same_dim(self.size, value.shape[0]):
+            raise OptionError(f"vmap maps over the lengths {self.size} and {value.shape[0]}")
+        first = slice_(
+            value, start=(0,) * value.ndim, shape=(1, *value.shape[1:]), step=(1,) * value.ndim
+        )
+        source = mark(reshape(first, shape=value.shape[1:]), token=next(tokens))
+        self.sources.append(source.node)
+        self.whole.append(value)
+        return Traced(recording, ABSENT, Storage(source, None))
+
+    def _result(self, leaf: Any) -> Traced:
+        if type(leaf) is Traced:
+            return leaf
+        if isinstance(leaf, (bool, int, float, complex, np.generic)):
+            number = np.asarray(leaf)[()]
+            value = self.recording.emitter.literal(number, number.dtype)
+            return self.recording.fresh(ABSENT, value)
+        raise AbstractValueError(
+            f"vmap needs a function that returns arrays, got {type(leaf).__name__}"
+        )
+
+    def _batched(self, values: Sequence[Value]) -> list[Value]:
+        builder = self.recording.builder
+        graph, frontier = between(builder.nodes, self.sources, [v.node for v in values])
+        flags = [True] * len(self.sources) + [False] * len(frontier)
+        assert self.size is not None
+        args = [*self.whole, *(Value(builder, node) for node in frontier)]
+        return add_graph(self.recording, batch(graph, flags, self.size), args)
+
+    def _guard(self, predicate: Value, expect: bool) -> None:
+        """Check for all examples what the body checked for one."""
+        recording = self.recording
+        expected = recording.emitter.broadcast(
+            recording.emitter.literal(expect, predicate.dtype), predicate.shape
+        )
+        holds = all_(equal(predicate, expected), axes=tuple(range(predicate.ndim)))
+        if not recording.is_abstract and not bool(evaluate(recording, [holds])[0]):
+            raise AbstractValueError(
+                "an example breaks an assumption of the mapped function, such as an index inside "
+                "its axis; call the function on single examples to see which"
+            )
+        recording.guard(holds, True)
+
+
+@contextmanager
+def abstract(recording: Recording) -> Iterator[None]:
+    """Within this, results of a recording have no values."""
+    before = recording.is_abstract
+    recording.is_abstract = True
+    try:
+        yield
+    finally:
+        recording.is_abstract = before

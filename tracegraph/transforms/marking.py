@@ -1,0 +1,204 @@
+"""What all transformations of functions share: the function that they make, and its arguments.
+
+A transformed function records the user's function, takes the part of the graph that leads from the
+chosen arguments to the result, transforms it and adds it to the same recording. Inside a compiled
+function, or inside another transformation, that recording is the one that is going on already: there
+are no levels, and any composition is one graph.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tracegraph import tree
+from tracegraph.evaluate import evaluate
+from tracegraph.externals import argument_place
+from tracegraph.hooks import call
+from tracegraph.ir.errors import DifferentiationError, NotAFunctionError
+from tracegraph.ir.graph import Graph, Node, Value, rebuild, replay
+from tracegraph.ir.ops.identity import mark
+from tracegraph.ir.types import is_differentiable
+from tracegraph.recording import Recording, active, real_of
+from tracegraph.release import release
+from tracegraph.standin import ABSENT, Storage, Traced
+from tracegraph.views import write_through
+
+tokens = itertools.count()
+"""Numbers that keep marks apart."""
+
+Argnums = int | Sequence[int]
+
+
+class Transformed:
+    """A function made of another one by a transformation.
+
+    Parameters
+    ----------
+    function : callable
+        The user's function.
+    transform : callable
+        ``transform(recording, function, args, kwargs)`` computes the result within a recording.
+    name : str
+        The transformation's name.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], transform: Callable[..., Any], name: str
+    ) -> None:
+        if not callable(function):
+            raise NotAFunctionError(
+                f"{name} needs a function, got {type(function).__name__}; write tg.{name}(f)(x), "
+                f"not tg.{name}(f(x))"
+            )
+        functools.update_wrapper(self, function)
+        self.function, self.transform, self.name = function, transform, name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        recording = active()
+        if recording is not None and recording.is_noting:
+            return self.transform(recording, self.function, args, kwargs)
+        recording = Recording(permissive=True)
+        with recording.activate():
+            load = recording.externals.load
+            seen = tuple(load(argument_place(i), a) for i, a in enumerate(args))
+            try:
+                result = self.transform(recording, self.function, seen, kwargs)
+            finally:
+                recording.externals.write_back(real_of)
+        return release(recording, result)
+
+    def __tracegraph_call__(self, recording: Recording, args: Any, kwargs: Any) -> Any:
+        """Take part in a recording."""
+        return self.transform(recording, self.function, args, kwargs)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<{self.name} of {getattr(self.function, '__qualname__', self.function)!s}>"
+
+
+class Marked:
+    """Leaves of arguments that stand in the graph as nodes of their own."""
+
+    def __init__(self, recording: Recording, args: tuple[Any, ...], argnums: Sequence[int]) -> None:
+        self.recording = recording
+        self.originals: list[Traced] = []
+        self.leaves: list[Traced] = []
+        self.trees: list[Any] = []
+        self.args = list(args)
+        for argnum in argnums:
+            leaves, treedef = tree.flatten(args[argnum])
+            marked = [self._mark(leaf, argnum) for leaf in leaves]
+            self.trees.append(treedef)
+            self.args[argnum] = tree.unflatten(treedef, marked)
+
+    def _mark(self, leaf: Any, argnum: int) -> Traced:
+        original = as_traced(self.recording, leaf, f"argument {argnum}")
+        value = mark(self.recording.value_of(original), token=next(tokens))
+        storage = Storage(value, original.storage.owner)
+        traced = Traced(self.recording, original.real, storage)
+        self.originals.append(original)
+        self.leaves.append(traced)
+        return traced
+
+    @property
+    def nodes(self) -> list[Node]:
+        return [leaf.storage.value.node for leaf in self._sources]
+
+    def call(self, function: Callable[..., Any], kwargs: dict[str, Any]) -> Any:
+        """Call the function on the marked arguments."""
+        self._sources = [
+            Traced(self.recording, t.real, Storage(t.storage.value, None)) for t in self.leaves
+        ]
+        result = call(self.recording, function, tuple(self.args), kwargs)
+        for original, leaf in zip(self.originals, self.leaves, strict=True):
+            if leaf.storage.written:
+                self.recording.externals.before_write(original.storage)
+                original.storage.value = write_through(
+                    original.storage.value, original.path, leaf.storage.value
+                )
+                original.storage.written = True
+        return result
+
+    def unflatten(self, results: Sequence[Any]) -> list[Any]:
+        """Return one tree of results for each chosen argument."""
+        trees, position = [], 0
+        for treedef in self.trees:
+            end = position + treedef.num_leaves
+            trees.append(tree.unflatten(treedef, results[position:end]))
+            position = end
+        return trees
+
+
+def as_traced(recording: Recording, leaf: Any, what: str) -> Traced:
+    """Return a leaf of an argument or result as a stand-in of inexact dtype."""
+    if type(leaf) is not Traced and isinstance(leaf, (float, complex, np.floating)):
+        number = np.asarray(leaf)[()]
+        leaf = recording.fresh(leaf, recording.emitter.literal(number, number.dtype))
+    if type(leaf) is not Traced:
+        raise DifferentiationError(
+            f"{what} holds a {type(leaf).__name__}, which has no derivative; pass floats "
+            "or float arrays, or choose other arguments with argnums"
+        )
+    dtype = recording.value_of(leaf).dtype
+    if not is_differentiable(dtype):
+        raise DifferentiationError(
+            f"{what} has the dtype {dtype}, which has no derivative; use "
+            "x.astype(float), or choose other arguments with argnums"
+        )
+    return leaf
+
+
+def still_noting(recording: Recording, name: str) -> None:
+    """Raise where the recording lost values that a derivative may depend on."""
+    if not recording.is_noting:
+        raise DifferentiationError(
+            f"{name} cannot follow the function: {recording.failure or 'its recording has ended'}"
+        )
+
+
+def chosen(argnums: Argnums, count: int) -> tuple[int, ...]:
+    """Return the positions that ``argnums`` means for a call with ``count`` arguments."""
+    wanted = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    for position in wanted:
+        if not -count <= position < count:
+            raise DifferentiationError(
+                f"argnums={argnums!r} names argument {position}, but {count} positional arguments "
+                "were given; arguments to differentiate by are passed by position"
+            )
+    return tuple(position % count for position in wanted)
+
+
+def add_graph(recording: Recording, graph: Graph, args: Sequence[Value]) -> list[Value]:
+    """Copy a graph into a recording, sharing what is there already."""
+    builder = recording.builder
+    return replay(graph, args, lambda node, *xs: rebuild(builder, node, *xs))
+
+
+def results_of(
+    recording: Recording, values: Sequence[Value], like: Sequence[Any] | None = None
+) -> list[Traced]:
+    """Return stand-ins for values that a transformation added, with their real values."""
+    if recording.is_abstract:
+        return [recording.fresh(ABSENT, value) for value in values]
+    reals = evaluate(recording, values)
+    kinds = like or [None] * len(values)
+    return [
+        recording.fresh(as_kind(real, kind), value)
+        for real, kind, value in zip(reals, kinds, values, strict=True)
+    ]
+
+
+def as_kind(real: Any, like: Any) -> Any:
+    """Return an array as the kind of number that ``like`` is, or as an array of its own."""
+    if type(like) in (float, complex):
+        return type(like)(real)
+    if isinstance(like, np.generic):
+        return np.asarray(real)[()]
+    return np.array(real)
