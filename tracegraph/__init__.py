@@ -1,5 +1,6 @@
 """Write NumPy, run and debug it as NumPy; ``compile`` makes it native, ``grad`` differentiates it."""
 
+from tracegraph import optimizers
 from tracegraph.compile import Compiled, compile
 from tracegraph.ir.errors import (
     AbstractValueError,
@@ -14,6 +15,7 @@ from tracegraph.ir.errors import (
     TracegraphError,
     TreeError,
 )
+from tracegraph.module import Module
 from tracegraph.tape import GradientTape
 from tracegraph.tensor import Tensor, constant, convert_to_tensor
 from tracegraph.transforms import grad, hessian, jacobian, jvp, value_and_grad, vjp, vmap

@@ -21,7 +21,7 @@ from tracegraph.codegen import schedule
 from tracegraph.codegen.executable import Executable
 from tracegraph.codegen.native import compile_kernel
 from tracegraph.codegen.native_type import NativeCallable
-from tracegraph.externals import Policy, argument_place
+from tracegraph.externals import Policy, argument_place, fixed_place
 from tracegraph.hooks import call
 from tracegraph.ir.errors import FallbackWarning, NotAFunctionError, OptionError, RecordingError
 from tracegraph.ir.graph import Graph
@@ -118,6 +118,7 @@ class Compiled(NativeCallable):
         recording = Recording(self._policy)
         result = record_call(recording, self.eager, args, kwargs)
         trace = None
+        self._policy.learn(recording.externals)
         if recording.failure is None:
             trace = finish(recording, result, len(args) + len(kwargs), tuple(kwargs))
         if trace is None:
@@ -190,6 +191,8 @@ def record_call(
     with recording.activate():
         try:
             load = recording.externals.load
+            if isinstance(function, types.MethodType):
+                load(fixed_place(function.__self__), function.__self__)
             seen = [load(argument_place(i), a) for i, a in enumerate(args)]
             named = {
                 name: load(argument_place(len(args) + i), a)

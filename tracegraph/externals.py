@@ -97,14 +97,25 @@ def fixed_place(value: Any) -> Place:
 
 @dataclass(eq=False)
 class Policy:
-    """What earlier calls taught about inputs: which dimensions and ints vary from call to call.
+    """What earlier recordings of a function saw: lengths and ints that differ become symbols.
 
-    ``dims[place key]`` holds a symbol's name or None for each axis; ``ints`` the keys of ints that
-    have been seen to vary.
+    Each entry is a history, one item for each recording that reached the place.
     """
 
-    dims: dict[tuple[Any, ...], tuple[str | None, ...]] = field(default_factory=dict)
-    ints: dict[tuple[Any, ...], str] = field(default_factory=dict)
+    shapes: dict[tuple[Any, ...], list[tuple[int, ...]]] = field(default_factory=dict)
+    ints: dict[tuple[Any, ...], list[int]] = field(default_factory=dict)
+
+    def learn(self, externals: Externals) -> None:
+        """Add what one recording saw."""
+        for key, shape in externals.shapes.items():
+            self.shapes.setdefault((key, len(shape)), []).append(shape)
+        for key, value in externals.seen_ints.items():
+            self.ints.setdefault(key, []).append(value)
+
+    def histories(self, key: tuple[Any, ...], shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+        """Return for each axis the lengths that were seen, the present one last."""
+        seen = [*self.shapes.get((key, len(shape)), ()), shape]
+        return [tuple(lengths) for lengths in zip(*seen, strict=True)]
 
 
 @dataclass(eq=False)
@@ -135,6 +146,7 @@ class Externals:
         self._copies: dict[int, Copy] = {}
         self._keep: list[Any] = []
         self._overlay: dict[tuple[int, str], Any] = {}
+        self._names: dict[tuple[str, tuple[int, ...]], str] = {}
 
     # -- loading --------------------------------------------------------------------------------
 
@@ -205,11 +217,23 @@ class Externals:
         return [(n, real) for (n, _), real in zip(self.params, self.reals, strict=True)]
 
     def _dims(self, place: Place, shape: tuple[int, ...]) -> tuple[int | Size, ...]:
-        names = self.policy.dims.get(place.key, (None,) * len(shape))
-        return tuple(
-            length if name is None or length < 2 else symbol(name, lower=2, hint=length)
-            for name, length in zip(names, shape, strict=True)
-        )
+        return tuple(map(self._dim, self.policy.histories(place.key, shape)))
+
+    def _dim(self, history: tuple[int, ...]) -> int | Size:
+        """Return a symbol for a length that varies; lengths of one history are one symbol."""
+        length = history[-1]
+        if length < 2 or len(set(history)) == 1:
+            return length
+        return symbol(self._name("n", history), lower=2, hint=length)
+
+    def _name(self, kind: str, history: tuple[int, ...]) -> str:
+        return self._names.setdefault((kind, history), f"{kind}{len(self._names)}")
+
+    def has_varied(self, place: Place, length: int) -> bool:
+        """Return whether a list had another length in an earlier recording."""
+        key = (*place.key, "length")
+        self.seen_ints[key] = length
+        return any(seen != length for seen in self.policy.ints.get(key, ()))
 
     def _number(self, place: Place, value: Any) -> Any:
         array = np.asarray(value)
@@ -226,9 +250,10 @@ class Externals:
 
     def _int(self, place: Place, value: int) -> Any:
         self.seen_ints[place.key] = value
-        name = self.policy.ints.get(place.key)
-        if name is None or value < 0:
+        history = (*self.policy.ints.get(place.key, ()), value)
+        if len(set(history)) == 1 or value < 0:
             return self._exact(place, value)
+        name = self._name("k", (*history, len(self._names)))
         size = symbol(name, hint=value)
         self.add(place, SizeInput(source=place.source, symbol=Symbol(name, hint=value)))
         return TracedSize(self.recording, size, value)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph.externals import Place, cell_place, fixed_place, global_place
+from tracegraph.ir.graph import Site
 from tracegraph.numpy.table import RULES
 from tracegraph.recording import Effect, Method, Recording, active, real_of, stand_ins
 from tracegraph.standin import Traced, TracedSize
@@ -359,7 +360,8 @@ def call_twin(
     try:
         twin = make_twin(function, hooks_for)
     except TwinError as error:
-        recording.give_up(f"{function.__qualname__} has no source to record: {error.reason}")
+        site = Site(error.filename, error.line)
+        recording.give_up(f"it has no source to record: {error.reason}", site=site)
         return function(*real_of(args), **real_of(kwargs))
     twin.__defaults__ = _loaded_defaults(recording, function)
     twin.__kwdefaults__ = _loaded_kwdefaults(recording, function)
@@ -411,6 +413,10 @@ def _call_on_text(recording: Recording, function: Any, args: Any, kwargs: Any) -
 def _append(recording: Recording, copy: Any, value: Any) -> None:
     """Append to an outside list: now to the real one, and in compiled calls after the computation."""
     place = copy.place
+    if recording.externals.has_varied(place, len(copy.real)):
+        recording.give_up("an outside list grows from call to call; return the values instead")
+        copy.real.append(real_of(value))
+        return
     recording.externals.places.setdefault(id(copy.real), place)
     recording.effects.append(Effect(list.append, (copy.real, value), {}))
     copy.real.append(real_of(value))

@@ -130,7 +130,7 @@ class Recording:
     def is_noting(self) -> bool:
         return not self.closed and self.failure is None
 
-    def give_up(self, reason: str, *, lost: bool = True) -> None:
+    def give_up(self, reason: str, *, lost: bool = True, site: Site | None = None) -> None:
         """Drop the pen. Only the first reason is kept.
 
         ``lost`` says whether values are no longer known to the graph; where only a replay would go
@@ -138,7 +138,7 @@ class Recording:
         """
         if not self.is_noting:
             return
-        why = Fallback(reason, user_site())
+        why = Fallback(reason, site or user_site())
         if self.permissive and not lost:
             self.unreplayable = self.unreplayable or why
         else:

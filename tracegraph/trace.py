@@ -286,7 +286,7 @@ def _assembly(treedef: Any, count: int, effects: list[tuple[Any, Any]]) -> tuple
             if treedef == tree.flatten(kind(range(count)))[1]:
                 return kind, None
 
-    def finisher(*outputs: Any) -> Any:
+    def finisher(outputs: tuple[Any, ...]) -> Any:
         position = count
         for function, arguments in effects:
             end = position + arguments.num_leaves
@@ -295,7 +295,7 @@ def _assembly(treedef: Any, count: int, effects: list[tuple[Any, Any]]) -> tuple
             position = end
         return tree.unflatten(treedef, outputs[:count])
 
-    return None, finisher
+    return tuple, finisher
 
 
 # -- strides --------------------------------------------------------------------------------------

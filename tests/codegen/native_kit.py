@@ -128,9 +128,7 @@ def signature(
     inputs: Sequence[Input], outputs: Sequence[Any], arguments: int = 1, **options: Any
 ) -> Signature:
     """Return a signature."""
-    return Signature(
-        arguments=arguments, inputs=tuple(inputs), outputs=tuple(outputs), **options
-    )
+    return Signature(arguments=arguments, inputs=tuple(inputs), outputs=tuple(outputs), **options)
 
 
 class Counting(NativeCallable):

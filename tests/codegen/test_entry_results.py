@@ -159,9 +159,7 @@ def test_views_backwards_broadcast_and_rearranged() -> None:
     assert not made.flags.writeable
     f = native(
         executable(
-            signature(
-                [array(0, (n, m), "x")], [ViewOutput(InputOutput(0), 0, (m, n), (1, m))]
-            ),
+            signature([array(0, (n, m), "x")], [ViewOutput(InputOutput(0), 0, (m, n), (1, m))]),
             BUFFERS,
             [],
         )
@@ -181,9 +179,7 @@ def test_views_in_another_dtype() -> None:
 
 def test_views_of_fresh_arrays() -> None:
     y = ArrayOutput("y", (n,))
-    made, view, again = run(
-        [y, one := ViewOutput(y, 1, (n - 1,), (1,)), one], container=tuple
-    )(X)
+    made, view, again = run([y, one := ViewOutput(y, 1, (n - 1,), (1,)), one], container=tuple)(X)
     np.testing.assert_array_equal(made, X * 2 + 1)
     assert view.base is made
     assert view is again

@@ -32,6 +32,7 @@ from tracegraph.codegen.signature import (
     ExactObject,
     Fixed,
     Global,
+    Input,
     InputOutput,
     Key,
     ScalarInput,
@@ -131,7 +132,7 @@ def test_paths_that_raise() -> None:
 def test_paths_start_at_arguments_too() -> None:
     model = Model()
     path = Source(Argument(0), (Attribute("layers"), Key(0), Key("w")))
-    inputs = [
+    inputs: list[Input] = [
         Structure(source=argument(0), type=Model),
         Structure(source=Source(Argument(0), (Attribute("layers"),)), type=list, length=1),
         ArrayInput(source=path, type=ArrayType(F8, (n,)), buffer="w"),
@@ -146,7 +147,7 @@ def test_paths_start_at_arguments_too() -> None:
 
 
 def test_structures_of_arguments() -> None:
-    inputs = [
+    inputs: list[Input] = [
         Structure(source=argument(0), type=tuple, length=2),
         ScalarInput(source=Source(Argument(0), (Key(0),)), kind=float, buffer="a"),
         ExactObject(source=Source(Argument(0), (Key(1),)), value="mode"),
@@ -158,7 +159,7 @@ def test_structures_of_arguments() -> None:
 
 
 def guarded(value: Any) -> Any:
-    inputs = [ExactObject(source=argument(0), value=value)]
+    inputs: list[Input] = [ExactObject(source=argument(0), value=value)]
     return native(executable(signature(inputs, [ConstantOutput("same")]), {}, []))
 
 

@@ -188,6 +188,10 @@ def calls_a_number():
     return LIMIT(1)
 
 
+def calls_a_number_with_bad_keywords():
+    return LIMIT(*[1], **{3: 4})
+
+
 def calls_with_a_bad_star():
     return helper(1, *5)
 

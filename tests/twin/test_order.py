@@ -131,7 +131,7 @@ _TARGETS = ["{}.t", "{}[{}]", "{}[{}:]"]
 _STATEMENTS = [
     "{e}", "{t} = {e}", "{t} = {t} = {e}", "{t}, ({t}, *{t}) = {e}, {e}", "[{t}, {t}] = {e}",
     "{t} += {e}", "{t}: {e} = {e}", "del {d}, {d}", "assert {e}, {e}", "return {e}", "return",
-    "raise Spent({e})", "import math as G", "{t} = yield {e}",
+    "raise Spent({e})", "from math import pi as G", "{t} = yield {e}",
     "if {e}:\n  {s}\nelse:\n  {s}", "for {t} in {e}:\n  {s}", "while {e}:\n  {s}\n  break",
     "with {e} as {t}, {e}:\n  {s}", "try:\n  {s}\nexcept Spent as {n}:\n  {s}\nfinally:\n  {s}",
     "@{e}\n@{e}\ndef {n}(x={e}, *, k={e}):\n  {s}", "def a(x={e}): return {e}\na({e})",

@@ -25,7 +25,7 @@ from tracegraph.ir.types import FLOAT32, FLOAT64, DType
 
 _ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112
 _MAPS = Path("/proc/self/maps")
-_LIBRARY = re.compile(r"\S*(?:openblas|blas|mkl_rt|blis)\S*\.so\S*")
+_LIBRARY = re.compile(r"/[^/]*(?:blas|mkl_rt|blis)[^/]*\.so[^/]*$")
 _LETTERS = {FLOAT32: "s", FLOAT64: "d"}
 _LLVM_TYPES = {FLOAT32: "float", FLOAT64: "double"}
 
@@ -67,7 +67,7 @@ class Blas:
 @functools.cache
 def find() -> Blas | None:
     """Return NumPy's BLAS, or None where there is none that can be called."""
-    for path in dict.fromkeys(_libraries()):
+    for path in _libraries():
         with contextlib.suppress(OSError):
             found = _examine(path, ctypes.CDLL(path))
             if found is not None and all(_is_right(found, dtype) for dtype in _LETTERS):
@@ -81,9 +81,9 @@ def _libraries() -> Iterator[str]:
     for folder in (package.parent / "numpy.libs", package / ".dylibs", package / ".libs"):
         if folder.is_dir():
             yield from sorted(str(p) for p in folder.iterdir() if "blas" in p.name.lower())
-    if _MAPS.exists():
-        with contextlib.suppress(OSError):
-            yield from _LIBRARY.findall(_MAPS.read_text())
+    with contextlib.suppress(OSError):
+        mapped = (line.split(maxsplit=5)[-1] for line in _MAPS.read_text().splitlines())
+        yield from dict.fromkeys(path for path in mapped if _LIBRARY.search(path))
 
 
 def _examine(path: str, library: ctypes.CDLL) -> Blas | None:

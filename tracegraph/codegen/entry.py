@@ -37,12 +37,16 @@ _DECLARED_NAME = re.compile(r"@([\w.$]+)\(")
 
 @dataclass(frozen=True)
 class EntryText:
-    """A module, the objects its table must hold, and how many miss cells it has."""
+    """A module, the objects its table must hold, and how many miss cells it has.
+
+    ``has_arena`` and ``has_products`` say whether it keeps memory, and whether it calls the BLAS.
+    """
 
     text: str
     objects: tuple[Any, ...]
     cells: int
     has_arena: bool
+    has_products: bool
 
 
 def entry_text(signature: Signature, plan: Plan, kernels: Mapping[str, NativeKernel]) -> EntryText:
@@ -67,7 +71,9 @@ def entry_text(signature: Signature, plan: Plan, kernels: Mapping[str, NativeKer
         *_once([*declarations, *INTRINSICS.splitlines()]),
         METADATA,
     ]
-    return EntryText("\n".join([*parts, ""]), tuple(text.objects), cells, has_arena)
+    has_products = any(isinstance(step, Gemm) for step in walk(plan.steps))
+    whole = "\n".join([*parts, ""])
+    return EntryText(whole, tuple(text.objects), cells, has_arena, has_products)
 
 
 def _write_body(
@@ -97,9 +103,8 @@ def _parts(plan: Plan, kernels: Mapping[str, NativeKernel]) -> tuple[list[str], 
     for kernel in used:
         named.update(kernel.helpers)
     declarations = sorted(line for kernel in used for line in kernel.declarations)
-    found = blas.find()
     for step in walk(plan.steps):
-        if isinstance(step, Gemm) and found is not None:
+        if isinstance(step, Gemm) and (found := blas.find()) is not None:
             layout = (step.a.transposed, step.b.transposed)
             name = blas.helper_name(step.dtype, layout)
             named[name] = blas.emit_gemm(step.dtype, layout, found.passed_bits)

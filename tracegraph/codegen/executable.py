@@ -88,7 +88,9 @@ def _call_keeping(function: Any, keep: object) -> None:
 
 def _load(module: EntryText) -> jit.Code:
     exports = (ENTRY, CELLS, OBJECTS) + ((TRIM,) if module.has_arena else ())
-    imports = {name: cpython.function_address(name) for name in cpython.FUNCTIONS} | blas.imports()
+    imports = {name: cpython.function_address(name) for name in cpython.FUNCTIONS}
+    if module.has_products:  # finding the BLAS takes some 10 ms
+        imports |= blas.imports()
     code = jit.compile_text(module.text, exports, imports)
     table = (ctypes.c_size_t * len(module.objects)).from_address(code.address(OBJECTS))
     table[:] = [id(one) for one in module.objects]

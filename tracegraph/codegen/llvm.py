@@ -22,10 +22,11 @@ from tracegraph.codegen.llvm_fold import (
 from tracegraph.codegen.llvm_memory import Memory
 from tracegraph.codegen.llvm_scalar import instruction
 from tracegraph.codegen.llvm_scope import Register, Result, Scopes
-from tracegraph.codegen.llvm_types import Writer, constant, register
+from tracegraph.codegen.llvm_types import Writer, constant, memory, register
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.loops import (
     PLACES,
+    Buffer,
     Carry,
     Fold,
     For,
@@ -94,7 +95,8 @@ class FunctionWriter:
     def kernel(self) -> NativeKernel:
         self._body(self._program.body)
         program, symbols = self._program, self._symbols
-        arguments = [f"ptr noalias %b.{b.name}" for b in program.buffers]
+        given = [b for b in program.buffers if not b.local]
+        arguments = [f"ptr noalias %b.{b.name}" for b in given]
         arguments += [f"i64 %n.{k}" for k in range(len(symbols))]
         lines = self._scopes.stack[0].lines
         text = "\n".join(
@@ -102,12 +104,13 @@ class FunctionWriter:
                 f"define internal void @{program.name}({', '.join(arguments)}) "
                 '"prefer-vector-width"="256" nounwind {',
                 "entry:",
+                *(_local(b) for b in program.buffers if b.local),
                 *lines,
                 "  ret void",
                 "}",
             ]
         )
-        names = tuple(b.name for b in program.buffers)
+        names = tuple(b.name for b in given)
         declarations = frozenset(self._declarations)
         return NativeKernel(program.name, text, self._cold, declarations, names, symbols)
 
@@ -414,6 +417,10 @@ def _states(fold: Fold) -> list[tuple[DType, float]]:
     if fold.combine in PLACES:
         return [*own, (INT64, 0)]
     return [*own, (dtype, -0.0)] if fold.careful else own
+
+
+def _local(buffer: Buffer) -> str:
+    return f"  %b.{buffer.name} = alloca [{buffer.local} x {memory(buffer.dtype)}], align 64"
 
 
 def _prototype(function: str, dtype: DType, arity: int) -> str:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from tracegraph.codegen.contract import contract
 from tracegraph.codegen.llvm import NativeKernel, native
 from tracegraph.codegen.loops.block import block
 from tracegraph.codegen.loops.collapse import collapse
+from tracegraph.codegen.loops.columns import columns
 from tracegraph.codegen.loops.expand import expand
 from tracegraph.codegen.loops.vectorise import vectorise
 from tracegraph.ir.loops import Program
 
-PIPELINE: tuple[Callable[[Program], Program], ...] = (collapse, vectorise, block, expand)
+PIPELINES: Mapping[str, tuple[Callable[[Program], Program], ...]] = {
+    "strict": (collapse, vectorise, columns, block, expand),
+    "contract": (collapse, contract, vectorise, columns, block, expand),
+}
+"""What is done to a program, by the option ``fp``.
+
+``contract`` stands before what adds arithmetic of its own, which has to round as it is written.
+"""
 
 
 def compile_kernel(program: Program, fp: str = "strict") -> NativeKernel:
@@ -24,6 +33,6 @@ def compile_kernel(program: Program, fp: str = "strict") -> NativeKernel:
     fp : {"strict", "contract"}
         Whether a multiplication that feeds an addition becomes one fused operation.
     """
-    for transformation in PIPELINE:
+    for transformation in PIPELINES[fp]:
         program = transformation(program)
     return native(program)

@@ -40,10 +40,11 @@ PLACES = ("argmax", "argmin")
 
 @dataclass(frozen=True)
 class Buffer:
-    """Memory that a program reads or writes."""
+    """Memory that a program reads or writes; ``local`` elements of its own, or none of its own."""
 
     name: str
     dtype: DType
+    local: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,7 +60,7 @@ def dtype_argument(dtype: Any) -> DType | None:
     """Return the dtype that a ``dtype=`` argument names."""
     if dtype is None:
         return None
-    found = np.dtype(dtype)
+    found: DType = np.dtype(dtype)
     if not is_supported(found):
         raise Unsupported(f"the dtype {found} is not supported; use float32 or float64")
     return found

@@ -43,9 +43,7 @@ def positions(e: Emitter, shape: Shape, axis: int, dtype: DType = INT64) -> Valu
 def _filled(number: int) -> Rule:
     """Return the rule of ``zeros`` or ``ones``."""
 
-    def rule(
-        e: Emitter, shape: Any, dtype: Any = None, order: Any = "C", **options: Any
-    ) -> Sym:
+    def rule(e: Emitter, shape: Any, dtype: Any = None, order: Any = "C", **options: Any) -> Sym:
         c_order(order)
         _on_cpu(options)
         return Sym(e.full(shape_argument(shape), number, dtype_argument(dtype) or FLOAT64))
@@ -107,8 +105,8 @@ def full_like_rule(
 
 def eye(
     e: Emitter,
-    N: Any,  # noqa: N803  # NumPy's names of its parameters
-    M: Any = None,  # noqa: N803
+    N: Any,
+    M: Any = None,
     k: Any = 0,
     dtype: Any = float,
     order: Any = "C",
@@ -153,7 +151,7 @@ def arange(
         raise Unsupported("a range whose bounds depend on data; it must have a constant length")
     wanted = dtype_argument(dtype) or result_type(*given)
     if not any(isinstance(x, Size) for x in given):
-        return Sym(_known_range(e, np.arange(start, stop, step, wanted)))
+        return Sym(_known_range(e, np.arange(start, stop, step, dtype=wanted)))
     return Sym(_range_of_sizes(e, start, stop, step, wanted))
 
 
@@ -166,7 +164,7 @@ def _known_range(e: Emitter, data: Any) -> Value:
     scaled = multiply(place, e.full(data.shape, step, data.dtype))
     value: Value = add(e.full(data.shape, data[0], data.dtype), scaled)
     if data[0] + step != data[1]:
-        # NumPy computes the first two elements from the arguments, the others from their difference.
+        # NumPy has the first two elements from the arguments, the others from their difference.
         second = equal(positions(e, data.shape, 0), e.full(data.shape, 1, INT64))
         value = select(second, e.full(data.shape, data[1], data.dtype), value)
     return value
@@ -235,7 +233,9 @@ def _line(e: Emitter, first: Value, last: Value, count: Dim, endpoint: bool) -> 
     value = select(is_zero, multiply(divide(place, parts), gap), multiply(place, step))
     value = add(value, start)
     if endpoint and e.holds(2, "<=", count):
-        value = select(equal(positions(e, shape, 0), spread(e.value(count - 1), shape)), stop, value)
+        value = select(
+            equal(positions(e, shape, 0), spread(e.value(count - 1), shape)), stop, value
+        )
     out: Value = value
     return out
 
@@ -305,7 +305,12 @@ def meshgrid(
 
 
 def tri(
-    e: Emitter, N: Any, M: Any = None, k: Any = 0, dtype: Any = float, **options: Any  # noqa: N803
+    e: Emitter,
+    N: Any,
+    M: Any = None,
+    k: Any = 0,
+    dtype: Any = float,
+    **options: Any,
 ) -> Sym:
     """The rule of ``np.tri``."""
     no_options(options)

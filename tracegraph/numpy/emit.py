@@ -1,7 +1,8 @@
 """What NumPy rules compute with: values of the graph with NumPy's idea of their type.
 
 A *rule* of a NumPy function notes in the graph what the function does. NumPy itself has already run
-on the real values, so a rule checks no errors; it says ``Unsupported`` where it cannot express a call.
+on the real values, so a rule checks no errors; where it cannot express a call it says
+``Unsupported``.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from tracegraph.ir.graph import Builder, Value
-from tracegraph.ir.ops.broadcast import broadcast_to, literal, spread
+from tracegraph.ir.ops.broadcast import broadcast_to, full_like, literal, spread
 from tracegraph.ir.ops.cast import convert
+from tracegraph.ir.ops.compare import not_equal
 from tracegraph.ir.ops.creation import size_value
 from tracegraph.ir.ops.structural import reshape
 from tracegraph.ir.sizes import Dim, Size, nonnegative
-from tracegraph.ir.types import DType, Shape, is_supported
+from tracegraph.ir.types import BOOL, DType, Shape, is_supported
 
 
 class Unsupported(Exception):
@@ -86,7 +88,9 @@ class Emitter:
 
     def literal(self, number: Any, dtype: DType) -> Value:
         """Return a scalar constant."""
-        return self.builder.emit(literal, (), {"value": np.asarray(number).astype(dtype)[()]})
+        with np.errstate(all="ignore"):  # NumPy has warned already
+            value = np.asarray(number).astype(dtype)[()]
+        return self.builder.emit(literal, (), {"value": value})
 
     def full(self, shape: Shape, number: Any, dtype: DType) -> Value:
         """Return a constant repeated over a shape."""
@@ -111,6 +115,9 @@ class Emitter:
         """Return a value in another dtype; of complex numbers the real part."""
         if not is_supported(dtype):
             raise Unsupported(f"the dtype {dtype} is not supported; use float32 or float64")
+        if dtype == BOOL and value.dtype.kind == "c":
+            truth: Value = not_equal(value, full_like(value, 0))
+            return truth
         return convert(value, dtype)
 
     def holds(self, a: Dim, relation: str, b: Dim) -> bool:
@@ -175,7 +182,7 @@ class Emitter:
 
 
 def dtype_of(x: Any) -> Any:
-    """Return what NumPy's promotion takes for an operand: a dtype, or a Python type if it is weak."""
+    """Return what NumPy promotes for an operand: a dtype, or a Python type if it is weak."""
     if isinstance(x, Sym):
         kind: Any = x.dtype if x.weak is None else x.weak
     elif isinstance(x, Size):

@@ -1,4 +1,4 @@
-"""Reading and writing ``x[index]``: integers, slices, arrays of integers, masks, all of NumPy's mix.
+"""Reading and writing ``x[index]``: integers, slices, arrays of integers, masks, and all mixed.
 
 An index is split in two: a *box*, the basic part, which is a view; and arrays of integers, which
 select along axes of that view.

@@ -28,9 +28,7 @@ from tracegraph.numpy.arguments import (
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 
 
-def reshape(
-    e: Emitter, a: Any, /, shape: Any = None, order: Any = "C", *, copy: Any = None
-) -> Sym:
+def reshape(e: Emitter, a: Any, /, shape: Any = None, order: Any = "C", *, copy: Any = None) -> Sym:
     """The rule of ``np.reshape``."""
     c_order(order)
     x = array(e, a)

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tracegraph.ir.ops.complexes import imag, real
-from tracegraph.ir.ops.structural import transpose
-from tracegraph.numpy import creation, manipulation, reductions
-from tracegraph.numpy.arguments import c_order, dtype_argument, only
+import numpy as np
+
+from tracegraph.numpy import functions, joining, linalg, manipulation, reductions, selecting
+from tracegraph.numpy.arguments import c_order, dtype_argument, integer, reshaped
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
-from tracegraph.numpy.linalg import RULES as PRODUCTS
+from tracegraph.numpy.indexing import getitem, setitem
 from tracegraph.numpy.ufuncs import RULES as UFUNCS
-from tracegraph.numpy.ufuncs import loop_value, operand
 
 Rule = Callable[..., Any]
+
+PYTHON_TYPES: dict[str, type] = {
+    "b": bool, "i": int, "u": int, "f": float, "c": complex,
+}  # fmt: skip
+"""The Python type that an element of a kind of dtype becomes."""
 
 
 def reshape(e: Emitter, x: Sym, *shape: Any, order: Any = "C", copy: Any = None) -> Sym:
@@ -23,9 +27,113 @@ def reshape(e: Emitter, x: Sym, *shape: Any, order: Any = "C", copy: Any = None)
     return manipulation.reshape(e, x, wanted, order, copy=copy)
 
 
+def transpose(e: Emitter, x: Sym, *axes: Any) -> Sym:
+    """The rule of ``x.transpose``."""
+    return manipulation.transpose(
+        e, x, axes[0] if len(axes) == 1 and _is_group(axes[0]) else axes or None
+    )
+
+
+def _is_group(x: Any) -> bool:
+    return x is None or isinstance(x, (tuple, list))
+
+
+def astype(
+    e: Emitter,
+    x: Sym,
+    dtype: Any,
+    order: Any = "K",
+    casting: Any = "unsafe",
+    subok: Any = True,
+    copy: Any = True,
+) -> Sym:
+    """The rule of ``x.astype``."""
+    del casting, subok  # NumPy has checked them
+    c_order(order)
+    wanted = dtype_argument(dtype) or np.dtype(float)
+    return Sym(e.cast(x.value, wanted), fresh=bool(copy))
+
+
+def copy(e: Emitter, x: Sym, order: Any = "C") -> Sym:
+    """The rule of ``x.copy``."""
+    del e
+    c_order(order)
+    return Sym(x.value, fresh=True)
+
+
+def item(e: Emitter, x: Sym, *index: Any) -> Sym:
+    """The rule of ``x.item``: a Python number."""
+    if not index:
+        e.must_equal(x.shape, (1,) * x.ndim)
+        value = reshaped(x.value, ())
+    elif len(index) == x.ndim or isinstance(index[0], tuple):
+        value = getitem(e, x, index if len(index) == x.ndim else index[0]).value
+    else:
+        value = getitem(e, manipulation.ravel(e, x), integer(index[0], "an index")).value
+    if value.dtype == np.dtype("uint64"):
+        raise Unsupported("a uint64 as a Python int; cast it to int64")
+    return Sym(
+        e.cast(value, np.dtype(PYTHON_TYPES[value.dtype.kind])), PYTHON_TYPES[value.dtype.kind]
+    )
+
+
+def fill(e: Emitter, x: Sym, value: Any) -> Sym:
+    """The rule of ``x.fill``: the new content of x."""
+    return setitem(e, x, Ellipsis, value)
+
+
+def clip(
+    e: Emitter, x: Sym, min: Any = None, max: Any = None, out: Any = None, **options: Any
+) -> Sym:
+    """The rule of ``x.clip``."""
+    return functions.clip(e, x, min, max, out, **options)
+
+
+def matrix_transpose(e: Emitter, x: Sym) -> Sym:
+    """The rule of ``x.mT``."""
+    return manipulation.swapaxes(e, x, -1, -2)
+
+
 METHODS: dict[str, Rule] = {
-    "sum": reductions.sum_rule,
+    "all": reductions.all_rule,
+    "any": reductions.any_rule,
+    "argmax": reductions.argmax_rule,
+    "argmin": reductions.argmin_rule,
+    "astype": astype,
+    "clip": clip,
+    "conj": UFUNCS[np.conjugate],
+    "conjugate": UFUNCS[np.conjugate],
+    "copy": copy,
+    "cumprod": reductions.cumprod_rule,
+    "cumsum": reductions.cumsum_rule,
+    "diagonal": selecting.diagonal,
+    "dot": linalg.RULES[np.dot],
+    "fill": fill,
+    "flatten": manipulation.flatten,
+    "item": item,
+    "max": reductions.max_rule,
     "mean": reductions.mean_rule,
+    "min": reductions.min_rule,
+    "prod": reductions.prod_rule,
+    "ravel": manipulation.ravel,
+    "repeat": joining.repeat,
     "reshape": reshape,
+    "round": functions.round_,
+    "squeeze": manipulation.squeeze,
+    "std": reductions.std_rule,
+    "sum": reductions.sum_rule,
+    "swapaxes": manipulation.swapaxes,
+    "take": selecting.take,
+    "trace": selecting.trace,
+    "transpose": transpose,
+    "var": reductions.var_rule,
 }
-VIEW_ATTRIBUTES: dict[str, Rule] = {"T": manipulation.transpose}
+WRITING_METHODS = frozenset({"fill"})
+"""Methods whose rule returns the new content of the array."""
+
+VIEW_ATTRIBUTES: dict[str, Rule] = {
+    "T": manipulation.transpose,
+    "mT": matrix_transpose,
+    "real": functions.real_part,
+    "imag": functions.imaginary_part,
+}

@@ -10,17 +10,19 @@ NumPy scalars          the C library's power
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from tracegraph.ir.graph import Op, Value
-from tracegraph.ir.ops.arithmetic import reciprocal, square
-from tracegraph.ir.ops.broadcast import full_like
+from tracegraph.ir.ops.arithmetic import add, reciprocal, square
+from tracegraph.ir.ops.broadcast import full_like, literal
 from tracegraph.ir.ops.choice import select
 from tracegraph.ir.ops.compare import equal, greater_equal
 from tracegraph.ir.ops.power import constant_power, power, sqrt
 from tracegraph.ir.ops.reduce import all_
+from tracegraph.ir.sizes import Size
 from tracegraph.ir.types import BOOL
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported, dtype_of
 from tracegraph.numpy.ufuncs import loop_operands, operand
@@ -28,48 +30,65 @@ from tracegraph.numpy.ufuncs import loop_operands, operand
 
 def power_ufunc(e: Emitter, x: Any, y: Any, /, **options: Any) -> Sym:
     """The rule of ``np.power``."""
+    return Sym(_power(e, *_integers_checked(e, x, y, options), sqrt))
+
+
+def _integers_checked(e: Emitter, x: Any, y: Any, options: dict[str, Any]) -> list[Value]:
+    """Return base and exponent; a negative exponent of integers is NumPy's error."""
     x, y = operand(e, x), operand(e, y)
-    if isinstance(x, Sym) and isinstance(y, (int, float, complex, np.generic)):
-        return _constant(e, x, y, options)
     base, exponent = loop_operands(e, np.power, (x, y), **options)
-    if base.dtype.kind == "i":
-        _guard_not_negative(e, exponent)
-    is_one = all(dim == 1 for dim in exponent.shape) and not _is_scalar(x)
-    base, exponent = e.align((base, exponent))
-    out = power(base, exponent)
-    if is_one and base.dtype.kind == "f":
-        # NumPy takes its loop for square roots, which has other answers for -inf and -0.0.
-        half = equal(exponent, full_like(exponent, 0.5))
-        out = select(half, sqrt(base), out)
-    return Sym(out)
-
-
-def _is_scalar(x: Any) -> bool:
-    return not isinstance(x, Sym) or x.scalar or x.weak is not None
-
-
-def _guard_not_negative(e: Emitter, exponent: Value) -> None:
-    holds = greater_equal(exponent, full_like(exponent, 0))
-    e.guard(all_(holds, axes=tuple(range(holds.ndim))), True)
-
-
-def _constant(e: Emitter, x: Sym, y: Any, options: dict[str, Any]) -> Sym:
-    """Return a power whose exponent is known now."""
-    base, exponent = loop_operands(e, np.power, (x, y), **options)
-    number = exponent.dtype.type(y)
-    if base.dtype.kind == "c" or _is_scalar(x):
-        return Sym(power(base, e.broadcast(exponent, base.shape)))
-    return Sym(constant_power(base, number.item()))
+    if base.dtype.kind == "i" and isinstance(y, (Sym, Size)):
+        holds = greater_equal(exponent, full_like(exponent, 0))
+        e.guard(all_(holds, axes=tuple(range(holds.ndim))), True)
+    return [base, exponent]
 
 
 def float_power(e: Emitter, x: Any, y: Any, /, **options: Any) -> Sym:
     """The rule of ``np.float_power``: at least in float64, without loops for single exponents."""
-    return Sym(power(*e.align(loop_operands(e, np.float_power, (x, y), **options))))
+    x, y = operand(e, x), operand(e, y)
+    return Sym(_power(e, *loop_operands(e, np.float_power, (x, y), **options), root))
+
+
+def _is_number(x: Any) -> bool:
+    """Return whether an operand is a number, not an array without axes."""
+    return not isinstance(x, Sym) or x.scalar or x.weak is not None
+
+
+def root(x: Value) -> Value:
+    """Return ``pow(x, 0.5)`` of the C library, which is no NaN of -inf and has no negative zero."""
+    is_lowest = equal(x, full_like(x, -np.inf))
+    usual = sqrt(add(x, full_like(x, 0)))
+    out: Value = select(is_lowest, full_like(x, np.inf), usual)
+    return out
+
+
+def _power(e: Emitter, base: Value, exponent: Value, half_power: Callable[..., Value]) -> Value:
+    number = known_number(exponent)
+    is_one = all(dim == 1 for dim in exponent.shape)
+    if base.dtype.kind == "c" or not is_one:
+        return power(*e.align((base, exponent)))  # type: ignore[no-any-return]  # untyped call
+    if number is not None:
+        base = e.broadcast(base, e.broadcast_shape(base.shape, exponent.shape))
+        return half_power(base) if number == 0.5 else constant_power(base, number)
+    base, exponent = e.align((base, exponent))
+    out: Value = power(base, exponent)
+    if base.dtype.kind == "f":
+        out = select(equal(exponent, full_like(exponent, 0.5)), half_power(base), out)
+    return out
+
+
+def known_number(exponent: Value) -> complex | None:
+    """Return the number that a literal is, or None."""
+    value = dict(exponent.node.attrs).get("value") if exponent.node.op is literal else None
+    number: complex | None = None if value is None else value.item()
+    return number
 
 
 def power_operator(e: Emitter, x: Any, y: Any) -> Sym:
     """The rule of ``x ** y``."""
-    if isinstance(x, Sym) and not _is_scalar(x):
+    if _is_number(x) and _is_number(y):
+        return Sym(_power(e, *_integers_checked(e, x, y, {}), root))
+    if isinstance(x, Sym):
         if dtype_of(x) == BOOL:
             raise Unsupported("a power of booleans; cast them first")
         op = _fast_operation(x, y)

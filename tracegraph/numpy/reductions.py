@@ -272,7 +272,7 @@ def logaddexp_reduce(
 
 
 def by_first_axis(rule: Rule) -> Rule:
-    """Return a rule of a function as that of ``ufunc.reduce`` or ``accumulate``, where axis is 0."""
+    """Return a rule as that of ``ufunc.reduce`` or ``ufunc.accumulate``, where the axis is 0."""
 
     def reduce(e: Emitter, a: Any, axis: Any = 0, *args: Any, **options: Any) -> Sym:
         return rule(e, a, axis, *args, **options)

@@ -53,9 +53,7 @@ class Box:
         return tuple(r.length for r in self.ranges)
 
     def _is_all(self, x: Value) -> bool:
-        return all(
-            r == Range(0, dim, 1) for r, dim in zip(self.ranges, x.shape, strict=True)
-        )
+        return all(r == Range(0, dim, 1) for r, dim in zip(self.ranges, x.shape, strict=True))
 
 
 def bound(x: Any) -> Dim:

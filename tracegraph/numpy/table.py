@@ -9,15 +9,19 @@ import numpy as np
 
 from tracegraph.numpy import (
     creation,
+    functions,
     indexing,
+    joining,
     linalg,
     manipulation,
     operators,
     powers,
     reductions,
+    scalars,
+    selecting,
     ufuncs,
 )
-from tracegraph.numpy.methods import METHODS, VIEW_ATTRIBUTES
+from tracegraph.numpy.methods import METHODS, VIEW_ATTRIBUTES, WRITING_METHODS
 
 RULES: dict[Any, Any] = {
     **ufuncs.RULES,
@@ -27,8 +31,15 @@ RULES: dict[Any, Any] = {
     **manipulation.RULES,
     **indexing.RULES,
     **creation.RULES,
+    **joining.RULES,
+    **selecting.RULES,
+    **functions.RULES,
     **linalg.RULES,
+    **scalars.RULES,
 }
-WRITERS = operators.WRITERS | {operator.setitem, np.add.at, np.copyto}
+"""``rule(emitter, *args, **kwargs)`` for each function, operator and type."""
 
-__all__ = ["METHODS", "RULES", "VIEW_ATTRIBUTES", "WRITERS"]
+WRITERS = operators.WRITERS | {operator.setitem, np.add.at, np.copyto}
+"""Functions that write into their first argument: their rules return its complete new content."""
+
+__all__ = ["METHODS", "RULES", "VIEW_ATTRIBUTES", "WRITERS", "WRITING_METHODS"]

@@ -80,12 +80,14 @@ from tracegraph.ir.ops.trigonometric import (
     tanh,
 )
 from tracegraph.ir.sizes import Size
-from tracegraph.ir.types import BOOL, INT64, DType
+from tracegraph.ir.types import BOOL, DTYPES, INT64, DType
 from tracegraph.numpy.arguments import array, dtype_argument, no_options, no_out, only
-from tracegraph.numpy.emit import Emitter, Sym, Unsupported, dtype_of
+from tracegraph.numpy.emit import Emitter, Sym, dtype_of
 
 Compute = Callable[..., Any]
 Rule = Callable[..., Any]
+
+U64 = DTYPES["u64"]
 
 
 def elementwise(ufunc: np.ufunc, compute: Compute) -> Rule:
@@ -159,9 +161,9 @@ def whole(op: Op) -> Compute:
     return lambda x: op(x) if x.dtype.kind in "fc" else x
 
 
-def scaled(factor: float) -> Compute:
-    """Return a product with a constant."""
-    return lambda x: times(x, factor)
+def ratio(numerator: float, denominator: float) -> Compute:
+    """Return a product with a constant, which NumPy computes in the precision of its loop."""
+    return lambda x: times(x, x.dtype.type(numerator) / x.dtype.type(denominator))
 
 
 def heaviside(x: Value, at_zero: Value) -> Value:
@@ -190,7 +192,19 @@ def positive(e: Emitter, x: Any, /, **options: Any) -> Sym:
     return Sym(value, fresh=True)
 
 
+def logic(op: Op) -> Rule:
+    """Return the rule of an operation on truth values."""
+
+    def rule(e: Emitter, *operands: Any, out: Any = None, **options: Any) -> Sym:
+        no_out(out)
+        no_options(options)
+        return Sym(op(*e.align([e.cast(array(e, x), BOOL) for x in operands])))
+
+    return rule
+
+
 # -- comparisons --------------------------------------------------------------------------------
+
 
 def comparison(ufunc: np.ufunc, op: Op, below: bool, above: bool) -> Rule:
     """Return the rule of a comparison.
@@ -206,6 +220,8 @@ def comparison(ufunc: np.ufunc, op: Op, below: bool, above: bool) -> Rule:
         far = _out_of_range(x, y)
         if far:
             return _constant_answer(e, y if dtype_of(x) is int else x, below if far < 0 else above)
+        if _is_symbolic_int(x) or _is_symbolic_int(y):
+            x, y = (_strong(e, v) for v in (x, y))
         values = e.align(loop_operands(e, ufunc, (x, y), **options))
         kinds = [v.dtype.kind for v in values]
         if kinds == ["i", "u"]:
@@ -218,7 +234,7 @@ def comparison(ufunc: np.ufunc, op: Op, below: bool, above: bool) -> Rule:
 
 
 def _out_of_range(x: Any, y: Any) -> int:
-    """Return the sign of ``x - y`` where a Python int lies outside the dtype of the other operand."""
+    """Return the sign of ``x - y`` where a Python int is outside the dtype of the other operand."""
     for number, other, sign_ in ((x, y, 1), (y, x, -1)):
         kind = dtype_of(other)
         if type(number) is int and isinstance(kind, np.dtype) and kind.kind in "iu":
@@ -226,6 +242,18 @@ def _out_of_range(x: Any, y: Any) -> int:
             if not info.min <= number <= info.max:
                 return sign_ if number > 0 else -sign_
     return 0
+
+
+def _is_symbolic_int(x: Any) -> bool:
+    return isinstance(x, (Sym, Size)) and dtype_of(x) is int
+
+
+def _strong(e: Emitter, x: Any) -> Any:
+    """Return integers as int64, so that a Python int is compared whatever its value is."""
+    if dtype_of(x) is float or not isinstance(x, (Sym, Size)):
+        return x
+    value = e.value(x)
+    return Sym(e.cast(value, INT64) if value.dtype.kind in "iu" and value.dtype != U64 else value)
 
 
 def _constant_answer(e: Emitter, other: Any, answer: bool) -> Sym:
@@ -289,10 +317,10 @@ RULES: dict[Any, Rule] = {
     np.arcsinh: elementwise(np.arcsinh, arcsinh),
     np.arccosh: elementwise(np.arccosh, arccosh),
     np.arctanh: elementwise(np.arctanh, arctanh),
-    np.degrees: elementwise(np.degrees, scaled(180 / np.pi)),
-    np.rad2deg: elementwise(np.rad2deg, scaled(180 / np.pi)),
-    np.radians: elementwise(np.radians, scaled(np.pi / 180)),
-    np.deg2rad: elementwise(np.deg2rad, scaled(np.pi / 180)),
+    np.degrees: elementwise(np.degrees, ratio(180, np.pi)),
+    np.rad2deg: elementwise(np.rad2deg, ratio(180, np.pi)),
+    np.radians: elementwise(np.radians, ratio(np.pi, 180)),
+    np.deg2rad: elementwise(np.deg2rad, ratio(np.pi, 180)),
     np.floor: elementwise(np.floor, whole(floor)),
     np.ceil: elementwise(np.ceil, whole(ceil)),
     np.trunc: elementwise(np.trunc, whole(trunc)),
@@ -309,10 +337,10 @@ RULES: dict[Any, Rule] = {
     np.isinf: elementwise(np.isinf, isinf),
     np.isnan: elementwise(np.isnan, isnan),
     np.signbit: elementwise(np.signbit, signbit),
-    np.logical_not: elementwise(np.logical_not, logical_not),
-    np.logical_and: elementwise(np.logical_and, logical_and),
-    np.logical_or: elementwise(np.logical_or, logical_or),
-    np.logical_xor: elementwise(np.logical_xor, logical_xor),
+    np.logical_not: logic(logical_not),
+    np.logical_and: logic(logical_and),
+    np.logical_or: logic(logical_or),
+    np.logical_xor: logic(logical_xor),
     np.invert: elementwise(np.invert, invert),
     np.bitwise_and: elementwise(np.bitwise_and, bitwise_and),
     np.bitwise_or: elementwise(np.bitwise_or, bitwise_or),

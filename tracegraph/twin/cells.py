@@ -12,8 +12,7 @@ see `hooks.Hooks`); the others are small helpers around them:
     $deferred(f)                 stands for f where Python itself makes the call
     $storing_global("G")         a decorator that stores what it decorates; $storing_cell likewise
     $in(item, container)         hooks.contains, in the order in which `in` evaluates
-    $imported("m", "n", value)   what `from m import n` gave: read again through getattr, so as to be
-                                 seen, if it is what the module holds
+    $imported("m", "n", value)   what `from m import n` gave, read again through getattr to be seen
     $slice                       the builtin, whatever the module calls `slice`
     $visible(names)              the result of `locals()`, without `$` names
 """
@@ -115,6 +114,11 @@ class Deferred(partial[Any]):
         return str(super().__getattribute__("args")[0])
 
 
+def _deferred(hooks: Hooks, function: Any) -> Any:
+    # What cannot be called is left to raise Python's own error, ahead of any about its arguments.
+    return Deferred(hooks.call, function) if callable(function) else function
+
+
 def _visible(names: Any) -> Any:
     if isinstance(names, list):
         return [name for name in names if not name.startswith("$")]
@@ -130,7 +134,7 @@ _MADE_OF_HOOKS: dict[str, Callable[[Hooks], Any]] = {
     "item": lambda hooks: partial(ItemTarget, hooks),
     "augment_attribute": lambda hooks: partial(_augment_attribute, hooks),
     "augment_item": lambda hooks: partial(_augment_item, hooks),
-    "deferred": lambda hooks: partial(Deferred, hooks.call),
+    "deferred": lambda hooks: partial(_deferred, hooks),
     "storing_global": lambda hooks: partial(partial, hooks.store_global),
     "storing_cell": lambda hooks: partial(partial, hooks.store_cell),
     "in": lambda hooks: partial(_in, hooks),

@@ -204,7 +204,7 @@ FLOAT64_TABLE: dict[str, tuple[float, ...]] = {
         0.4342944819032518,
         1.098319650216765e-17,
     ),
-    # log10(2), its first part short like that of ln2_short
+    # log10(2), its first part short as that of ln2_short
     "log10_2": (
         0.3010299956640665,
         -8.532344317057107e-14,
@@ -339,7 +339,7 @@ FLOAT32_TABLE: dict[str, tuple[float, ...]] = {
         0.4342944920063019,
         -1.0103049952192578e-08,
     ),
-    # log10(2), its first part short like that of ln2_short
+    # log10(2), its first part short as that of ln2_short
     "log10_2": (
         0.301025390625,
         4.605039066518657e-06,

@@ -115,11 +115,11 @@ def log10(x: Value) -> Value:
 def log_of_pair(x: Pair, raised: Value | None = None) -> Value:
     """Return ``log(high + low) + raised log(2)`` for a normal ``high``.
 
-    The error term enters f exactly where k is 0, and else through its derivative.
+    ``low`` enters f, which becomes a pair in turn.
     """
     parts = split_exponent(x.high)
     form = x.high.format
-    # 2**-k is 2 * 2**-(k+1): the largest k would leave the range, and its low part does not count.
+    # 2**(1-k), halved later: 2**-k leaves the range for the largest k, where low does not count.
     down = ((2 * form.bias + 2 - parts.field) << form.mantissa).as_float
     added = x.low * down * 0.5
     f = fast_two_sum(parts.f, added)

@@ -120,7 +120,7 @@ def cbrt(x: Value) -> Value:
     """``2**q`` times the cube root of ``m`` between sqrt(1/8) and sqrt(8), from ``m**(-1/3)``.
 
     A polynomial guess, one step of fifth order for the inverse root, and one of Newton's for the
-    root itself with the residual in double precision; no division.
+    root itself with the residual in twice the precision; no division.
     """
     a = abs(x)
     parts = split_positive(a)

@@ -38,6 +38,17 @@ def _zero_operand(x: Value, y: Value) -> Value | None:
     return x if is_constant(y, zero) else _when(is_constant(x, zero), y)
 
 
+def _known_tangent(tangent: Value, factor: Value) -> Value | None:
+    """``chain(t, x) -> t * x`` for a constant t that is not zero."""
+    number = constant_of(tangent)
+    if number is None or number == 0:
+        return None
+    if number.dtype.kind in "iuf" and number == 1:
+        return factor
+    out: Value = multiply(tangent, factor)
+    return out
+
+
 def _finite_factor(tangent: Value, factor: Value) -> Value | None:
     """``chain(t, c) -> t * c`` for a finite constant: 0 * c is then a zero anyway."""
     number = constant_of(factor)
@@ -95,7 +106,7 @@ RULES: Rules = {
         lambda x, y: _when(x.dtype.kind in "iuf" and is_constant(x, 1), y),
     ),
     "divide": (lambda x, y: _when(_is_float(x) and is_constant(y, 1), x),),
-    "chain": (_finite_factor,),
+    "chain": (_finite_factor, _known_tangent),
     "negative": (_double_negative,),
     "reshape": (_merged_reshape,),
     "transpose": (_merged_transpose,),

@@ -1,0 +1,56 @@
+"""One first call, in this process: ``first_call.py CASE FRAMEWORK [--started]`` prints seconds.
+
+The framework is imported and the arguments are its own before the clock starts. tracegraph's first
+call is also the function's eager run, which is subtracted. With ``--started`` another function was
+compiled before, so that loading the compiler is left out.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+from cases import CASES, Case
+from frameworks import Contender, contenders
+
+
+def main(name: str, framework: str, *options: str) -> None:
+    case = next(case for case in CASES if case.name == name)
+    contender = next(contenders(case, framework))
+    if "--started" in options:
+        start(framework)
+    before = time.perf_counter()
+    contender.result()
+    seconds = time.perf_counter() - before
+    if framework == "tracegraph":
+        seconds -= eager_seconds(case, contender)
+    print(seconds)
+
+
+def start(framework: str) -> None:
+    """Compile some other function."""
+    other = Case(name="", title="", function=other_function, inputs=lambda rng: (rng.random(7),))
+    next(contenders(other if framework != "numba" else with_arrays(other), framework)).result()
+
+
+def other_function(x):
+    return np.abs(x) - 3
+
+
+def with_arrays(case: Case) -> Case:
+    return Case(**{**vars(case), "arrays": True})
+
+
+def eager_seconds(case: Case, contender: Contender) -> float:
+    """Return the best time of an eager run; of a gradient, that of the function."""
+    times = []
+    for _ in range(3):
+        before = time.perf_counter()
+        case.function(*contender.args)
+        times.append(time.perf_counter() - before)
+    return min(times)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

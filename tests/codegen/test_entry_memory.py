@@ -1,0 +1,142 @@
+"""Temporary memory of native entries, and memory that is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import sys
+import tracemalloc
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.codegen.native_kit import (
+    F8,
+    affine,
+    array,
+    executable,
+    n,
+    native,
+    signature,
+    size,
+)
+from tracegraph.codegen import cpython
+from tracegraph.codegen.executable import Executable
+from tracegraph.codegen.plan import Slot
+from tracegraph.codegen.signature import (
+    ArrayOutput,
+    Input,
+    SizeInput,
+    argument,
+)
+
+X = np.arange(5.0)
+
+
+def with_temporary(count: Any, slot_size: Any) -> Executable:
+    """``y = 2 * (2 * x + 1) + 1`` through a temporary buffer."""
+    return executable(
+        signature([array(0, (n,), "x")], [ArrayOutput("y", (n,))]),
+        {"x": (F8, n), "t": (F8, count), "y": (F8, n)},
+        [affine("first", "x", "t"), affine("second", "t", "y")],
+        [Slot(0, slot_size, ("t",))],
+    )
+
+
+@pytest.mark.parametrize("slot_size", [1024, 1 << 20, n * 8 + 64])
+def test_temporaries(slot_size: Any) -> None:
+    entry = with_temporary(n, slot_size)
+    f = native(entry)
+    for length in (100, 3, 128):
+        x = np.arange(float(length))
+        np.testing.assert_array_equal(f(x), x * 4 + 3)
+    entry.trim()
+    entry.trim()
+    np.testing.assert_array_equal(f(X), X * 4 + 3)
+
+
+def test_slots_lie_side_by_side() -> None:
+    chain = [affine("a", "x", "t"), affine("b", "t", "u"), affine("c", "u", "v")]
+    f = native(
+        executable(
+            signature([array(0, (n,), "x")], [ArrayOutput("y", (n,))]),
+            {name: (F8, n) for name in "xtuvy"},
+            [*chain, affine("d", "v", "y")],
+            [Slot(0, n * 64, ("t", "v")), Slot(n * 64, n * 64, ("u",))],
+        )
+    )
+    x = np.arange(3000.0)
+    np.testing.assert_array_equal(f(x), x * 16 + 15)
+
+
+@pytest.fixture
+def traced() -> Iterator[Callable[[], int]]:
+    """Memory that Python's allocators have handed out since the test began."""
+    gc.collect()
+    tracemalloc.start()
+    base = tracemalloc.get_traced_memory()[0]
+    yield lambda: tracemalloc.get_traced_memory()[0] - base
+    tracemalloc.stop()
+
+
+def test_the_arena_is_kept_trimmed_and_freed(traced: Callable[[], int]) -> None:
+    entry = with_temporary(n, n * 8)
+    f = native(entry)
+    f(np.zeros(100_000))
+    assert traced() > 700_000
+    entry.trim()
+    assert traced() < 700_000
+    f(np.zeros(100_000))
+    assert traced() > 700_000
+    del f, entry
+    gc.collect()
+    assert traced() < 700_000
+
+
+def test_refused_temporaries_are_a_memory_error() -> None:
+    K, k = size("k")
+    inputs: list[Input] = [array(0, (n,), "x"), SizeInput(source=argument(1), symbol=K)]
+    f = native(
+        executable(
+            signature(inputs, [ArrayOutput("y", (n,))], 2),
+            {"x": (F8, n), "t": (F8, n), "y": (F8, n)},
+            [affine("first", "x", "t"), affine("second", "t", "y")],
+            [Slot(0, k * 64, ("t",))],
+        )
+    )
+    for number in (2**38, 2**45, 2**60, 2**63 - 1):
+        with pytest.raises(MemoryError):
+            f(X, number)
+    np.testing.assert_array_equal(f(X, 1000), X * 4 + 3)
+
+
+def test_refused_outputs_raise_what_numpy_raises() -> None:
+    K, k = size("k")
+    inputs: list[Input] = [array(0, (n,), "x"), SizeInput(source=argument(1), symbol=K)]
+    f = native(executable(signature(inputs, [ArrayOutput("y", (n, k))], 2), {"y": (F8, n * k)}, []))
+    with pytest.raises(MemoryError):
+        f(X, 2**45)
+    with pytest.raises(ValueError, match="too big"):
+        f(X, 2**62)
+    assert f(X, 3).shape == (5, 3)
+
+
+def test_a_failing_allocator_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch, traced: Callable[[], int]
+) -> None:
+    refuse = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_size_t)(lambda size: None)
+    real = cpython.function_address
+    fake = {"PyMem_RawMalloc": cpython.pointer_of(refuse)}
+    monkeypatch.setattr(cpython, "function_address", lambda name: fake.get(name) or real(name))
+    f = native(with_temporary(n, n * 64))
+    with pytest.raises(MemoryError):
+        f(X)
+    before, count = traced(), sys.getrefcount(X)
+    for _ in range(1000):
+        with contextlib.suppress(MemoryError):
+            f(X)
+    assert traced() - before < 20_000
+    assert sys.getrefcount(X) == count

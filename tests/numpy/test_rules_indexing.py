@@ -1,0 +1,84 @@
+"""Indexing rules against NumPy, with static and with symbolic sizes."""
+
+import operator
+from typing import Any
+
+import hypothesis.extra.numpy as hnp
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+
+from tests.numpy.rule_checks import check
+from tracegraph.numpy.emit import Unsupported
+
+SHAPES = hnp.array_shapes(max_dims=3, max_side=5, min_side=0)
+
+
+def numbered(shape: tuple[int, ...], dtype: Any = float) -> Any:
+    return np.arange(np.prod(shape, dtype=int), dtype=dtype).reshape(shape)
+
+
+@st.composite
+def basic(draw: Any) -> tuple[Any, Any]:
+    shape = draw(SHAPES)
+    index = draw(hnp.basic_indices(shape, allow_newaxis=True, allow_ellipsis=True, max_dims=6))
+    return numbered(shape), index
+
+
+@st.composite
+def advanced(draw: Any) -> tuple[Any, Any]:
+    """An array, and an index with integers, slices, new axes and integer arrays in any order."""
+    shape = draw(hnp.array_shapes(max_dims=4, max_side=4, min_side=1))
+    batch = draw(hnp.array_shapes(max_dims=2, max_side=3))
+    items: list[Any] = []
+    for length in shape[: draw(st.integers(1, len(shape)))]:
+        kind = draw(st.sampled_from(["array", "array", "slice", "int"]))
+        if kind == "array":
+            part = batch[draw(st.integers(0, len(batch))) :]
+            whole = hnp.arrays(np.int64, part, elements=st.integers(-length, length - 1))
+            items.append(draw(whole))
+        elif kind == "slice":
+            items.append(draw(st.slices(length)))
+        else:
+            items.append(draw(st.integers(-length, length - 1)))
+    if draw(st.booleans()):
+        items.insert(draw(st.integers(0, len(items))), None)
+    if draw(st.booleans()):
+        rest = len(shape) - sum(item is not None for item in items)
+        at = draw(st.integers(0, len(items))) if rest == 0 else len(items)
+        items.insert(at, Ellipsis)
+    return numbered(shape), tuple(items)
+
+
+@pytest.mark.parametrize("symbolic", [False, True])
+class TestIndex:
+    @given(basic())
+    def test_basic_read(self, symbolic: bool, case: Any) -> None:
+        x, index = case
+        check(operator.getitem, x, index, symbolic=symbolic)
+
+    @given(basic())
+    def test_basic_write(self, symbolic: bool, case: Any) -> None:
+        x, index = case
+        check(operator.setitem, x, index, 7.5, symbolic=symbolic)
+        if not symbolic:
+            check(operator.setitem, x, index, np.array(x[index]) + 0.5)
+
+    @given(advanced())
+    def test_advanced_read(self, symbolic: bool, case: Any) -> None:
+        x, index = case
+        try:
+            check(operator.getitem, x, index, symbolic=symbolic)
+        except Unsupported:
+            assert symbolic
+
+    @given(advanced())
+    def test_advanced_write(self, symbolic: bool, case: Any) -> None:
+        x, index = case
+        try:
+            check(operator.setitem, x, index, -1, symbolic=symbolic)
+            new = numbered(x[index].shape) + 0.5
+            check(operator.setitem, x, index, new, symbolic=symbolic)
+        except Unsupported:
+            assert symbolic

@@ -1,0 +1,185 @@
+"""TensorFlow's names, for programs in its eager style: 1.x with ``tf.contrib.eager``, and 2.x.
+
+Only names and argument orders are TensorFlow's. Values are NumPy's: a Python float makes a float64
+Tensor, operands of two dtypes are promoted, and random numbers come from NumPy's global state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from tracegraph.compile import compile
+from tracegraph.dispatch import apply
+from tracegraph.module import Module
+from tracegraph.optimizers import SGD, Adam, Momentum, RMSProp
+from tracegraph.tape import GradientTape
+from tracegraph.tensor import Tensor, constant, convert_to_tensor, wrap
+from tracegraph.variable import Variable
+
+__all__ = [
+    "GradientTape", "Module", "Tensor", "Variable", "abs", "add", "argmax", "bool", "cast",
+    "complex64", "complex128", "constant", "contrib", "convert_to_tensor", "divide",
+    "enable_eager_execution", "equal", "executing_eagerly", "exp", "float32", "float64", "function",
+    "greater", "int32", "int64", "keras", "less", "linalg", "log", "math", "matmul", "maximum",
+    "minimum", "multiply", "negative", "newaxis", "ones", "ones_like", "optimizers", "pow", "random",
+    "random_normal", "random_uniform", "range", "reduce_max", "reduce_mean", "reduce_min",
+    "reduce_prod", "reduce_sum", "reshape", "set_random_seed", "shape", "sqrt", "square", "subtract",
+    "tanh", "train", "transpose", "where", "zeros", "zeros_like",
+]  # fmt: skip
+
+
+# -- operations: NumPy's functions, with results that are always Tensors --------------------------
+
+
+def _named(operation: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
+    operation.__name__ = operation.__qualname__ = getattr(function, "__name__", "operation")
+    operation.__doc__ = f"NumPy's ``{operation.__name__}``; the result is a Tensor."
+    return operation
+
+
+def _operation(function: Callable[..., Any]) -> Callable[..., Any]:
+    def operation(*operands: Any, name: str | None = None, **options: Any) -> Any:
+        return wrap(apply(function, *map(_operand, operands), **options))
+
+    return _named(operation, function)
+
+
+def _reduction(function: Callable[..., Any]) -> Callable[..., Any]:
+    def reduction(
+        input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+    ) -> Any:
+        axes = tuple(axis) if isinstance(axis, list) else axis
+        return wrap(apply(function, _operand(input_tensor), axis=axes, keepdims=keepdims))
+
+    return _named(reduction, function)
+
+
+def _operand(value: Any) -> Any:
+    """Return nested numbers as one Tensor; a number stays, so that it does not decide the dtype."""
+    return convert_to_tensor(value) if isinstance(value, (list, tuple)) else value
+
+
+abs, add, divide, exp, log = map(_operation, (np.abs, np.add, np.divide, np.exp, np.log))
+equal, greater, less = map(_operation, (np.equal, np.greater, np.less))
+matmul, maximum, minimum = map(_operation, (np.matmul, np.maximum, np.minimum))
+multiply, negative, pow = map(_operation, (np.multiply, np.negative, np.power))
+sqrt, square, subtract, tanh = map(_operation, (np.sqrt, np.square, np.subtract, np.tanh))
+ones_like, where, zeros_like = map(_operation, (np.ones_like, np.where, np.zeros_like))
+reduce_max, reduce_mean, reduce_min = map(_reduction, (np.max, np.mean, np.min))
+reduce_prod, reduce_sum = map(_reduction, (np.prod, np.sum))
+range = _operation(np.arange)
+
+
+def argmax(input: Any, axis: int = 0) -> Any:
+    """Return the indices of the largest elements along an axis, the first by default."""
+    return wrap(apply(np.argmax, _operand(input), axis=axis))
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    """Return a tensor converted to another dtype."""
+    return convert_to_tensor(x).astype(dtype)
+
+
+def ones(shape: Sequence[int], dtype: Any = np.float64) -> Any:
+    """Return a tensor of ones."""
+    return wrap(apply(np.ones, shape, dtype=dtype))
+
+
+def zeros(shape: Sequence[int], dtype: Any = np.float64) -> Any:
+    """Return a tensor of zeros."""
+    return wrap(apply(np.zeros, shape, dtype=dtype))
+
+
+def reshape(tensor: Any, shape: Sequence[int]) -> Any:
+    """Return a tensor in another shape."""
+    return wrap(apply(np.reshape, _operand(tensor), tuple(shape)))
+
+
+def shape(input: Any) -> Any:
+    """Return the shape of a tensor, as a tensor."""
+    return wrap(apply(np.array, np.shape(input)))
+
+
+def transpose(a: Any, perm: Sequence[int] | None = None) -> Any:
+    """Return a tensor with its axes in another order, reversed by default."""
+    return wrap(apply(np.transpose, _operand(a), perm))
+
+
+# -- random numbers -------------------------------------------------------------------------------
+
+
+def random_normal(
+    shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: Any = np.float64
+) -> Any:
+    """Return normally distributed random numbers."""
+    return wrap(apply(np.random.normal, mean, stddev, tuple(shape))).astype(dtype)
+
+
+def random_uniform(
+    shape: Sequence[int], minval: float = 0.0, maxval: float = 1.0, dtype: Any = np.float64
+) -> Any:
+    """Return random numbers that are distributed evenly."""
+    return wrap(apply(np.random.uniform, minval, maxval, tuple(shape))).astype(dtype)
+
+
+set_random_seed = np.random.seed
+
+
+# -- settings and state ---------------------------------------------------------------------------
+
+
+def enable_eager_execution(*args: Any, **kwargs: Any) -> None:
+    """Do nothing: everything is eager."""
+
+
+def executing_eagerly() -> bool:
+    """Return True: compiled functions too mean what they mean eagerly."""
+    return True
+
+
+def get_or_create_global_step() -> Variable:
+    """Return the one counter of training steps; ``assign(0)`` starts it anew."""
+    return _global_step
+
+
+_global_step = Variable(np.int64(0), name="global_step")
+
+
+# -- plain names and namespaces -------------------------------------------------------------------
+
+bool = np.bool_
+float32, float64, int32, int64 = np.float32, np.float64, np.int32, np.int64
+complex64, complex128 = np.complex64, np.complex128
+newaxis = None
+function = compile
+
+train = SimpleNamespace(
+    AdamOptimizer=Adam,
+    GradientDescentOptimizer=SGD,
+    MomentumOptimizer=Momentum,
+    RMSPropOptimizer=RMSProp,
+    get_or_create_global_step=get_or_create_global_step,
+)
+optimizers = SimpleNamespace(Adam=Adam, RMSprop=RMSProp, SGD=SGD)
+keras = SimpleNamespace(Model=Module, optimizers=optimizers)
+contrib = SimpleNamespace(
+    eager=SimpleNamespace(
+        GradientTape=GradientTape,
+        Variable=Variable,
+        enable_eager_execution=enable_eager_execution,
+        executing_eagerly=executing_eagerly,
+    )
+)
+random = SimpleNamespace(normal=random_normal, set_seed=set_random_seed, uniform=random_uniform)
+linalg = SimpleNamespace(matmul=matmul)
+math = SimpleNamespace(
+    abs=abs, add=add, argmax=argmax, divide=divide, equal=equal, exp=exp, greater=greater,
+    less=less, log=log, maximum=maximum, minimum=minimum, multiply=multiply, negative=negative,
+    pow=pow, reduce_max=reduce_max, reduce_mean=reduce_mean, reduce_min=reduce_min,
+    reduce_prod=reduce_prod, reduce_sum=reduce_sum, sqrt=sqrt, square=square, subtract=subtract,
+    tanh=tanh,
+)  # fmt: skip

@@ -1,0 +1,339 @@
+"""Arrays put together, taken apart, repeated, shifted and padded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tracegraph.ir.graph import Value
+from tracegraph.ir.ops.boxes import slice_update
+from tracegraph.ir.ops.broadcast import broadcast_to, spread
+from tracegraph.ir.ops.compose import flip, take_axis
+from tracegraph.ir.sizes import Dim, Size
+from tracegraph.numpy.arguments import (
+    array,
+    axis_argument,
+    dtype_argument,
+    integer,
+    join,
+    no_options,
+    no_out,
+    only,
+    reshaped,
+    same_dtype,
+    stack,
+)
+from tracegraph.numpy.emit import Emitter, Sym, Unsupported
+from tracegraph.numpy.manipulation import as_volume
+from tracegraph.numpy.slices import slice_range
+from tracegraph.numpy.ufuncs import loop_value, operand
+
+
+def _parts(
+    e: Emitter, arrays: Any, dtype: Any = None, casting: Any = "same_kind", out: Any = None
+) -> list[Value]:
+    """Return the arrays that are to be joined, in one dtype."""
+    no_out(out)
+    only("casting", casting, "same_kind")
+    if isinstance(arrays, Sym):
+        x = arrays.value
+        count = integer(x.shape[0], "a number of arrays")
+        return [reshaped(take_axis(x, 0, i, 1), x.shape[1:]) for i in range(count)]
+    return same_dtype(e, arrays, dtype_argument(dtype))
+
+
+def concatenate(e: Emitter, arrays: Any, /, axis: Any = 0, out: Any = None, **options: Any) -> Sym:
+    """The rule of ``np.concatenate``."""
+    return Sym(joined(e, _parts(e, arrays, out=out, **options), axis), fresh=True)
+
+
+def joined(e: Emitter, parts: Sequence[Value], axis: Any) -> Value:
+    """Return arrays one after the other; along no axis, all their elements."""
+    if axis is None:
+        return join([reshaped(x, (x.type.size,)) for x in parts], 0)
+    at = axis_argument(axis, parts[0].ndim)
+    first = parts[0].shape
+    for x in parts[1:]:
+        e.must_equal((*x.shape[:at], *x.shape[at + 1 :]), (*first[:at], *first[at + 1 :]))
+    return join(parts, at)
+
+
+def stack_rule(e: Emitter, arrays: Any, axis: Any = 0, out: Any = None, **options: Any) -> Sym:
+    """The rule of ``np.stack``."""
+    parts = _parts(e, arrays, out=out, **options)
+    return Sym(stack(e, parts, axis_argument(axis, parts[0].ndim + 1)), fresh=True)
+
+
+def vstack(e: Emitter, tup: Any, **options: Any) -> Sym:
+    """The rule of ``np.vstack``."""
+    parts = [reshaped(x, (*(1,) * (2 - x.ndim), *x.shape)) for x in _parts(e, tup, **options)]
+    return Sym(joined(e, parts, 0), fresh=True)
+
+
+def hstack(e: Emitter, tup: Any, **options: Any) -> Sym:
+    """The rule of ``np.hstack``."""
+    parts = [reshaped(x, x.shape or (1,)) for x in _parts(e, tup, **options)]
+    return Sym(joined(e, parts, min(parts[0].ndim - 1, 1)), fresh=True)
+
+
+def dstack(e: Emitter, tup: Any) -> Sym:
+    """The rule of ``np.dstack``."""
+    return Sym(joined(e, [reshaped(x, as_volume(x)) for x in _parts(e, tup)], 2), fresh=True)
+
+
+def column_stack(e: Emitter, tup: Any) -> Sym:
+    """The rule of ``np.column_stack``."""
+    parts = [reshaped(x, (x.type.size, 1)) if x.ndim < 2 else x for x in _parts(e, tup)]
+    return Sym(joined(e, parts, 1), fresh=True)
+
+
+def append(e: Emitter, arr: Any, values: Any, axis: Any = None) -> Sym:
+    """The rule of ``np.append``."""
+    return Sym(joined(e, same_dtype(e, (arr, values)), axis), fresh=True)
+
+
+# -- apart --------------------------------------------------------------------------------------
+
+
+def array_split(e: Emitter, ary: Any, indices_or_sections: Any, axis: Any = 0) -> list[Sym]:
+    """The rule of ``np.array_split`` and ``np.split``."""
+    x = array(e, ary)
+    at = axis_argument(axis, x.ndim)
+    bounds = _bounds(indices_or_sections, x.shape[at])
+    parts = (
+        slice_range(e, slice(start, stop), x.shape[at])
+        for start, stop in zip((0, *bounds), (*bounds, None), strict=True)
+    )
+    return [Sym(take_axis(x, at, p.start, p.length)) for p in parts]
+
+
+def _bounds(sections: Any, length: Dim) -> tuple[Dim, ...]:
+    """Return where the second part begins, the third, and so on."""
+    if isinstance(sections, (list, tuple)):
+        return tuple(sections)
+    if isinstance(sections, Sym) and sections.ndim:
+        raise Unsupported("a split at places that depend on data")
+    count = integer(sections, "a number of sections")
+    if isinstance(length, Size):
+        part, rest = length // count, length % count
+        if rest != 0:
+            raise Unsupported(f"a length {length} that is not a multiple of {count} by structure")
+        return tuple(part * i for i in range(1, count))
+    part, rest = divmod(length, count)
+    return tuple(part * i + min(i, rest) for i in range(1, count))
+
+
+def hsplit(e: Emitter, ary: Any, indices_or_sections: Any) -> list[Sym]:
+    """The rule of ``np.hsplit``."""
+    axis = min(array(e, ary).ndim - 1, 1)
+    return array_split(e, ary, indices_or_sections, axis)
+
+
+def vsplit(e: Emitter, ary: Any, indices_or_sections: Any) -> list[Sym]:
+    """The rule of ``np.vsplit``."""
+    return array_split(e, ary, indices_or_sections, 0)
+
+
+def dsplit(e: Emitter, ary: Any, indices_or_sections: Any) -> list[Sym]:
+    """The rule of ``np.dsplit``."""
+    return array_split(e, ary, indices_or_sections, 2)
+
+
+def unstack(e: Emitter, x: Any, /, *, axis: Any = 0) -> tuple[Sym, ...]:
+    """The rule of ``np.unstack``."""
+    value = array(e, x)
+    at = axis_argument(axis, value.ndim)
+    shape = (*value.shape[:at], *value.shape[at + 1 :])
+    count = integer(value.shape[at], "a number of arrays")
+    return tuple(Sym(reshaped(take_axis(value, at, i, 1), shape)) for i in range(count))
+
+
+# -- repeated -----------------------------------------------------------------------------------
+
+
+def repeat(e: Emitter, a: Any, repeats: Any, axis: Any = None) -> Sym:
+    """The rule of ``np.repeat``."""
+    x = array(e, a)
+    if axis is None:
+        x, axis = reshaped(x, (x.type.size,)), 0
+    at = axis_argument(axis, x.ndim)
+    if isinstance(repeats, (list, tuple)):
+        if len(repeats) != 1:
+            raise Unsupported("a count of its own for each element; repeat with one count")
+        (repeats,) = repeats
+    count = repeats if isinstance(repeats, Size) else integer(repeats, "repeats")
+    shape = (*x.shape[: at + 1], count, *x.shape[at + 1 :])
+    axes = tuple(axis for axis in range(len(shape)) if axis != at + 1)
+    long = (*x.shape[:at], x.shape[at] * count, *x.shape[at + 1 :])
+    return Sym(reshaped(broadcast_to(x, shape=shape, axes=axes), long), fresh=True)
+
+
+def tile(e: Emitter, A: Any, reps: Any) -> Sym:
+    """The rule of ``np.tile``."""
+    x = array(e, A)
+    counts = tuple(reps) if isinstance(reps, (list, tuple)) else (reps,)
+    counts = tuple(c if isinstance(c, Size) else integer(c, "reps") for c in counts)
+    ndim = max(x.ndim, len(counts))
+    lengths = (*(1,) * (ndim - x.ndim), *x.shape)
+    counts = (*(1,) * (ndim - len(counts)), *counts)
+    shape = tuple(n for pair in zip(counts, lengths, strict=True) for n in pair)
+    axes = tuple(range(2 * (ndim - x.ndim) + 1, 2 * ndim, 2))
+    tiled = broadcast_to(x, shape=shape, axes=axes)
+    return Sym(reshaped(tiled, tuple(map(_times, counts, lengths))), fresh=True)
+
+
+def _times(a: Dim, b: Dim) -> Dim:
+    return a * b
+
+
+def roll(e: Emitter, a: Any, shift: Any, axis: Any = None) -> Sym:
+    """The rule of ``np.roll``."""
+    x = array(e, a)
+    if axis is None:
+        line = reshaped(x, (x.type.size,))
+        return Sym(reshaped(_rolled(e, line, shift, 0), x.shape), fresh=True)
+    axes = axis if isinstance(axis, (list, tuple)) else (axis,)
+    shifts = shift if isinstance(shift, (list, tuple)) else (shift,)
+    count = max(len(axes), len(shifts))
+    axes, shifts = (tuple(s) * (count if len(s) == 1 else 1) for s in (axes, shifts))
+    for by, at in zip(shifts, axes, strict=True):
+        x = _rolled(e, x, by, axis_argument(at, x.ndim))
+    return Sym(x, fresh=True)
+
+
+def _rolled(e: Emitter, x: Value, shift: Any, axis: int) -> Value:
+    length = x.shape[axis]
+    by: Dim = shift if isinstance(shift, Size) else integer(shift, "a shift")
+    if isinstance(by, int) and isinstance(length, int):
+        by = by % (length or 1)
+    elif not e.holds(0, "<=", by):
+        by = by + length
+    if not (e.holds(0, "<=", by) and e.holds(by, "<=", length)):
+        raise Unsupported("a shift by more than the length of the axis")
+    if by == 0:
+        return x
+    tail = take_axis(x, axis, length - by, by)
+    return join([tail, take_axis(x, axis, 0, length - by)], axis)
+
+
+# -- padded -------------------------------------------------------------------------------------
+
+Widths = list[tuple[Dim, Dim]]
+
+
+def pad(
+    e: Emitter,
+    array_: Any,
+    pad_width: Any,
+    mode: Any = "constant",
+    *,
+    constant_values: Any = 0,
+    **options: Any,
+) -> Sym:
+    """The rule of ``np.pad``."""
+    no_options(options)
+    x = array(e, array_)
+    widths = _widths(pad_width, x.ndim)
+    if mode == "constant":
+        if isinstance(constant_values, (list, tuple)):
+            raise Unsupported("several constants for padding; pad with one constant")
+        return Sym(padded(e, x, widths, loop_value(e, operand(e, constant_values), x.dtype)))
+    if not isinstance(mode, str) or mode not in _EDGES:
+        raise Unsupported(f"padding with mode={mode!r}; concatenate the parts instead")
+    for axis, (before, after) in enumerate(widths):
+        x = _EDGES[mode](e, x, axis, before, after)
+    return Sym(x, fresh=True)
+
+
+def _widths(given: Any, ndim: int) -> Widths:
+    """Return how much is added before and after along each axis."""
+    if isinstance(given, (dict, Sym)):
+        raise Unsupported("a pad width that is not made of numbers, lists and tuples")
+    if not isinstance(given, (list, tuple)):
+        return [(given, given)] * ndim
+    rows = [tuple(row) if isinstance(row, (list, tuple)) else row for row in given]
+    if not isinstance(rows[0], tuple):
+        rows = [tuple(rows)]
+    pairs = [row if len(row) == 2 else row * 2 for row in rows if isinstance(row, tuple)]
+    return pairs if len(pairs) == ndim else pairs * ndim
+
+
+def padded(e: Emitter, x: Value, widths: Widths, fill: Value) -> Value:
+    """Return an array with ``fill`` before and after it along each axis."""
+    shape = tuple(a + n + b for (a, b), n in zip(widths, x.shape, strict=True))
+    whole = e.broadcast(fill, shape)
+    start = tuple(before for before, _ in widths)
+    out: Value = slice_update(whole, x, start=start, step=(1,) * x.ndim)
+    return out
+
+
+def _edge(e: Emitter, x: Value, axis: int, before: Dim, after: Dim) -> Value:
+    last = x.shape[axis] - 1
+    ends = [_stretched(x, axis, 0, before), x, _stretched(x, axis, last, after)]
+    return join([part for part in ends if part.shape[axis] != 0], axis)
+
+
+def _stretched(x: Value, axis: int, place: Dim, count: Dim) -> Value:
+    """Return one place along an axis, ``count`` times."""
+    shape = (*x.shape[:axis], *x.shape[axis + 1 :])
+    axes = tuple(a for a in range(x.ndim) if a != axis)
+    point = reshaped(take_axis(x, axis, place, 1), shape)
+    whole = (*x.shape[:axis], count, *x.shape[axis + 1 :])
+    return broadcast_to(point, shape=whole, axes=axes) if axes else spread(point, whole)
+
+
+def _mirrored(skip: int) -> Any:
+    """Return how to pad with a reflection, the edge itself skipped or not."""
+
+    def extend(e: Emitter, x: Value, axis: int, before: Dim, after: Dim) -> Value:
+        length = x.shape[axis]
+        _fits(e, before, after, length - skip)
+        parts = [
+            flip(take_axis(x, axis, skip, before), axis),
+            x,
+            flip(take_axis(x, axis, length - skip - after, after), axis),
+        ]
+        return join([part for part in parts if part.shape[axis] != 0], axis)
+
+    return extend
+
+
+def _wrapped(e: Emitter, x: Value, axis: int, before: Dim, after: Dim) -> Value:
+    length = x.shape[axis]
+    _fits(e, before, after, length)
+    parts = [take_axis(x, axis, length - before, before), x, take_axis(x, axis, 0, after)]
+    return join([part for part in parts if part.shape[axis] != 0], axis)
+
+
+def _fits(e: Emitter, before: Dim, after: Dim, limit: Dim) -> None:
+    if not (e.holds(before, "<=", limit) and e.holds(after, "<=", limit)):
+        raise Unsupported("padding by more than the array has; concatenate the parts instead")
+
+
+_EDGES = {
+    "edge": _edge,
+    "reflect": _mirrored(1),
+    "symmetric": _mirrored(0),
+    "wrap": _wrapped,
+}
+
+RULES: dict[Any, Any] = {
+    np.concatenate: concatenate,
+    np.stack: stack_rule,
+    np.vstack: vstack,
+    np.hstack: hstack,
+    np.dstack: dstack,
+    np.column_stack: column_stack,
+    np.append: append,
+    np.split: array_split,
+    np.array_split: array_split,
+    np.hsplit: hsplit,
+    np.vsplit: vsplit,
+    np.dsplit: dsplit,
+    np.repeat: repeat,
+    np.tile: tile,
+    np.roll: roll,
+    np.pad: pad,
+}
