@@ -21,10 +21,11 @@ BATCH_SECONDS = 0.004
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one call: the best and the median of many batches."""
+    """Seconds of one call: the best and the median of many batches; CPU seconds in a second."""
 
     best: float
     median: float
+    cores: float
 
 
 def interleaved(contenders: Sequence[Contender], seconds: float) -> dict[str, Timing]:
@@ -40,11 +41,12 @@ def interleaved(contenders: Sequence[Contender], seconds: float) -> dict[str, Ti
     timers = {c.name: _timer(c) for c in contenders}
     numbers = {name: _calls_in_a_batch(timer) for name, timer in timers.items()}
     times: dict[str, list[float]] = {name: [] for name in timers}
+    cores = {name: _cores(timer, numbers[name]) for name, timer in timers.items()}
     end = time.perf_counter() + seconds * len(timers)
     while time.perf_counter() < end or min(map(len, times.values())) < 5:
         for name, timer in timers.items():
             times[name].append(timer.timeit(numbers[name]) / numbers[name])
-    return {name: Timing(min(ts), statistics.median(ts)) for name, ts in times.items()}
+    return {n: Timing(min(ts), statistics.median(ts), cores[n]) for n, ts in times.items()}
 
 
 def _timer(contender: Contender) -> timeit.Timer:
@@ -60,6 +62,13 @@ def _calls_in_a_batch(timer: timeit.Timer) -> int:
     while timer.timeit(number) < BATCH_SECONDS and number < 1_000_000:
         number *= 2
     return number
+
+
+def _cores(timer: timeit.Timer, number: int) -> float:
+    """Return how many cores a contender keeps busy: the race is for one."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    timer.repeat(8, number)
+    return (time.process_time() - cpu) / (time.perf_counter() - wall)
 
 
 def leaves(result: Any) -> Iterator[np.ndarray[Any, Any]]:

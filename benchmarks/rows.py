@@ -23,7 +23,7 @@ def measure(name: str, *, quick: bool, first: bool) -> dict[str, Line]:
     lines: dict[str, Line] = {}
     racers = _verified(case, lines)
     for racer, timing in interleaved(racers, 0.3 if quick else 1.5).items():
-        lines[racer] = {"best": timing.best, "median": timing.median}
+        lines[racer] = vars(timing).copy()
     if first:
         _add_first_calls(case, lines, 1 if quick else 3)
     _add_ratios(lines)
@@ -132,6 +132,8 @@ def _line(line: Line) -> str:
     parts = [f"best {_time(line['best'])}  median {_time(line['median'])}"]
     if "ratio" in line:
         parts.append(f"{line['ratio']:6.2f}x {line['peer']}")
+    if line.get("cores", 0) > 1.2:
+        parts.append(f"on {line['cores']:.1f} cores")
     if "first" in line:
         parts.append(f"first call {_time(line['first'])}, compiler loaded {_time(line['next'])}")
     return "  ".join(parts)

@@ -9,20 +9,7 @@ import numpy as np
 
 from tracegraph.externals import fixed_place
 from tracegraph.recording import Recording, active, real_of
-from tracegraph.standin import Traced, TracedSize
-
-
-class ArrayHolder:
-    """Base of what holds an array for users: ``Tensor`` and its kin.
-
-    ``_data`` is the real array, or while a recording goes on the stand-in of one.
-    """
-
-    __slots__ = ()
-
-    def _read(self) -> Any:
-        """Return the array, as a stand-in while a recording goes on."""
-        raise AssertionError("a holder says how it is read")
+from tracegraph.standin import ArrayHolder, Traced, TracedSize
 
 
 def held(value: Any) -> Any:
@@ -69,3 +56,10 @@ def as_real(data: Any) -> Any:
     """Return the real array of a holder's data."""
     real = real_of(data)
     return real if isinstance(real, np.ndarray) else np.asarray(real)
+
+
+def seen_by_user(data: Any) -> Any:
+    """Return what ``.numpy()`` gives: a stand-in only to code that is recorded itself."""
+    if type(data) is Traced and data.recording.permissive and not data.recording.follows_code:
+        return as_real(data)
+    return data if type(data) is Traced else as_real(data)

@@ -165,6 +165,8 @@ class Externals:
         for kinds, method in LOADERS:
             if kind in kinds:
                 return method(self, place, value)
+        if isinstance(value, tuple) and hasattr(kind, "_fields"):
+            return self._container(place, value)
         own = getattr(kind, "__tracegraph_load__", None)
         if own is not None:
             return own(self, place, value)
@@ -278,6 +280,8 @@ class Externals:
         if known is not None:
             return known.copy
         self.add(place, Structure(source=place.source, type=type(value), length=len(value)))
+        if value == ():  # there is only one: the function's own is the same object
+            return value
         if isinstance(value, dict):
             if not all(isinstance(key, (str, int)) for key in value):
                 self.recording.give_up(f"{place} has keys that are no str or int")
@@ -302,6 +306,11 @@ class Externals:
     def place_of(self, owner: Any) -> Place | None:
         """Return the way by which an object was reached, or None for an object made inside."""
         return self.places.get(id(owner))
+
+    def stand_for(self, made: Any, place: Place) -> None:
+        """Let an object that was made inside count as the one at a place."""
+        self._keep.append(made)
+        self.places[id(made)] = place
 
     def copy_of(self, container: Any) -> Copy | None:
         """Return what is known of a container that stands in for an external one."""

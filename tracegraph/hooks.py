@@ -17,8 +17,10 @@ import numpy as np
 from tracegraph.externals import Place, cell_place, fixed_place, global_place
 from tracegraph.ir.graph import Site
 from tracegraph.numpy.table import RULES
-from tracegraph.recording import Effect, Method, Recording, active, real_of, stand_ins
-from tracegraph.standin import Traced, TracedSize
+from tracegraph.dispatch import as_real
+from tracegraph.recording import Effect, Method, Recording, active, is_numpy, paused, real_of, stand_ins
+from tracegraph.standin import ArrayHolder, Text, Traced, TracedSize
+from tracegraph.tensor import Tensor
 from tracegraph.twin import PlainHooks, TwinError, is_generator_like, is_twin_code, make_twin
 from tracegraph.twin.plain import INPLACE
 
@@ -47,6 +49,8 @@ PASSING = (
     functools.partial, object, staticmethod, classmethod, property, super,
 )  # fmt: skip
 """Builtins that only rearrange what they are given, or ask it in ways that stand-ins answer."""
+
+PASSING_SET = dict.fromkeys(PASSING, True)
 
 OUR_USER_CODE = ("tracegraph.module", "tracegraph.optimizers", "tracegraph.demo")
 """Our modules that are plain NumPy code, recorded as a user's is."""
@@ -140,11 +144,60 @@ class RecordingHooks(PlainHooks):
             return left.real is right.real
         return left is right
 
-    def format(self, value: Any, conversion: str, spec: str, /) -> str:
-        return super().format(value, conversion, str(spec))
+    def format(self, value: Any, conversion: str, spec: Any, /) -> Any:
+        if not holds_recorded((value, spec)):
+            return super().format(value, conversion, spec)
+        return text_of(_formatted, value, conversion, spec)
+
+    def joined(self, /, *parts: Any) -> Any:
+        if any(type(part) is Text for part in parts):
+            return text_of(_joined, *parts)
+        return "".join(parts)
 
     def frame_access(self, name: str, /) -> None:
         give_up(f"{name} looks into the running function; pass the values as arguments")
+
+
+def _formatted(value: Any, conversion: str, spec: str) -> str:
+    return PlainHooks().format(value, conversion, spec)
+
+
+def _joined(*parts: str) -> str:
+    return "".join(parts)
+
+
+def holds_recorded(value: Any) -> bool:
+    """Return whether text made of a value would be made of recorded values."""
+    kind = type(value)
+    if kind in (tuple, list):
+        return any(map(holds_recorded, value))
+    if kind is dict:
+        return any(map(holds_recorded, value.values()))
+    if isinstance(value, ArrayHolder):
+        return type(value._read()) is Traced
+    return kind in (Traced, Text)
+
+
+def text_of(function: Callable[..., str], *args: Any) -> Any:
+    """Return text that is made of recorded values: now, and again at each compiled call."""
+    recording = active()
+    parts = [real_text_part(arg) for arg in args]
+    with paused():
+        real = function(*parts)
+    if recording is None or not recording.is_noting:
+        return real
+    return Text(recording, function, args, real)
+
+
+def real_text_part(value: Any) -> Any:
+    """Return what text is made of, with real arrays in the Tensors too."""
+    if isinstance(value, ArrayHolder):
+        data = as_real(value._read())
+        with paused():
+            return Tensor(data) if type(value) is Tensor else value
+    if type(value) in (tuple, list):
+        return type(value)(map(real_text_part, value))
+    return real_of(value)
 
 
 def hooks_for(function: types.FunctionType) -> RecordingHooks:
@@ -175,7 +228,7 @@ def load(recording: Recording, place: Place, value: Any) -> Any:
 
 
 def get_attribute(recording: Recording, owner: Any, name: str) -> Any:
-    if type(owner) in (Traced, TracedSize, Method):
+    if type(owner) in (Traced, TracedSize, Method) or isinstance(owner, ArrayHolder):
         return builtins.getattr(owner, name)
     if isinstance(owner, types.ModuleType):
         return _module_attribute(recording, owner, name)
@@ -209,11 +262,12 @@ def is_library(module: str) -> bool:
 
 
 def get_item(recording: Recording, owner: Any, index: Any) -> Any:
-    if type(owner) is Traced or not recording.is_noting:
+    if type(owner) is Traced or isinstance(owner, ArrayHolder) or not recording.is_noting:
         return owner[index]
     if isinstance(owner, np.ndarray) and type(owner) is np.ndarray:
         return recording.call(operator.getitem, (owner, index), {})
-    if isinstance(owner, (list, tuple, dict, str)):
+    is_outside = recording.externals.place_of(owner) is not None
+    if isinstance(owner, (list, tuple, dict, str)) and not is_outside:
         if type(index) is Traced:
             index = recording.observe(index)
         return owner[index]
@@ -225,7 +279,7 @@ def get_item(recording: Recording, owner: Any, index: Any) -> Any:
 
 
 def set_item(recording: Recording, owner: Any, index: Any, value: Any) -> None:
-    if type(owner) is Traced:
+    if type(owner) is Traced or isinstance(owner, ArrayHolder):
         owner[index] = value
         return
     if type(owner) is np.ndarray and recording.is_noting:
@@ -272,9 +326,22 @@ def call(recording: Recording, function: Any, args: tuple[Any, ...], kwargs: dic
         return special(recording, *args, **kwargs)
     if type(function) is Method:
         return function(*args, **kwargs)
-    if _lookup(RULES, function) is not None and _concerns_arrays(recording, function, args, kwargs):
+    has_rule = _lookup(RULES, function) is not None
+    if (has_rule or is_numpy(function)) and _has_holder((args, kwargs)):
+        return function(*args, **kwargs)
+    if has_rule and _concerns_arrays(recording, function, args, kwargs):
         return recording.call(function, args, kwargs)
     return _call_other(recording, function, args, kwargs)
+
+
+def _has_holder(value: Any) -> bool:
+    """Return whether a Tensor is among arguments: NumPy and Python then ask it what to do."""
+    kind = type(value)
+    if kind in (tuple, list):
+        return any(map(_has_holder, value))
+    if kind is dict:
+        return any(map(_has_holder, value.values()))
+    return isinstance(value, ArrayHolder)
 
 
 def _lookup(table: Any, function: Any) -> Any:
@@ -306,9 +373,7 @@ def _call_other(recording: Recording, function: Any, args: Any, kwargs: Any) -> 
     if isinstance(function, types.MethodType):
         bound = (function.__self__, *args)
         return call(recording, function.__func__, bound, kwargs)
-    if function in PASSING:
-        return function(*args, **kwargs)
-    if isinstance(function, type) and issubclass(function, BaseException):
+    if _lookup(PASSING_SET, function) or is_plain_class(function) or is_ours(function):
         return function(*args, **kwargs)
     owner = getattr(function, "__self__", None)
     if isinstance(function, types.BuiltinMethodType) and not isinstance(owner, types.ModuleType):
@@ -319,6 +384,24 @@ def _call_other(recording: Recording, function: Any, args: Any, kwargs: Any) -> 
     if _is_pure(function) and not stand_ins((args, kwargs)):
         return function(*args, **kwargs)
     return escape(recording, function, args, kwargs)
+
+
+def is_plain_class(function: Any) -> bool:
+    """Return whether making an instance of a class only stores what it is given."""
+    if not isinstance(function, type):
+        return False
+    if issubclass(function, BaseException):
+        return True
+    if issubclass(function, tuple) and hasattr(function, "_fields"):
+        return function.__init__ is object.__init__
+    is_dataclass = "__dataclass_fields__" in vars(function)
+    return is_dataclass and not hasattr(function, "__post_init__")
+
+
+def is_ours(function: Any) -> bool:
+    """Return whether a class is tracegraph's own, made for being used in recorded code."""
+    module = getattr(function, "__module__", None) or ""
+    return isinstance(function, type) and module.partition(".")[0] == "tracegraph"
 
 
 def _is_pure(function: Any) -> bool:
@@ -405,9 +488,18 @@ def _call_builtin_method(
 
 
 def _call_on_text(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
-    for traced in stand_ins((args, kwargs)):
-        recording.escape(traced, "it is turned into text")
+    if not holds_recorded((args, kwargs)):
+        return function(*args, **kwargs)
+    name = function.__name__
+    if name in ("format", "join"):
+        return text_of(_text_method, function.__self__, name, args, kwargs)
+    recording.give_up(f"str.{name} looks at recorded values")
     return function(*real_of(args), **real_of(kwargs))
+
+
+def _text_method(owner: str, name: str, args: Any, kwargs: Any) -> str:
+    text: str = builtins.getattr(owner, name)(*args, **kwargs)
+    return text
 
 
 def _append(recording: Recording, copy: Any, value: Any) -> None:
@@ -459,7 +551,19 @@ def _print(recording: Recording, *args: Any, **kwargs: Any) -> None:
     if kwargs.get("file") is not None:
         recording.give_up("print writes to a file; print to the standard output")
     recording.effects.append(Effect(print, args, kwargs))
-    print(*real_of(args), **real_of(kwargs))
+    shown = real_text_part(args)
+    with paused():
+        print(*shown, **kwargs)
+
+
+def _as_text(kind: Callable[..., str]) -> Any:
+    """Return the recordable form of ``str(x)``, ``repr(x)`` and ``format(x, spec)``."""
+
+    def make(recording: Recording, *args: Any) -> Any:
+        del recording
+        return text_of(kind, *args) if holds_recorded(args) else kind(*args)
+
+    return make
 
 
 def _convert(kind: type) -> Any:
@@ -504,6 +608,9 @@ SPECIAL: dict[Any, Callable[..., Any]] = {
     type: _type,
     len: _len,
     print: _print,
+    str: _as_text(str),
+    repr: _as_text(repr),
+    format: _as_text(format),
     float: _convert(float),
     int: _convert(int),
     bool: _convert(bool),

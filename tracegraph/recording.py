@@ -30,6 +30,7 @@ from tracegraph.standin import (
     ABSENT,
     PYTHON_SCALARS,
     Storage,
+    Text,
     Traced,
     TracedSize,
     dim_of,
@@ -47,6 +48,16 @@ _active: ContextVar[Recording | None] = ContextVar("tracegraph recording", defau
 def active() -> Recording | None:
     """Return the recording that is going on in this context, or None."""
     return _active.get()
+
+
+@contextmanager
+def paused() -> Iterator[None]:
+    """Within this nothing is recorded: for our own work on real values."""
+    token = _active.set(None)
+    try:
+        yield
+    finally:
+        _active.reset(token)
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,7 @@ class Recording:
         self.decisions: list[bool] = []
         self.emitter = Emitter(self.builder, self.ask_size, self.guard)
         self.permissive = permissive
+        self.follows_code = True
         self.is_abstract = False
         self.variables: dict[int, tuple[Any, Any]] = {}
         self.watchers: list[dict[int, Any]] = []
@@ -170,7 +182,7 @@ class Recording:
         """Run a function on real values, and note what it does."""
         if not self.is_noting:
             return function(*real_of(args), **real_of(kwargs))
-        if all_python_scalars(args) and rule is None:
+        if rule is None and all_python_scalars(args) and not is_numpy(function):
             return self.call_on_python_scalars(function, args, kwargs)
         self.builder.site = user_site()
         rule = rule or RULES.get(function)
@@ -593,7 +605,7 @@ PYTHON_FLOAT = {
 def real_of(value: Any) -> Any:
     """Return a value with every stand-in in its containers replaced by what it stands for."""
     kind = type(value)
-    if kind is Traced or kind is TracedSize:
+    if kind is Traced or kind is TracedSize or kind is Text:
         return value.real
     if kind in (tuple, list):
         return kind(map(real_of, value))
@@ -621,6 +633,12 @@ def stand_ins(value: Any) -> list[Traced]:
         elif type(item) is slice:
             stack.extend((item.step, item.stop, item.start))
     return found
+
+
+def is_numpy(function: Any) -> bool:
+    """Return whether a function is NumPy's, whose results are arrays or NumPy scalars."""
+    module = getattr(function, "__module__", None) or ""
+    return isinstance(function, np.ufunc) or module.partition(".")[0] == "numpy"
 
 
 def is_abstract(traced: Traced) -> bool:

@@ -33,6 +33,16 @@ ABSENT = Absent()
 PYTHON_SCALARS = (bool, int, float, complex)
 
 
+class ArrayHolder:
+    """Base of what holds an array for users: ``Tensor`` and its kin."""
+
+    __slots__ = ()
+
+    def _read(self) -> Any:
+        """Return the array, as a stand-in while a recording goes on."""
+        raise AssertionError("a holder says how it is read")
+
+
 class Storage:
     """Memory: its whole content as a value of the graph, replaced by each write.
 
@@ -112,6 +122,8 @@ class Traced(Operators):
         return self.kind
 
     def _operate(self, function: Callable[..., Any], *operands: Any) -> Any:
+        if any(isinstance(operand, ArrayHolder) for operand in operands):
+            return NotImplemented
         return self.recording.call(function, operands, {})
 
     def __getattr__(self, name: str) -> Any:
@@ -121,11 +133,14 @@ class Traced(Operators):
         self.recording.set_attribute(self, name, value)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        if any(isinstance(operand, ArrayHolder) for operand in args):
+            return NotImplemented
         function = ufunc if method == "__call__" else getattr(ufunc, method)
         return self.recording.call(function, args, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        del types
+        if any(issubclass(kind, ArrayHolder) for kind in types):
+            return NotImplemented
         return self.recording.call(function, args, kwargs)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
@@ -242,3 +257,60 @@ def no_value(what: str) -> NoReturn:
         f"{what} needs the value of an array inside vmap, which has none there; use np.where "
         "instead of a Python `if`, and shapes instead of values"
     )
+
+
+class Text:
+    """Stands for a string made of recorded values: text that is printed or returned, not looked at.
+
+    Parameters
+    ----------
+    recording : Recording
+        The recording it belongs to.
+    function : callable
+        Makes the string from real values.
+    args : tuple
+        What it is made of, stand-ins among them.
+    real : str
+        The string.
+    """
+
+    __slots__ = ("args", "function", "real", "recording")
+
+    def __init__(
+        self, recording: Recording, function: Callable[..., str], args: tuple[Any, ...], real: str
+    ) -> None:
+        self.recording, self.function, self.args, self.real = recording, function, args, real
+
+    @property  # type: ignore[misc]  # isinstance asks for it
+    def __class__(self) -> type:
+        return str
+
+    def _release(self) -> str:
+        self.recording.give_up("text made of recorded values is used other than to be printed")
+        return self.real
+
+    def __str__(self) -> str:
+        return self._release()
+
+    __repr__ = __str__
+
+    def __format__(self, spec: str) -> str:
+        return format(self._release(), spec)
+
+    def __hash__(self) -> int:
+        return hash(self._release())
+
+    def __eq__(self, other: object) -> bool:
+        return self._release() == other
+
+    def __len__(self) -> int:
+        return len(self._release())
+
+    def __add__(self, other: Any) -> str:
+        return self._release() + str(other)
+
+    def __radd__(self, other: Any) -> str:
+        return str(other) + self._release()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._release(), name)

@@ -10,10 +10,10 @@ import numpy as np
 
 from tracegraph.codegen.signature import Structure
 from tracegraph.containers import register_node
-from tracegraph.dispatch import ArrayHolder, apply, as_real, current_data
+from tracegraph.dispatch import apply, as_real, current_data, seen_by_user
 from tracegraph.externals import Externals, Place
 from tracegraph.operators import Operators
-from tracegraph.standin import Traced
+from tracegraph.standin import ArrayHolder, Traced
 
 
 class Tensor(Operators, ArrayHolder):
@@ -52,9 +52,9 @@ class Tensor(Operators, ArrayHolder):
         self._data = current_data(self._data)
         return self._data
 
-    def numpy(self) -> np.ndarray[Any, Any]:
+    def numpy(self) -> Any:
         """Return the array itself, not a copy."""
-        return as_real(self._data)
+        return seen_by_user(self._read())
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         data = self._read()
@@ -142,26 +142,32 @@ class Tensor(Operators, ArrayHolder):
 
     # -- as text and as a value -----------------------------------------------------------------
 
+    def _shown(self) -> Any:
+        """Return the real array, for text."""
+        data = self._read()
+        return as_real(data.recording.escape(data, TEXT) if type(data) is Traced else data)
+
     def __repr__(self) -> str:
-        name = type(self).__name__
-        text = np.array2string(self.numpy(), separator=", ", prefix=f"{name}(")
-        default = self.numpy().dtype in (np.float64, np.int64, np.bool_)
-        return f"{name}({text}{'' if default else f', dtype={self.numpy().dtype}'})"
+        name, array = type(self).__name__, self._shown()
+        text = np.array2string(array, separator=", ", prefix=f"{name}(")
+        default = array.dtype in (np.float64, np.int64, np.bool_)
+        return f"{name}({text}{'' if default else f', dtype={array.dtype}'})"
 
     def __str__(self) -> str:
-        return str(self.numpy())
+        return str(self._shown())
 
     def __format__(self, spec: str) -> str:
-        return format(self.numpy() if self.numpy().ndim else self.numpy()[()], spec)
+        array = self._shown()
+        return format(array if array.ndim else array[()], spec)
 
     def __copy__(self) -> Tensor:
-        return Tensor(self.numpy().copy())
+        return wrap(apply(np.copy, self))
 
     def __deepcopy__(self, memo: Any) -> Tensor:
-        return Tensor(self.numpy().copy())
+        return wrap(apply(np.copy, self))
 
     def __reduce__(self) -> Any:
-        return Tensor, (self.numpy(),)
+        return Tensor, (self._shown(),)
 
     @classmethod
     def __tracegraph_load__(cls, externals: Externals, place: Place, value: Tensor) -> Tensor:
@@ -170,6 +176,7 @@ class Tensor(Operators, ArrayHolder):
         return Tensor(externals.load(place.attribute("_data"), as_real(value._data)))
 
 
+TEXT = "it is turned into text"
 IN_PLACE = frozenset(
     getattr(operator, f"i{name}")
     for name in "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
@@ -212,4 +219,9 @@ def convert_to_tensor(value: Any, dtype: Any = None) -> Tensor:
     return constant(value, dtype)
 
 
-register_node(Tensor, lambda tensor: ((tensor._read(),), None), lambda aux, leaves: Tensor(leaves[0]))
+def _children(tensor: Tensor) -> tuple[tuple[Any], None]:
+    data = tensor._data
+    return (data if type(data) is Traced else tensor._read(),), None
+
+
+register_node(Tensor, _children, lambda aux, leaves: Tensor(leaves[0]))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph import tree
+from tracegraph.containers import register_node
 from tracegraph.codegen.plan import Destination, Fresh, Into
 from tracegraph.codegen.signature import (
     ArrayInput,
@@ -31,7 +32,7 @@ from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import INT64, Shape
 from tracegraph.numpy.emit import Unsupported
 from tracegraph.recording import Fallback, Recording
-from tracegraph.standin import PYTHON_SCALARS, Storage, Traced, TracedSize
+from tracegraph.standin import PYTHON_SCALARS, Storage, Text, Traced, TracedSize
 
 IMMUTABLE = (
     type(None), bool, int, float, complex, str, bytes, type, np.dtype, np.generic, slice, range,
@@ -94,11 +95,14 @@ def _renamed(spec: Any, names: dict[str, str], rename: Callable[[Any], Any]) -> 
     return spec if buffer is None else replace(spec, buffer=names[buffer])
 
 
-@dataclass(frozen=True, eq=False)
 class Whole:
     """A result that is an outside container itself."""
 
-    copy: Copy
+    def __init__(self, copy: Copy) -> None:
+        self.copy = copy
+
+
+register_node(Text, lambda text: (text.args, text.function), lambda function, args: function(*args))
 
 
 def finish(recording: Recording, result: Any, arguments: int, keywords: tuple[str, ...]) -> Trace | None:
@@ -164,6 +168,8 @@ class _Finish:
             return Whole(copy)
         if type(value) in (tuple, list):
             return type(value)(map(self._mark, value))
+        if isinstance(value, tuple) and hasattr(value, "_fields"):
+            return type(value)(*map(self._mark, value))
         if type(value) is dict:
             return {key: self._mark(item) for key, item in value.items()}
         return value
@@ -327,7 +333,7 @@ Geometry = tuple[Dim, Shape, tuple[Dim, ...]]
 
 
 def _view_slice(
-    offset: Dim, shape: Shape, strides: tuple[Dim, ...], *, start: Any, step: Any, **attrs: Any
+    offset: Dim, shape: Shape, strides: tuple[Dim, ...], /, *, start: Any, step: Any, **attrs: Any
 ) -> Geometry:
     for first, stride in zip(start, strides, strict=True):
         offset = offset + first * stride
@@ -335,13 +341,13 @@ def _view_slice(
 
 
 def _view_transpose(
-    offset: Dim, shape: Shape, strides: tuple[Dim, ...], *, axes: tuple[int, ...]
+    offset: Dim, shape: Shape, strides: tuple[Dim, ...], /, *, axes: tuple[int, ...]
 ) -> Geometry:
     return offset, tuple(shape[a] for a in axes), tuple(strides[a] for a in axes)
 
 
 def _view_broadcast(
-    offset: Dim, old: Shape, strides: tuple[Dim, ...], *, shape: Shape, axes: tuple[int, ...]
+    offset: Dim, old: Shape, strides: tuple[Dim, ...], /, *, shape: Shape, axes: tuple[int, ...]
 ) -> Geometry:
     new: list[Dim] = [0] * len(shape)
     for axis, stride in zip(axes, strides, strict=True):
@@ -350,7 +356,7 @@ def _view_broadcast(
 
 
 def _view_reshape(
-    offset: Dim, old: Shape, strides: tuple[Dim, ...], *, shape: Shape
+    offset: Dim, old: Shape, strides: tuple[Dim, ...], /, *, shape: Shape
 ) -> Geometry:
     if strides == contiguous(old):
         return offset, shape, contiguous(shape)

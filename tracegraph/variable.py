@@ -8,7 +8,7 @@ import numpy as np
 
 from tracegraph.dispatch import apply, as_real, held
 from tracegraph.externals import Externals, Place, fixed_place
-from tracegraph.recording import Effect, Recording, active, real_of
+from tracegraph.recording import Effect, Recording, active, real_of, stand_ins
 from tracegraph.standin import Traced
 from tracegraph.tensor import Tensor
 
@@ -24,6 +24,8 @@ class Variable(Tensor):
         Its dtype.
     name : str, optional
         A name for people.
+    trainable : bool
+        Whether optimizers are to change it.
 
     Examples
     --------
@@ -33,12 +35,17 @@ class Variable(Tensor):
     Variable(2.)
     """
 
-    __slots__ = ("name",)
+    __slots__ = ("name", "trainable")
     __hash__ = object.__hash__
 
-    def __init__(self, initial: Any, dtype: Any = None, name: str | None = None) -> None:
+    def __init__(
+        self, initial: Any, dtype: Any = None, name: str | None = None, trainable: bool = True
+    ) -> None:
+        recording = active()
+        if recording is not None and stand_ins(held(initial)):
+            recording.give_up("a Variable is made of recorded values; make it outside")
         self._data = np.array(real_of(held(initial)), dtype=dtype)
-        self.name = name
+        self.name, self.trainable = name, trainable
 
     def _read(self) -> Any:
         recording = active()
@@ -75,17 +82,14 @@ class Variable(Tensor):
         """Subtract from the value."""
         return self.assign(apply(np.subtract, self, held(value)))
 
-    def _operate(self, function: Any, *operands: Any) -> Any:
-        return super()._operate(function, *operands)
-
     def __copy__(self) -> Variable:
-        return Variable(self._data, name=self.name)
+        return Variable(self._data, name=self.name, trainable=self.trainable)
 
     def __deepcopy__(self, memo: Any) -> Variable:
-        return Variable(self._data, name=self.name)
+        return Variable(self._data, name=self.name, trainable=self.trainable)
 
     def __reduce__(self) -> Any:
-        return Variable, (self._data, None, self.name)
+        return Variable, (self._data, None, self.name, self.trainable)
 
     @classmethod
     def __tracegraph_load__(cls, externals: Externals, place: Place, value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ from tracegraph.codegen.plan import CalloutStep, Fresh, Gemm, GuardStep, Kernel,
 from tracegraph.codegen.schedule import plan
 from tracegraph.ir.graph import Graph, trace
 from tracegraph.ir.sizes import Symbol, evaluate, symbols
-from tracegraph.ir.types import ArrayType, type_symbols
+from tracegraph.ir.types import ArrayType
 
 llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()
@@ -55,6 +54,19 @@ def load(text: str) -> Any:
     engine.finalize_object()
     _ALIVE.append(engine)
     return engine
+
+
+def load_kernel(kernel: NativeKernel) -> Any:
+    """Return a kernel as a function of arrays by buffer name, and of its integers by name."""
+    engine = load(module_text([kernel]))
+    types = [ctypes.c_void_p] * len(kernel.buffers) + [ctypes.c_int64] * len(kernel.symbols)
+    function = ctypes.CFUNCTYPE(None, *types)(engine.get_function_address(f"run_{kernel.name}"))
+
+    def call(arrays: Mapping[str, Any], **sizes: int) -> None:
+        pointers = [arrays[name].ctypes.data for name in kernel.buffers]
+        function(*pointers, *(sizes[s.name] for s in kernel.symbols))
+
+    return call
 
 
 class GuardFailed(Exception):
@@ -162,7 +174,3 @@ def compiled(function: Any, *types: ArrayType, fp: str = "strict", **options: An
     if destinations is None:
         destinations = [Fresh(tuple(range(o.array_type.ndim))) for o in graph.outputs]
     return Runner(graph, plan(graph, destinations, **options), fp)
-
-
-def size_names(*types: ArrayType) -> set[str]:
-    return {s.name for s in type_symbols(types)} or {str(math.inf)}

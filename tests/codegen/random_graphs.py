@@ -18,7 +18,7 @@ from tracegraph.ir.ops.linalg import matmul
 from tracegraph.ir.ops.reduce import kept_axes, max_
 from tracegraph.ir.ops.scan import cumsum
 from tracegraph.ir.ops.structural import reshape, transpose
-from tracegraph.ir.sizes import Dim
+from tracegraph.ir.sizes import Dim, nonnegative
 from tracegraph.ir.types import FLOAT64, ArrayType
 
 
@@ -113,6 +113,8 @@ class RandomGraph:
         if x.ndim == 0:
             return None
         axis = int(self.rng.integers(x.ndim))
+        if not nonnegative(x.shape[axis] - 3):
+            return None
         return take_axis(x, axis, 1, x.shape[axis] - 2)
 
     def joined(self, x: Value) -> Value | None:

@@ -8,7 +8,7 @@ is a row axis and there is one pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tracegraph.codegen.roots import PRODUCT, Root
@@ -62,16 +62,25 @@ class Group:
         return next((m for m in self.members if m.root.node is node and m.root.kind != "copy"), None)
 
 
-def grouped(roots: Iterable[Root]) -> list[Group]:
-    """Put roots into groups, in an order in which they can run."""
+def grouped(roots: Iterable[Root], last: Collection[Root] = ()) -> list[Group]:
+    """Put roots into groups, in an order in which they can run.
+
+    The roots named ``last``, which overwrite parameters, share kernels among themselves alone.
+    """
     groups: list[Group] = []
     home: dict[Node, Group] = {}
     for root in roots:
         floor = max((home[n].number for n, _ in root.reads if n in home), default=0)
+        if root in last:
+            floor = max(floor, next((g.number for g in groups if _all_in(g, last)), len(groups)))
         group = _joined(root, groups, floor)
         if root.kind != "copy":
             home[root.node] = group
     return groups
+
+
+def _all_in(group: Group, roots: Collection[Root]) -> bool:
+    return all(m.root in roots for m in group.members)
 
 
 def _joined(root: Root, groups: list[Group], floor: int) -> Group:

@@ -175,10 +175,8 @@ def cast(w: Writer, a: str, source: DType, target: DType) -> str:
 def _from_float(w: Writer, a: str, source: DType, target: DType) -> str:
     if target.kind == "f":
         return w.convert("fpext" if target.itemsize > 4 else "fptrunc", source, target, a)
-    if target == U64:
-        return _to_unsigned(w, a, source)
-    if target == U32:
-        return cast(w, _to_signed(w, a, source, INT64), INT64, U32)
+    if target in (U32, U64):
+        return _to_unsigned(w, a, source, np.dtype(f"i{target.itemsize}"))
     wide = target if target.itemsize >= 4 else I32
     return cast(w, _to_signed(w, a, source, wide), wide, target)
 
@@ -199,10 +197,11 @@ def _to_signed(w: Writer, a: str, source: DType, target: DType) -> str:
     return w.select(inside, target, whole, w.const(np.iinfo(target).min, target))
 
 
-def _to_unsigned(w: Writer, a: str, source: DType) -> str:
-    half = w.const(2.0**63, source)
+def _to_unsigned(w: Writer, a: str, source: DType, signed: DType) -> str:
+    """Round toward zero by way of a signed integer as wide, the upper half moved down."""
+    half = w.const(2.0 ** (8 * signed.itemsize - 1), source)
     large = w.compare("oge", source, a, half)
     lowered = w.select(large, source, w.binary("fsub", source, a, half), a)
-    whole = _to_signed(w, lowered, source, INT64)
-    flip = w.select(large, INT64, w.const(np.iinfo(INT64).min, INT64), w.const(0, INT64))
-    return w.binary("xor", INT64, whole, flip)
+    whole = _to_signed(w, lowered, source, signed)
+    flip = w.select(large, signed, w.const(np.iinfo(signed).min, signed), w.const(0, signed))
+    return w.binary("xor", signed, whole, flip)

@@ -30,6 +30,7 @@ from tracegraph.codegen.plan import (
 )
 from tracegraph.codegen.roots import GEMM, STEP, Root, copy_of, root_of
 from tracegraph.codegen.storage import Storage, strides_of
+from tracegraph.ir.errors import GraphError
 from tracegraph.ir.graph import Graph, Node, item_types
 from tracegraph.ir.loops import Program, Store, place_of, scalars, statements
 from tracegraph.ir.sizes import Dim, product
@@ -68,6 +69,8 @@ def plan(
         try:
             return Scheduler(graph, destinations, layouts, prefix, forced).plan()
         except StoreInstead as found:
+            if found.nodes <= forced:
+                raise GraphError("scheduling makes no progress") from found
             forced = forced | found.nodes
 
 
@@ -106,7 +109,7 @@ class Scheduler:
     def _all_steps(self, late: Sequence[Root]) -> list[Step]:
         demands = Demands(self.graph, set(self.forced) | self.storages.keys() - set(self.graph.params))
         demands.walk(late)
-        groups = grouped(demands.roots)
+        groups = grouped(demands.roots, [r for r in late if self._overwrites(r)])
         self._check_repeats(demands, groups)
         for group in groups:
             self._place(group, groups)
@@ -255,6 +258,10 @@ class Scheduler:
             self.storages[node] = Storage(results[0], strides_of(node.type.shape))
         operand_types = tuple(o.array_type for o in node.operands)
         return CalloutStep(node.op, operands, operand_types, node.attrs, results, types)
+
+    def _overwrites(self, root: Root) -> bool:
+        """Return whether a root writes into a parameter."""
+        return self.buffers[self.targets[root].buffer].kind == "input"
 
     # ---- second thoughts
 

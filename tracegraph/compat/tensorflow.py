@@ -6,6 +6,7 @@ Tensor, operands of two dtypes are promoted, and random numbers come from NumPy'
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -23,39 +24,42 @@ from tracegraph.variable import Variable
 __all__ = [
     "GradientTape", "Module", "Tensor", "Variable", "abs", "add", "argmax", "bool", "cast",
     "complex64", "complex128", "constant", "contrib", "convert_to_tensor", "divide",
-    "enable_eager_execution", "equal", "executing_eagerly", "exp", "float32", "float64", "function",
-    "greater", "int32", "int64", "keras", "less", "linalg", "log", "math", "matmul", "maximum",
-    "minimum", "multiply", "negative", "newaxis", "ones", "ones_like", "optimizers", "pow", "random",
-    "random_normal", "random_uniform", "range", "reduce_max", "reduce_mean", "reduce_min",
-    "reduce_prod", "reduce_sum", "reshape", "set_random_seed", "shape", "sqrt", "square", "subtract",
-    "tanh", "train", "transpose", "where", "zeros", "zeros_like",
+    "enable_eager_execution", "equal", "executing_eagerly", "exp", "float32", "float64",
+    "function", "greater", "int32", "int64", "keras", "less", "linalg", "log", "math", "matmul",
+    "maximum", "minimum", "multiply", "negative", "newaxis", "ones", "ones_like", "optimizers",
+    "pow", "random", "random_normal", "random_uniform", "range", "reduce_max", "reduce_mean",
+    "reduce_min", "reduce_prod", "reduce_sum", "reshape", "set_random_seed", "shape", "sqrt",
+    "square", "subtract", "tanh", "train", "transpose", "where", "zeros", "zeros_like",
 ]  # fmt: skip
 
 
 # -- operations: NumPy's functions, with results that are always Tensors --------------------------
 
 
-def _named(operation: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
-    operation.__name__ = operation.__qualname__ = getattr(function, "__name__", "operation")
+def _named(operation: Callable[..., Any], numpy_function: Callable[..., Any]) -> Callable[..., Any]:
+    operation.__name__ = operation.__qualname__ = getattr(numpy_function, "__name__", "operation")
     operation.__doc__ = f"NumPy's ``{operation.__name__}``; the result is a Tensor."
     return operation
 
 
-def _operation(function: Callable[..., Any]) -> Callable[..., Any]:
+def _operation(numpy_function: Callable[..., Any]) -> Callable[..., Any]:
     def operation(*operands: Any, name: str | None = None, **options: Any) -> Any:
-        return wrap(apply(function, *map(_operand, operands), **options))
+        return wrap(apply(numpy_function, *map(_operand, operands), **options))
 
-    return _named(operation, function)
+    return _named(operation, numpy_function)
 
 
-def _reduction(function: Callable[..., Any]) -> Callable[..., Any]:
+def _reduction(numpy_function: Callable[..., Any]) -> Callable[..., Any]:
     def reduction(
-        input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+        input_tensor: Any,
+        axis: Any = None,
+        keepdims: builtins.bool = False,
+        name: str | None = None,
     ) -> Any:
         axes = tuple(axis) if isinstance(axis, list) else axis
-        return wrap(apply(function, _operand(input_tensor), axis=axes, keepdims=keepdims))
+        return wrap(apply(numpy_function, _operand(input_tensor), axis=axes, keepdims=keepdims))
 
-    return _named(reduction, function)
+    return _named(reduction, numpy_function)
 
 
 def _operand(value: Any) -> Any:
@@ -63,15 +67,33 @@ def _operand(value: Any) -> Any:
     return convert_to_tensor(value) if isinstance(value, (list, tuple)) else value
 
 
-abs, add, divide, exp, log = map(_operation, (np.abs, np.add, np.divide, np.exp, np.log))
-equal, greater, less = map(_operation, (np.equal, np.greater, np.less))
-matmul, maximum, minimum = map(_operation, (np.matmul, np.maximum, np.minimum))
-multiply, negative, pow = map(_operation, (np.multiply, np.negative, np.power))
-sqrt, square, subtract, tanh = map(_operation, (np.sqrt, np.square, np.subtract, np.tanh))
-ones_like, where, zeros_like = map(_operation, (np.ones_like, np.where, np.zeros_like))
-reduce_max, reduce_mean, reduce_min = map(_reduction, (np.max, np.mean, np.min))
-reduce_prod, reduce_sum = map(_reduction, (np.prod, np.sum))
+abs = _operation(np.abs)
+add = _operation(np.add)
+divide = _operation(np.divide)
+equal = _operation(np.equal)
+exp = _operation(np.exp)
+greater = _operation(np.greater)
+less = _operation(np.less)
+log = _operation(np.log)
+matmul = _operation(np.matmul)
+maximum = _operation(np.maximum)
+minimum = _operation(np.minimum)
+multiply = _operation(np.multiply)
+negative = _operation(np.negative)
+ones_like = _operation(np.ones_like)
+pow = _operation(np.power)
 range = _operation(np.arange)
+sqrt = _operation(np.sqrt)
+square = _operation(np.square)
+subtract = _operation(np.subtract)
+tanh = _operation(np.tanh)
+where = _operation(np.where)
+zeros_like = _operation(np.zeros_like)
+reduce_max = _reduction(np.max)
+reduce_mean = _reduction(np.mean)
+reduce_min = _reduction(np.min)
+reduce_prod = _reduction(np.prod)
+reduce_sum = _reduction(np.sum)
 
 
 def argmax(input: Any, axis: int = 0) -> Any:
@@ -136,7 +158,7 @@ def enable_eager_execution(*args: Any, **kwargs: Any) -> None:
     """Do nothing: everything is eager."""
 
 
-def executing_eagerly() -> bool:
+def executing_eagerly() -> builtins.bool:
     """Return True: compiled functions too mean what they mean eagerly."""
     return True
 

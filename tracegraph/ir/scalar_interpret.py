@@ -78,7 +78,7 @@ def _rounded(exact: Fraction, kind: Any) -> Any:
     try:
         near = exact.numerator / exact.denominator
     except OverflowError:
-        return kind(math.copysign(math.inf, exact))
+        return kind(math.inf if exact > 0 else -math.inf)
     if kind is np.float64:
         return kind(near)
     # Round to odd in float64 first, so that rounding again to float32 is right.

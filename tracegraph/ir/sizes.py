@@ -261,17 +261,29 @@ def nonnegative(value: Dim) -> bool:
         return value >= 0
     shifted: Dim = 0
     for monomial, factor in value.terms:
-        shifted = shifted + factor * _shifted(monomial)
+        product = _shifted(monomial)
+        if product is None:
+            return False
+        shifted = shifted + factor * product
     return all(factor >= 0 for _, factor in _terms(shifted))
 
 
-def _shifted(monomial: Monomial) -> Dim:
-    """Rewrite each symbol as its lower bound plus an excess that is not negative."""
+def _shifted(monomial: Monomial) -> Dim | None:
+    """Rewrite each atom as its lower bound plus an excess that is not negative."""
     product: Dim = 1
     for atom in monomial:
-        lower = atom.lower if isinstance(atom, Symbol) else 0
+        lower = atom.lower if isinstance(atom, Symbol) else _lower_of_call(atom)
+        if lower is None:
+            return None
         product = product * (Size((((Symbol(str(atom)),), 1),)) + lower)
     return product
+
+
+def _lower_of_call(call: Call) -> int | None:
+    """Return 0 where a function of sizes is known not to be negative."""
+    known = [nonnegative(argument) for argument in call.arguments]
+    enough = {"floordiv": known[0], "max": any(known), "min": all(known)}
+    return 0 if enough[call.function] else None
 
 
 def _upper_below(value: Dim, limit: Dim) -> bool:

@@ -63,7 +63,7 @@ def full(
     c_order(order)
     _on_cpu(options)
     value = array(e, fill_value, dtype_argument(dtype))
-    return Sym(e.broadcast(value, shape_argument(shape)))
+    return Sym(e.broadcast(value, shape_argument(shape)), fresh=True)
 
 
 def _filled_like(number: int) -> Rule:
@@ -100,7 +100,7 @@ def full_like_rule(
     _on_cpu(options)
     x = array(e, a)
     value = array(e, fill_value, dtype_argument(dtype) or x.dtype)
-    return Sym(e.broadcast(value, x.shape if shape is None else shape_argument(shape)))
+    return Sym(e.broadcast(value, x.shape if shape is None else shape_argument(shape)), fresh=True)
 
 
 def eye(
@@ -156,17 +156,23 @@ def arange(
 
 
 def _known_range(e: Emitter, data: Any) -> Value:
-    """Return a range as a function of the position, computed as NumPy fills it."""
+    """Return a range as a function of the position.
+
+    NumPy has the first two elements from the arguments, and the others from their difference.
+    """
     if data.dtype.kind not in "iuf" or data.size < 3:
         return array(e, data.tolist(), data.dtype) if data.size else e.full((0,), 0, data.dtype)
     step = (data[1:2] - data[:1])[0]
+    places = np.arange(data.size).astype(data.dtype)
+    differs = (data[0] + places * step).view(f"u{data.itemsize}") != data.view(f"u{data.itemsize}")
     place = positions(e, data.shape, 0, data.dtype)
     scaled = multiply(place, e.full(data.shape, step, data.dtype))
     value: Value = add(e.full(data.shape, data[0], data.dtype), scaled)
-    if data[0] + step != data[1]:
-        # NumPy has the first two elements from the arguments, the others from their difference.
-        second = equal(positions(e, data.shape, 0), e.full(data.shape, 1, INT64))
-        value = select(second, e.full(data.shape, data[1], data.dtype), value)
+    if differs[2:].any():
+        raise Unsupported("a range that NumPy rounds in another way; use np.arange(n) * step")
+    for i in np.flatnonzero(differs):
+        here = equal(positions(e, data.shape, 0), e.full(data.shape, i, INT64))
+        value = select(here, e.full(data.shape, data[i], data.dtype), value)
     return value
 
 

@@ -15,7 +15,7 @@ from tracegraph.ir.ops.broadcast import sum_
 from tracegraph.ir.ops.complexes import conjugate, real
 from tracegraph.ir.ops.compose import move_axis, take_axis
 from tracegraph.ir.ops.einsum import einsum
-from tracegraph.ir.ops.power import power, sqrt
+from tracegraph.ir.ops.power import constant_power, sqrt
 from tracegraph.ir.ops.reduce import max_, min_
 from tracegraph.ir.ops.signs import absolute
 from tracegraph.ir.types import FLOAT64
@@ -28,7 +28,6 @@ from tracegraph.numpy.arguments import (
     integer,
     no_options,
     no_out,
-    only,
     reshaped,
     same_dtype,
 )
@@ -199,10 +198,10 @@ def _vector_norm(e: Emitter, x: Value, order: Any, axes: tuple[int, ...]) -> Val
         return extremum
     if order == 1:
         return sum_(size, axes=axes)  # type: ignore[no-any-return]  # ops are untyped calls
-    only("ord", float(order) if type(order) is int and order != 0 else order, 3.0, 4.0)
-    total = sum_(power(size, e.full(size.shape, order, size.dtype)), axes=axes)
-    out: Value = power(total, e.full(total.shape, 1 / order, size.dtype))
-    return out
+    if isinstance(order, Sym) or order == 0:
+        raise Unsupported(f"the norm of order {order!r}; use another order")
+    total = sum_(constant_power(size, order), axes=axes)
+    return constant_power(total, float(np.reciprocal(order, dtype=size.dtype)))
 
 
 RULES: dict[Any, Any] = {

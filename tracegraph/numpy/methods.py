@@ -89,6 +89,12 @@ def clip(
     return functions.clip(e, x, min, max, out, **options)
 
 
+def conjugate(e: Emitter, x: Sym) -> Sym:
+    """The rule of ``x.conj``: a real array itself."""
+    result: Sym = UFUNCS[np.conjugate](e, x) if x.dtype.kind == "c" else Sym(x.value)
+    return result
+
+
 def matrix_transpose(e: Emitter, x: Sym) -> Sym:
     """The rule of ``x.mT``."""
     return manipulation.swapaxes(e, x, -1, -2)
@@ -101,8 +107,8 @@ METHODS: dict[str, Rule] = {
     "argmin": reductions.argmin_rule,
     "astype": astype,
     "clip": clip,
-    "conj": UFUNCS[np.conjugate],
-    "conjugate": UFUNCS[np.conjugate],
+    "conj": conjugate,
+    "conjugate": conjugate,
     "copy": copy,
     "cumprod": reductions.cumprod_rule,
     "cumsum": reductions.cumsum_rule,

@@ -30,7 +30,7 @@ from tracegraph.numpy.ufuncs import loop_operands, operand
 
 def power_ufunc(e: Emitter, x: Any, y: Any, /, **options: Any) -> Sym:
     """The rule of ``np.power``."""
-    return Sym(_power(e, *_integers_checked(e, x, y, options), sqrt))
+    return Sym(_power(e, sqrt, *_integers_checked(e, x, y, options)), fresh=True)
 
 
 def _integers_checked(e: Emitter, x: Any, y: Any, options: dict[str, Any]) -> list[Value]:
@@ -46,7 +46,7 @@ def _integers_checked(e: Emitter, x: Any, y: Any, options: dict[str, Any]) -> li
 def float_power(e: Emitter, x: Any, y: Any, /, **options: Any) -> Sym:
     """The rule of ``np.float_power``: at least in float64, without loops for single exponents."""
     x, y = operand(e, x), operand(e, y)
-    return Sym(_power(e, *loop_operands(e, np.float_power, (x, y), **options), root))
+    return Sym(_power(e, root, *loop_operands(e, np.float_power, (x, y), **options)), fresh=True)
 
 
 def _is_number(x: Any) -> bool:
@@ -62,7 +62,7 @@ def root(x: Value) -> Value:
     return out
 
 
-def _power(e: Emitter, base: Value, exponent: Value, half_power: Callable[..., Value]) -> Value:
+def _power(e: Emitter, half_power: Callable[..., Value], base: Value, exponent: Value) -> Value:
     number = known_number(exponent)
     is_one = all(dim == 1 for dim in exponent.shape)
     if base.dtype.kind == "c" or not is_one:
@@ -87,7 +87,7 @@ def known_number(exponent: Value) -> complex | None:
 def power_operator(e: Emitter, x: Any, y: Any) -> Sym:
     """The rule of ``x ** y``."""
     if _is_number(x) and _is_number(y):
-        return Sym(_power(e, *_integers_checked(e, x, y, {}), root))
+        return Sym(_power(e, root, *_integers_checked(e, x, y, {})), fresh=True)
     if isinstance(x, Sym):
         if dtype_of(x) == BOOL:
             raise Unsupported("a power of booleans; cast them first")

@@ -95,7 +95,9 @@ def elementwise(ufunc: np.ufunc, compute: Compute) -> Rule:
 
     def rule(e: Emitter, *operands: Any, **options: Any) -> Any:
         results = compute(*e.align(loop_operands(e, ufunc, operands, **options)))
-        return tuple(map(Sym, results)) if isinstance(results, tuple) else Sym(results)
+        if isinstance(results, tuple):
+            return tuple(Sym(result, fresh=True) for result in results)
+        return Sym(results, fresh=True)
 
     return rule
 

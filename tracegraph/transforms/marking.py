@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph import tree
+from tracegraph.containers import KINDS
 from tracegraph.evaluate import evaluate
 from tracegraph.externals import argument_place
 from tracegraph.hooks import call
@@ -25,7 +26,7 @@ from tracegraph.ir.ops.identity import mark
 from tracegraph.ir.types import is_differentiable
 from tracegraph.recording import Recording, active, real_of
 from tracegraph.release import release
-from tracegraph.standin import ABSENT, Storage, Traced
+from tracegraph.standin import ABSENT, ArrayHolder, Storage, Traced
 from tracegraph.views import write_through
 
 tokens = itertools.count()
@@ -93,10 +94,12 @@ class Marked:
         self.trees: list[Any] = []
         self.args = list(args)
         for argnum in argnums:
-            leaves, treedef = tree.flatten(args[argnum])
+            argument = loaded(recording, args[argnum])
+            leaves, treedef = tree.flatten(argument)
             marked = [self._mark(leaf, argnum) for leaf in leaves]
             self.trees.append(treedef)
             self.args[argnum] = tree.unflatten(treedef, marked)
+            follow(recording, args[argnum], self.args[argnum])
 
     def _mark(self, leaf: Any, argnum: int) -> Traced:
         original = as_traced(self.recording, leaf, f"argument {argnum}")
@@ -136,8 +139,43 @@ class Marked:
         return trees
 
 
+def loaded(recording: Recording, value: Any) -> Any:
+    """Return an argument with the arrays inside outside objects as stand-ins.
+
+    Dataclasses and Modules are handed to recorded functions as they are; here they become containers.
+    """
+    place = recording.externals.place_of(value)
+    kind = KINDS[type(value)]
+    if place is None or kind is None or isinstance(value, ArrayHolder):
+        return value
+    children, aux = kind.flatten(value)
+    children = list(children)
+    names = list(kind.keys(aux, len(children)))
+    seen = [
+        loaded(recording, recording.externals.load(place.attribute(name), child))
+        for name, child in zip(names, children, strict=True)
+    ]
+    return kind.build(aux, seen)
+
+
+def follow(recording: Recording, original: Any, rebuilt: Any) -> None:
+    """Let what is read of a rebuilt object beside its marked children come from the original."""
+    place = recording.externals.place_of(original)
+    if place is None or rebuilt is original:
+        return
+    recording.externals.stand_for(rebuilt, place)
+    kind = KINDS[type(rebuilt)]
+    assert kind is not None
+    children, aux = kind.flatten(rebuilt)
+    for name, child in zip(kind.keys(aux, len(list(children))), children, strict=True):
+        recording.externals.store(rebuilt, name, child)
+        follow(recording, getattr(original, name), child)
+
+
 def as_traced(recording: Recording, leaf: Any, what: str) -> Traced:
     """Return a leaf of an argument or result as a stand-in of inexact dtype."""
+    if isinstance(leaf, ArrayHolder):
+        leaf = leaf._read()
     if type(leaf) is not Traced and isinstance(leaf, (float, complex, np.floating)):
         number = np.asarray(leaf)[()]
         leaf = recording.fresh(leaf, recording.emitter.literal(number, number.dtype))

@@ -22,7 +22,7 @@ from tracegraph.ir.sizes import hint, product
 from tracegraph.ir.slicing import between
 from tracegraph.ir.types import INT64
 from tracegraph.recording import Recording, real_of
-from tracegraph.standin import Traced
+from tracegraph.standin import ArrayHolder, Traced
 from tracegraph.transforms.marking import (
     Argnums,
     Marked,
@@ -38,6 +38,8 @@ from tracegraph.transforms.marking import (
 
 def value_of_scalar(recording: Recording, result: Any, name: str) -> Traced:
     """Return the output that a gradient is taken of."""
+    if isinstance(result, ArrayHolder):
+        result = result._read()
     if type(result) is not Traced:
         if isinstance(result, (float, np.floating)):
             number = np.asarray(result)[()]

@@ -143,8 +143,8 @@ _MADE_OF_HOOKS: dict[str, Callable[[Hooks], Any]] = {
 }
 
 _HOOKS = (
-    *("call", "getattr", "getitem", "inplace", "is_", "new", "iter", "format", "frame_access"),
-    *("load_global", "load_cell", "store_global", "store_cell"),
+    *("call", "getattr", "getitem", "inplace", "is_", "new", "iter", "format", "joined"),
+    *("load_global", "load_cell", "store_global", "store_cell", "frame_access"),
 )
 
 NAMES = tuple(f"${name}" for name in (*_HOOKS, *_MADE_OF_HOOKS, "global", "cell", "imported"))

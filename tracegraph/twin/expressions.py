@@ -258,8 +258,13 @@ class Expressions(ast.NodeVisitor):
     def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.expr:
         value, conversion = self.visit(node.value), ast.Constant(_CONVERSIONS[node.conversion])
         spec = ast.Constant("") if node.format_spec is None else self.visit(node.format_spec)
-        text = ast.copy_location(hook("format", value, conversion, spec), node)
-        return ast.copy_location(ast.FormattedValue(text, -1, None), node)
+        return ast.copy_location(hook("format", value, conversion, spec), node)
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
+        parts = self._list(node.values)
+        if all(isinstance(part, ast.Constant) for part in parts):
+            return node
+        return ast.copy_location(hook("joined", *parts), node)
 
     # ---- walrus, lambda ----
 

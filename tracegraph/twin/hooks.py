@@ -48,8 +48,11 @@ class Hooks(Protocol):
     def contains(self, container: Any, item: Any, /) -> Any:
         """`item in container`."""
 
-    def format(self, value: Any, conversion: str, spec: str, /) -> str:
+    def format(self, value: Any, conversion: str, spec: Any, /) -> Any:
         """One `{value!conversion:spec}` of an f-string; conversion is "", "r", "s" or "a"."""
+
+    def joined(self, /, *parts: Any) -> Any:
+        """An f-string: its constant parts and what `format` returned, in order."""
 
     def iter(self, iterable: Any, /) -> Any:
         """What a `for` loop or comprehension runs over; returns an iterable."""

@@ -64,7 +64,10 @@ class PlainHooks:
     def iter(self, iterable: Any, /) -> Any:
         return iterable
 
-    def format(self, value: Any, conversion: str, spec: str, /) -> str:
+    def joined(self, /, *parts: Any) -> Any:
+        return "".join(parts)
+
+    def format(self, value: Any, conversion: str, spec: Any, /) -> Any:
         return builtins.format(CONVERSIONS[conversion](value) if conversion else value, spec)
 
     def frame_access(self, name: str, /) -> None:
