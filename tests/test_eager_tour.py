@@ -63,7 +63,10 @@ def test_compiled_programs_do_what_plain_ones_do(program: Program) -> None:
 
 
 # Each run makes Variables of its own, and a trace belongs to the Variables that it changes.
-RECORDED_IN_EACH_RUN = {eager_tour.line_by_tape: 1, eager_tour.line_by_module: 1}
+RECORDED_IN_EACH_RUN: dict[Program, int] = {
+    eager_tour.line_by_tape: 1,
+    eager_tour.line_by_module: 1,
+}
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ class Net(tg.Module):
         self.scale = 2.0
         self.layers = [Dense(np.eye(2), np.zeros(2)), Dense(np.ones((2, 2)), np.ones(2))]
         self.mean = np.array([1.0, 2.0])
-        self.heads = {"a": tg.Variable(3.0, name="a"), "kept": None}
+        self.heads: dict[str, Any] = {"a": tg.Variable(3.0, name="a"), "kept": None}
 
     def __call__(self, x: Any) -> Any:
         for layer in self.layers:

@@ -1,4 +1,4 @@
-"""Write NumPy, run and debug it as NumPy; ``compile`` makes it native, ``grad`` differentiates it."""
+"""Write NumPy, run it as NumPy; ``compile`` makes it native, ``grad`` differentiates it."""
 
 from tracegraph import optimizers
 from tracegraph.compile import Compiled, compile
@@ -22,3 +22,33 @@ from tracegraph.transforms import grad, hessian, jacobian, jvp, value_and_grad, 
 from tracegraph.variable import Variable
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "AbstractValueError",
+    "Compiled",
+    "DifferentiationError",
+    "FallbackWarning",
+    "GradientTape",
+    "GraphError",
+    "MissingRuleError",
+    "Module",
+    "NotAFunctionError",
+    "OptionError",
+    "ParseError",
+    "RecordingError",
+    "Tensor",
+    "TracegraphError",
+    "TreeError",
+    "Variable",
+    "compile",
+    "constant",
+    "convert_to_tensor",
+    "grad",
+    "hessian",
+    "jacobian",
+    "jvp",
+    "optimizers",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]

@@ -17,18 +17,20 @@ from typing import Any, overload
 
 import numpy as np
 
+from tracegraph.calls import call
 from tracegraph.codegen import schedule
 from tracegraph.codegen.executable import Executable
 from tracegraph.codegen.native import compile_kernel
 from tracegraph.codegen.native_type import NativeCallable
 from tracegraph.externals import Policy, argument_place, fixed_place
-from tracegraph.hooks import call
+from tracegraph.hooks import hooks_for
 from tracegraph.ir.errors import FallbackWarning, NotAFunctionError, OptionError, RecordingError
 from tracegraph.ir.graph import Graph
-from tracegraph.recording import Fallback, Recording, active, real_of
+from tracegraph.recording import Fallback, Recording, active
 from tracegraph.release import release
 from tracegraph.trace import Trace, finish
 from tracegraph.twin import is_generator_like
+from tracegraph.values import real_of
 
 TRACE_LIMIT = 64
 """How many traces one function may have; a call that needs one more runs eagerly."""
@@ -61,6 +63,7 @@ class Compiled(NativeCallable):
         functools.update_wrapper(self, function)
         self.eager = function
         self.fallbacks: list[Fallback] = []
+        self._name = getattr(function, "__name__", type(function).__name__)
         self._strict, self._fp = strict, fp
         self._reset()
 
@@ -115,7 +118,7 @@ class Compiled(NativeCallable):
         if why is not None:
             self._fall_back(Fallback(why, None), kind)
             return self.eager(*args, **kwargs)
-        recording = Recording(self._policy)
+        recording = Recording(hooks_for, self._policy)
         result = record_call(recording, self.eager, args, kwargs)
         trace = None
         self._policy.learn(recording.externals)
@@ -133,7 +136,7 @@ class Compiled(NativeCallable):
         if why in self.fallbacks:
             return
         self.fallbacks.append(why)
-        message = f"{self.__name__} runs eagerly: {why.reason}"
+        message = f"{self._name} runs eagerly: {why.reason}"
         if self._strict:
             raise RecordingError(str(Fallback(message, why.site)))
         site = why.site
@@ -166,14 +169,14 @@ class Compiled(NativeCallable):
             self._eager_kinds.add(kind)
 
     def _trace_of(self, args: Any, kwargs: Any) -> Trace:
-        recording = Recording()
+        recording = Recording(hooks_for)
         copies = copy_arrays((args, kwargs))
         result = record_call(recording, self.eager, *copies)
         trace = None
         if recording.failure is None:
             trace = finish(recording, result, len(args) + len(kwargs), tuple(kwargs))
         if trace is None:
-            raise RecordingError(f"{self.__name__} has no graph: {recording.failure}")
+            raise RecordingError(f"{self._name} has no graph: {recording.failure}")
         return trace
 
 
@@ -184,15 +187,12 @@ def native(trace: Trace, fp: str) -> Executable:
     return Executable(trace.named(plan.params, plan.outputs), plan, kernels)
 
 
-def record_call(
-    recording: Recording, function: Callable[..., Any], args: Any, kwargs: Any
-) -> Any:
+def record_call(recording: Recording, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """Run a function eagerly on real arguments while it is recorded; the result holds stand-ins."""
     with recording.activate():
         try:
             load = recording.externals.load
-            if isinstance(function, types.MethodType):
-                load(fixed_place(function.__self__), function.__self__)
+            load(fixed_place(owner := owner_of_call(function)), owner)
             seen = [load(argument_place(i), a) for i, a in enumerate(args)]
             named = {
                 name: load(argument_place(len(args) + i), a)
@@ -204,6 +204,11 @@ def record_call(
                 recording.give_up(
                     "a container that was passed in is changed; return a new one instead"
                 )
+
+
+def owner_of_call(function: Callable[..., Any]) -> Any:
+    """Return the object whose attributes a callable may read: the self of a method, or itself."""
+    return function.__self__ if isinstance(function, types.MethodType) else function
 
 
 def find_links(first: Path, trace: Trace) -> list[tuple[Path, int]]:
@@ -325,9 +330,10 @@ def compile(function: Callable[..., Any] | None = None, /, **options: Any) -> An
         )
     unknown = options.keys() - {"strict", "fp"}
     if unknown:
-        raise OptionError(f"compile takes the options strict and fp, got {', '.join(sorted(unknown))}")
+        raise OptionError(
+            f"compile takes the options strict and fp, got {', '.join(sorted(unknown))}"
+        )
     fp = options.get("fp", "strict")
     if fp not in FP_MODES:
         raise OptionError(f"fp must be one of {FP_MODES}, got {fp!r}")
     return Compiled(function, strict=bool(options.get("strict", False)), fp=fp)
-

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from tracegraph.externals import fixed_place
-from tracegraph.recording import Recording, active, real_of
+from tracegraph.recording import Recording, active
 from tracegraph.standin import ArrayHolder, Traced, TracedSize
+from tracegraph.values import real_of
 
 
 def held(value: Any) -> Any:
@@ -26,10 +27,16 @@ def held(value: Any) -> Any:
     return value
 
 
+ASKED: dict[Any, str] = {np.shape: "shape", np.ndim: "ndim", np.size: "size"}
+"""NumPy functions that ask for an attribute."""
+
+
 def apply(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call a NumPy function on arguments that may be holders; the result has none."""
     recording = active()
     seen, named = held(args), held(kwargs)
+    if function in ASKED and len(seen) == 1:
+        return getattr(seen[0], ASKED[function]) if type(seen[0]) is Traced else function(*seen)
     if recording is None or not recording.is_noting:
         return function(*real_of(seen), **real_of(named))
     return recording.call(function, seen, named)
@@ -60,6 +67,6 @@ def as_real(data: Any) -> Any:
 
 def seen_by_user(data: Any) -> Any:
     """Return what ``.numpy()`` gives: a stand-in only to code that is recorded itself."""
-    if type(data) is Traced and data.recording.permissive and not data.recording.follows_code:
-        return as_real(data)
-    return data if type(data) is Traced else as_real(data)
+    if type(data) is Traced and data.recording.hooks_for is not None:
+        return data
+    return as_real(data)

@@ -141,6 +141,7 @@ class Externals:
         self.reals: list[Any] = []
         self.shapes: dict[tuple[Any, ...], tuple[int, ...]] = {}
         self.seen_ints: dict[tuple[Any, ...], int] = {}
+        self.originals: dict[int, Any] = {}
         self._loaded: dict[tuple[Any, ...], Any] = {}
         self._arrays: dict[int, Traced] = {}
         self._copies: dict[int, Copy] = {}
@@ -336,11 +337,6 @@ class Externals:
                 index = next(i for i, real in enumerate(self.reals) if real is traced.real)
                 self.originals[index] = traced.real.copy()
 
-    @property
-    def originals(self) -> dict[int, Any]:
-        """Contents of parameters before they were written."""
-        return self.__dict__.setdefault("_originals", {})
-
     # -- attributes that the function stored ----------------------------------------------------
 
     def stored(self, owner: Any, name: str) -> tuple[bool, Any]:
@@ -356,9 +352,7 @@ class Externals:
 
     def facts(self) -> dict[Any, str]:
         """Return what is assumed of each place, as text that differs where assumptions do."""
-        return {
-            key: _fact(self.inputs[number]) for key, number in self.positions.items()
-        }
+        return {key: _fact(self.inputs[number]) for key, number in self.positions.items()}
 
     def write_back(self, real_of: Callable[[Any], Any]) -> bool:
         """Give changed copies back to the real containers; return whether there were any."""

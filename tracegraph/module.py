@@ -12,14 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tracegraph.calls import attribute_of
 from tracegraph.codegen.signature import Structure
 from tracegraph.containers import KINDS, register_node
-from tracegraph.dispatch import ArrayHolder
 from tracegraph.externals import Place
-from tracegraph.hooks import get_attribute
 from tracegraph.ir.errors import TreeError
 from tracegraph.recording import Recording
-from tracegraph.standin import Traced
+from tracegraph.standin import ArrayHolder, Traced
 from tracegraph.tree import flatten
 from tracegraph.variable import Variable
 
@@ -199,7 +198,7 @@ def _noted_attributes(recording: Recording, module: Module, place: Place) -> lis
     parts = []
     for name, value in list(attributes.items()):
         if isinstance(value, (Variable, Module)) or KINDS[type(value)] is not None:
-            parts.append(get_attribute(recording, module, name))
+            parts.append(attribute_of(recording, module, name))
         elif not externals.stored(module, name)[0]:
             externals.load(place.attribute(name).attribute("__class__"), type(value))
     return parts

@@ -147,10 +147,10 @@ class Operators:
     def __ge__(self, other: Any) -> Any:
         return self._operate(operator.ge, self, other)
 
-    def __eq__(self, other: Any) -> Any:  # type: ignore[override]  # compares elementwise, as arrays do
+    def __eq__(self, other: Any) -> Any:
         return self._operate(operator.eq, self, other)
 
-    def __ne__(self, other: Any) -> Any:  # type: ignore[override]  # compares elementwise, as arrays do
+    def __ne__(self, other: Any) -> Any:
         return self._operate(operator.ne, self, other)
 
     def __neg__(self) -> Any:

@@ -7,8 +7,9 @@ from typing import Any
 
 from tracegraph import tree
 from tracegraph.containers import KINDS
-from tracegraph.recording import Recording, real_of
+from tracegraph.recording import Recording
 from tracegraph.standin import Traced, TracedSize
+from tracegraph.values import real_of
 
 
 def release(recording: Recording, value: Any) -> Any:
@@ -26,6 +27,8 @@ def _release(recording: Recording, value: Any, seen: dict[int, Any]) -> Any:
         return value.real
     if id(value) in seen:
         return seen[id(value)]
+    if recording.externals.place_of(value) is not None:
+        return value
     copy = recording.externals.copy_of(value)
     if copy is not None:
         return copy.real
@@ -45,7 +48,9 @@ def _release(recording: Recording, value: Any, seen: dict[int, Any]) -> Any:
     return value
 
 
-def _release_cells(recording: Recording, function: types.FunctionType, seen: dict[int, Any]) -> None:
+def _release_cells(
+    recording: Recording, function: types.FunctionType, seen: dict[int, Any]
+) -> None:
     seen[id(function)] = function
     for cell in function.__closure__ or ():
         try:

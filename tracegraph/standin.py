@@ -19,7 +19,9 @@ from tracegraph.ir.sizes import Dim, Size
 from tracegraph.operators import Operators
 
 if TYPE_CHECKING:
-    from tracegraph.recording import Recording
+    from tracegraph.attributes import Attributes
+    from tracegraph.pen import Pen
+    from tracegraph.sizing import Sizing
 
 
 class Absent:
@@ -84,13 +86,13 @@ class Traced(Operators):
 
     __slots__ = ("__weakref__", "path", "real", "recording", "storage")
 
-    recording: Recording
+    recording: Attributes
     real: Any
     storage: Storage
     path: tuple[Step, ...]
 
     def __init__(
-        self, recording: Recording, real: Any, storage: Storage, path: tuple[Step, ...] = ()
+        self, recording: Attributes, real: Any, storage: Storage, path: tuple[Step, ...] = ()
     ) -> None:
         object.__setattr__(self, "recording", recording)
         object.__setattr__(self, "real", real)
@@ -207,7 +209,7 @@ class TracedSize(Operators):
 
     __slots__ = ("real", "recording", "size")
 
-    def __init__(self, recording: Recording, size: Size, real: int) -> None:
+    def __init__(self, recording: Sizing, size: Size, real: int) -> None:
         self.recording, self.size, self.real = recording, size, real
 
     def _operate(self, function: Callable[..., Any], *operands: Any) -> Any:
@@ -277,7 +279,7 @@ class Text:
     __slots__ = ("args", "function", "real", "recording")
 
     def __init__(
-        self, recording: Recording, function: Callable[..., str], args: tuple[Any, ...], real: str
+        self, recording: Pen, function: Callable[..., str], args: tuple[Any, ...], real: str
     ) -> None:
         self.recording, self.function, self.args, self.real = recording, function, args, real
 

@@ -50,7 +50,6 @@ class GradientTape:
         recording = active()
         if recording is None or not recording.is_noting:
             recording = Recording(permissive=True)
-            recording.follows_code = False
             self._own = recording.activate()
             self._own.__enter__()
         self._recording = recording

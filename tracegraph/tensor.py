@@ -10,7 +10,7 @@ import numpy as np
 
 from tracegraph.codegen.signature import Structure
 from tracegraph.containers import register_node
-from tracegraph.dispatch import apply, as_real, current_data, seen_by_user
+from tracegraph.dispatch import apply, as_real, current_data, held, seen_by_user
 from tracegraph.externals import Externals, Place
 from tracegraph.operators import Operators
 from tracegraph.standin import ArrayHolder, Traced
@@ -104,7 +104,7 @@ class Tensor(Operators, ArrayHolder):
             return wrap(found)
 
         def method(*args: Any, **kwargs: Any) -> Any:
-            return wrap(apply(found, *args, **kwargs))
+            return wrap(found(*held(args), **held(kwargs)))
 
         method.__name__ = name
         return method
@@ -161,10 +161,10 @@ class Tensor(Operators, ArrayHolder):
         return format(array if array.ndim else array[()], spec)
 
     def __copy__(self) -> Tensor:
-        return wrap(apply(np.copy, self))
+        return Tensor(apply(np.copy, self))
 
     def __deepcopy__(self, memo: Any) -> Tensor:
-        return wrap(apply(np.copy, self))
+        return Tensor(apply(np.copy, self))
 
     def __reduce__(self) -> Any:
         return Tensor, (self._shown(),)
@@ -179,7 +179,21 @@ class Tensor(Operators, ArrayHolder):
 TEXT = "it is turned into text"
 IN_PLACE = frozenset(
     getattr(operator, f"i{name}")
-    for name in "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
+    for name in [
+        "add",
+        "sub",
+        "mul",
+        "truediv",
+        "floordiv",
+        "mod",
+        "pow",
+        "matmul",
+        "and",
+        "or",
+        "xor",
+        "lshift",
+        "rshift",
+    ]
 )
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from tracegraph import tree
-from tracegraph.containers import register_node
 from tracegraph.codegen.plan import Destination, Fresh, Into
 from tracegraph.codegen.signature import (
     ArrayInput,
@@ -21,11 +20,14 @@ from tracegraph.codegen.signature import (
     ConstantOutput,
     InputOutput,
     Output,
+    ScalarInput,
     ScalarOutput,
     Signature,
     ViewOutput,
 )
-from tracegraph.externals import Copy
+from tracegraph.containers import register_node
+from tracegraph.externals import Place
+from tracegraph.guards import Decision
 from tracegraph.ir.graph import Graph, Value
 from tracegraph.ir.passes import run_pipeline
 from tracegraph.ir.sizes import Dim
@@ -56,7 +58,7 @@ class Trace:
         The strides of each parameter, None for C-contiguous.
     signature : Signature
         Inputs, checks and results; the buffer of parameter i is ``#in{i}``, of output i ``#out{i}``.
-    decisions : tuple of bool
+    decisions : tuple of Decision
         The answers of the guards, in order.
     facts : dict
         What is assumed of each place that was reached, to tell traces apart.
@@ -67,7 +69,7 @@ class Trace:
     destinations: tuple[Destination, ...]
     layouts: tuple[Any, ...]
     signature: Signature
-    decisions: tuple[bool, ...]
+    decisions: tuple[Decision, ...]
     facts: dict[Any, str]
 
     def named(self, params: tuple[str, ...], outputs: tuple[str, ...]) -> Signature:
@@ -95,17 +97,19 @@ def _renamed(spec: Any, names: dict[str, str], rename: Callable[[Any], Any]) -> 
     return spec if buffer is None else replace(spec, buffer=names[buffer])
 
 
-class Whole:
-    """A result that is an outside container itself."""
+class Outside:
+    """A result that is an outside object or container itself, not to be taken apart."""
 
-    def __init__(self, copy: Copy) -> None:
-        self.copy = copy
+    def __init__(self, place: Place) -> None:
+        self.place = place
 
 
 register_node(Text, lambda text: (text.args, text.function), lambda function, args: function(*args))
 
 
-def finish(recording: Recording, result: Any, arguments: int, keywords: tuple[str, ...]) -> Trace | None:
+def finish(
+    recording: Recording, result: Any, arguments: int, keywords: tuple[str, ...]
+) -> Trace | None:
     """Return the trace of a finished recording, or None where its result cannot be followed."""
     try:
         return _Finish(recording).trace(result, arguments, keywords)
@@ -132,11 +136,15 @@ class _Finish:
         written = self._writes()
         container, finisher = _assembly(treedef, len(outputs), effects)
         inputs = [
-            replace(spec, written=i in written, buffer=None) if isinstance(spec, ArrayInput) else spec
+            replace(spec, written=i in written, buffer=None)
+            if isinstance(spec, ArrayInput)
+            else spec
             for i, spec in enumerate(recording.externals.inputs)
         ]
         for index, (number, _) in enumerate(recording.externals.params):
-            inputs[number] = replace(inputs[number], buffer=f"#in{index}")  # type: ignore[call-arg]  # arrays and numbers have buffers
+            spec = inputs[number]
+            assert isinstance(spec, (ArrayInput, ScalarInput))
+            inputs[number] = replace(spec, buffer=f"#in{index}")
         signature = Signature(
             arguments=arguments,
             keywords=keywords,
@@ -163,9 +171,11 @@ class _Finish:
 
     def _mark(self, value: Any) -> Any:
         """Replace outside containers among the results by what they stand in for."""
-        copy = self.recording.externals.copy_of(value)
-        if copy is not None:
-            return Whole(copy)
+        externals = self.recording.externals
+        copy = externals.copy_of(value)
+        place = externals.place_of(value) if copy is None else copy.place
+        if place is not None:
+            return Outside(place)
         if type(value) in (tuple, list):
             return type(value)(map(self._mark, value))
         if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -183,11 +193,8 @@ class _Finish:
         if kind is TracedSize:
             value = self.recording.emitter.value(leaf.size, INT64)
             return ScalarOutput(self._new(value, ()), int)
-        if kind is Whole:
-            return self._input(leaf.copy.place.key)
-        place = self.recording.externals.place_of(leaf)
-        if place is not None:
-            return self._input(place.key)
+        if kind is Outside:
+            return self._input(leaf.place.key)
         if isinstance(leaf, IMMUTABLE) or callable(leaf):
             return ConstantOutput(leaf)
         raise Unsupported(
@@ -241,7 +248,9 @@ class _Finish:
             self._fresh[id(storage)] = found
         return found
 
-    def _view(self, leaf: Traced, of: InputOutput | ArrayOutput, strides: tuple[Dim, ...]) -> Output:
+    def _view(
+        self, leaf: Traced, of: InputOutput | ArrayOutput, strides: tuple[Dim, ...]
+    ) -> Output:
         found = self._views.get(id(leaf))
         if found is None:
             offset: Dim = 0
@@ -269,9 +278,10 @@ class _Finish:
 
     def _effects(self) -> tuple[list[tuple[Any, Any]], list[Output]]:
         """Return the effects, as functions with trees of arguments, and those trees' outputs."""
-        effects, outputs = [], []
+        effects: list[tuple[Any, Any]] = []
+        outputs: list[Output] = []
         for effect in self.recording.effects:
-            leaves, treedef = tree.flatten((effect.args, effect.kwargs))
+            leaves, treedef = tree.flatten(self._mark((effect.args, effect.kwargs)))
             effects.append((effect.function, treedef))
             outputs.extend(self._effect_argument(leaf) for leaf in leaves)
         return effects, outputs

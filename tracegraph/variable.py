@@ -8,9 +8,10 @@ import numpy as np
 
 from tracegraph.dispatch import apply, as_real, held
 from tracegraph.externals import Externals, Place, fixed_place
-from tracegraph.recording import Effect, Recording, active, real_of, stand_ins
+from tracegraph.recording import Effect, Recording, active
 from tracegraph.standin import Traced
 from tracegraph.tensor import Tensor
+from tracegraph.values import real_of, stand_ins
 
 
 class Variable(Tensor):

@@ -32,7 +32,8 @@ Case = tuple[Callable[..., Any], Callable[..., Any], Sequence[Destination], int]
 CASES: dict[str, Case] = {
     "in place": (lambda x, y: (twice(x),), lambda x, y: (x * 2,), [Into(0)], 1),
     "both in place": (
-        lambda x, y: (add(x, y), subtract(x, y)), lambda x, y: (x + y, x - y), [Into(0), Into(1)], 1,
+        lambda x, y: (add(x, y), subtract(x, y)), lambda x, y: (x + y, x - y),
+        [Into(0), Into(1)], 1,
     ),
     "swapped": (lambda x, y: (y, x), lambda x, y: (y, x), [Into(0), Into(1)], 1),
     "reversed": (lambda x, y: (flip(x, 0),), lambda x, y: (x[::-1],), [Into(0)], 2),

@@ -13,13 +13,13 @@ from tests.ir import samples_elementwise
 from tests.ir.samples import by_op
 from tracegraph.codegen.native import PIPELINES
 from tracegraph.codegen.plan import Fresh, Kernel
+from tracegraph.codegen.pull import FEW
 from tracegraph.codegen.schedule import plan
 from tracegraph.ir.graph import trace
 from tracegraph.ir.loop_interpret import interpret_loops
 from tracegraph.ir.loop_verify import verify_loops
-from tracegraph.ir.ops.arithmetic import add, multiply, subtract
+from tracegraph.ir.ops.arithmetic import add, divide, multiply, subtract
 from tracegraph.ir.ops.broadcast import broadcast_to, full_like, sum_
-from tracegraph.ir.ops.division import divide
 from tracegraph.ir.ops.reduce import argmax, max_
 from tracegraph.ir.ops.structural import transpose
 from tracegraph.ir.sizes import symbol
@@ -49,7 +49,8 @@ def test_softmax_is_one_kernel(shape: tuple[int, int], symbolic: bool) -> None:
     runner = compiled(softmax, ArrayType(FLOAT64, dims))
     x = np.random.default_rng(0).normal(size=shape)
     np.testing.assert_allclose(runner(x)[0], softmax_numpy(x), rtol=1e-14)
-    assert len(runner.plan.steps) == 1
+    written_out = not symbolic and shape[1] <= FEW
+    assert len(runner.plan.steps) <= 1 + written_out
 
 
 def test_softmax_keeps_one_row() -> None:
@@ -123,9 +124,9 @@ FUNCTIONS = {
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("fp", PIPELINES)
 def test_transformations_keep_the_meaning(name: str, fp: str) -> None:
-    graph = trace(FUNCTIONS[name], ArrayType(FLOAT64, (70, 68)))
+    graph = trace(FUNCTIONS[name], ArrayType(FLOAT64, (75, 68)))
     found = plan(graph, [Fresh(tuple(range(o.array_type.ndim))) for o in graph.outputs])
-    x = np.random.default_rng(0).normal(size=(70, 68))
+    x = np.random.default_rng(0).normal(size=(75, 68))
     for step in found.steps:
         assert isinstance(step, Kernel)
         program, results = step.program, []

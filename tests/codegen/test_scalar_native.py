@@ -22,6 +22,7 @@ from tracegraph.ir.types import BOOL, DTYPES, DType
 INTEGERS = [DTYPES[n] for n in ("i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64")]
 FLOATS = [DTYPES["f32"], DTYPES["f64"]]
 REAL = [*INTEGERS, *FLOATS]
+INTEGER_OPS = ("floor_divide", "remainder", "left_shift", "right_shift")
 COUNT = 19  # whole vectors and a remainder, at every width
 
 
@@ -32,13 +33,12 @@ def special(dtype: DType) -> np.ndarray[Any, Any]:
     if dtype.kind == "f":
         info = np.finfo(dtype)
         edges = [0.0, -0.0, 1, -1, 0.5, -1.5, 2.5, np.inf, -np.inf, np.nan, info.max, info.tiny,
-                 info.smallest_subnormal, 2.0**31, -(2.0**31) - 1, 2.0**63, 1e30, 300.7, -300.7]  # fmt: skip
+                 info.smallest_subnormal, 2.0**31, -(2.0**31) - 1, 2.0**63, 300.7]  # fmt: skip
         with np.errstate(all="ignore"):
             return np.array(edges).astype(dtype)
-    info = np.iinfo(dtype)
-    edges = [0, 1, 2, 3, 7, 8, 31, 32, 63, 64, info.max, info.max - 1, info.min]
-    small = [-1, -2, -7] if dtype.kind == "i" else []
-    return np.array([max(info.min, min(info.max, int(v))) for v in (*edges, *small)], dtype)
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+    whole = [0, 1, 2, 3, 7, 8, 31, 32, 63, 64, high, high - 1, low, -1, -2, -7]
+    return np.array([max(low, min(high, v)) for v in whole], dtype)
 
 
 def run(rule: Any, *arrays: Any, lanes: int) -> Any:
@@ -73,7 +73,7 @@ def same(got: Any, expected: Any) -> None:
 BINARY = [
     *((op, d) for op in ("add", "subtract", "multiply") for d in REAL),
     *((op, d) for op in ("maximum", "minimum", *sorted(COMPARE)) for d in [BOOL, *REAL]),
-    *((op, d) for op in ("floor_divide", "remainder", "left_shift", "right_shift") for d in INTEGERS),
+    *((op, d) for op in INTEGER_OPS for d in INTEGERS),
     *((f"bitwise_{op}", d) for op in ("and", "or", "xor") for d in [BOOL, *INTEGERS]),
     *((op, d) for op in ("divide", "fmod", "copysign") for d in FLOATS),
 ]  # fmt: skip

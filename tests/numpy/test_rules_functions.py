@@ -1,6 +1,7 @@
 """Rules of products, elementwise functions, methods, Python's functions and writers."""
 
 import builtins
+import inspect
 import math
 import operator
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import given
 
 from tests.numpy.rule_checks import Length, Noted, Number, check, may_refuse, refuses, run_graph
 from tracegraph.ir.types import DTYPES
+from tracegraph.numpy import public, special
 from tracegraph.numpy.table import METHODS, RULES, VIEW_ATTRIBUTES
 
 RNG = np.random.default_rng(3)
@@ -20,7 +22,12 @@ M = RNG.normal(size=(3, 4))
 V = RNG.normal(size=4)
 ODD = np.array([0.0, -0.0, 1.5, -2.5, 2.5, 1e300, np.inf, -np.inf, np.nan])
 C = ODD[:6] * (1 + 2j)
-ATTRIBUTES = {"T": np.transpose, "mT": np.matrix_transpose, "real": np.real, "imag": np.imag}
+ATTRIBUTES: dict[str, Any] = {
+    "T": np.transpose,
+    "mT": np.matrix_transpose,
+    "real": np.real,
+    "imag": np.imag,
+}
 
 PRODUCTS: list[tuple[Any, ...]] = [
     (np.matmul, M, V),
@@ -300,6 +307,7 @@ def test_python_functions() -> None:
     check(builtins.pow, M, 2)
     check(float, Number(np.float32(2.5)))
     check(complex, Number(2.5))
+    check(complex, Number(2.5), -1)
     check(int, Number(-2.5))
     check(bool, Number(0.0))
     check(math.log, Number(8.0), 2, close=True)
@@ -331,3 +339,47 @@ def test_refusals() -> None:
     refuses(np.linalg.norm, M, 2, match="norm")
     refuses(np.einsum, M, [0, 1], match="string")
     refuses(operator.pow, V > 0, 2, match="booleans")
+
+
+def test_functions_that_numpy_lacks() -> None:
+    x = np.array([[-1e3, 1e3, 0.5], [-np.inf, 2.0, np.nan]])
+    for dtype in (np.float64, np.float32):
+        check(special.erf, x.astype(dtype), symbolic=True)
+        check(special.logsumexp, x.astype(dtype), axis=1, symbolic=True, close=True)
+        check(special.logsumexp, x.astype(dtype), keepdims=True, symbolic=True, close=True)
+    check(special.erf, np.arange(3))
+    check(special.erf, Number(0.5))
+    check(special.logsumexp, np.arange(3), close=True)
+    check(special.logsumexp, np.array([-np.inf, -np.inf]))
+
+
+def test_outer_of_ufuncs() -> None:
+    for ufunc in (np.add, np.subtract, np.multiply, np.maximum, np.less, np.divide):
+        check(ufunc.outer, V, M, symbolic=True)
+    check(np.subtract.outer, V, [1.0, 2.0])
+    check(np.linalg.vector_norm, M, close=True)
+    check(np.linalg.vector_norm, M, axis=1, ord=1, keepdims=True, close=True)
+    check(np.linalg.matrix_norm, X, close=True)
+
+
+def test_every_option_of_numpy_is_taken_or_refused() -> None:
+    """An option that a rule does not know must be a reason to give up, never a TypeError."""
+    for function, rule in RULES.items():
+        known = inspect.signature(rule).parameters.values()
+        if function is builtins.pow or any(p.kind == p.VAR_KEYWORD for p in known):
+            continue
+        try:
+            named = [
+                p.name
+                for p in inspect.signature(function).parameters.values()
+                if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+            ]
+        except (TypeError, ValueError):
+            continue
+        names = [p.name for p in known if p.kind != p.POSITIONAL_ONLY]
+        assert set(named) <= set(names), function
+
+
+def test_public_functions_are_recorded() -> None:
+    for name in public.__all__:
+        assert getattr(public, name) in RULES, name

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from tests.numpy.rule_checks import check, may_refuse
+from tests.numpy.rule_checks import Noted, check, may_refuse, run_graph
+from tracegraph.numpy.table import RULES
 
 SHAPES = hnp.array_shapes(max_dims=3, max_side=5, min_side=0)
 
@@ -77,3 +78,45 @@ class TestIndex:
             check(operator.setitem, x, index, -1, symbolic=symbolic)
             new = numbered(x[index].shape) + 0.5
             check(operator.setitem, x, index, new, symbolic=symbolic)
+
+
+def guards_of(x: Any, index: Any) -> int:
+    """Return how many guards reading at an index needs."""
+    noted = Noted(symbolic=True)
+    RULES[operator.getitem](noted.emitter, *noted.operand((x, index)))
+    return len(noted.guards)
+
+
+def test_places_that_are_known_need_no_guard() -> None:
+    x = numbered((4, 3))
+    noted = Noted(symbolic=True)
+    e, sym = noted.emitter, noted.operand(x)
+    rows = RULES[np.arange](e, sym.shape[0])
+    best = RULES[np.argmax](e, sym, 1)
+    RULES[operator.getitem](e, sym, (rows, best))
+    RULES[operator.getitem](e, sym, (RULES[operator.getitem](e, rows, (slice(None), None)), best))
+    assert not noted.guards
+    static = Noted(symbolic=False)
+    RULES[operator.getitem](static.emitter, static.operand(x), ([0, -1], [1, -3]))
+    assert not static.guards
+    assert guards_of(x, (np.array([1, 2]), 0)) == 1
+    assert guards_of(x, ([0, 1], 0)) == 1, "a row 1 may not exist among n rows"
+
+
+def test_an_index_outside_leaves_by_a_guard() -> None:
+    x, places = numbered((4,)), np.array([0, 3])
+    noted = Noted(symbolic=False)
+    sym = RULES[operator.getitem](noted.emitter, *noted.operand((x, places)))
+    for index, fits in (([1, -4], True), ([0, 4], False), ([-5, 0], False)):
+        results = run_graph(noted, [sym.value], [x, np.array(index)])
+        assert (results is not None) == fits
+
+
+def test_sizes_are_checked_where_structure_does_not_tell() -> None:
+    x = numbered((5,))
+    free = [slice(None, -1), slice(1, None), slice(None, 2), slice(None, None, -1), 0, 1, -2]
+    asked = [slice(None, 3), slice(2, -2), 3]
+    for index in (*free, *asked):
+        noted = Noted(symbolic=True)
+        RULES[operator.getitem](noted.emitter, noted.operand(x), index)
+        assert len(noted.checks) == (index in asked), (index, noted.checks)

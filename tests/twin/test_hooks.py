@@ -87,7 +87,14 @@ EVENTS: dict[str, list[tuple[Any, ...]]] = {
     "return f'{x}{x!r:>{x}}'": [
         ("format", 3, "", ""),
         ("format", 3, "", ""),
+        ("joined", ">", "3"),
         ("format", 3, "r", ">3"),
+        ("joined", "3", "  3"),
+    ],
+    "return f'{x!s}-' '{' f'{x:02}', f'only {{words}}'": [
+        ("format", 3, "s", ""),
+        ("format", 3, "", "02"),
+        ("joined", "3", "-{", "03"),
     ],
     "return lambda: len": [],
     "while x: x -= 3": [("inplace", "-=", 3, 3)],
@@ -247,7 +254,7 @@ def test_async_loops_are_left_alone() -> None:
     with pytest.raises(StopIteration) as stop:
         running.send(None)
     assert stop.value.value == ([], "done")
-    assert watcher.seen == [("new", []), ("format", "done", "", "")]
+    assert watcher.seen == [("new", []), ("format", "done", "", ""), ("joined", "done")]
 
 
 class Awaitable:

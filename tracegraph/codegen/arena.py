@@ -33,7 +33,7 @@ def named_buffers(step: Step) -> Iterable[str]:
 
 
 def arena(buffers: Sequence[PlanBuffer], steps: Sequence[Step]) -> tuple[Slot, ...]:
-    """Place temporary buffers: a slot is taken over when it is free and known to be large enough."""
+    """Place temporary buffers: a slot is reused when it is free and known to be large enough."""
     temps = {b.name: b for b in buffers if b.kind == "temp"}
     last = _last_uses(steps)
     sizes: list[Dim] = []

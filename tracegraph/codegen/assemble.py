@@ -55,9 +55,7 @@ class Assembler:
         for statement in statements(bare.body):
             if isinstance(statement, Store):
                 names[statement.buffer] = None
-        return Program(
-            name, tuple(Buffer(n, dtypes[n]) for n in names), bare.body, bare.indices
-        )
+        return Program(name, tuple(Buffer(n, dtypes[n]) for n in names), bare.body, bare.indices)
 
     # ---- groups of maps and reductions
 

@@ -20,7 +20,7 @@ def alone(a: Assembler, root: Root) -> tuple[Statement, ...]:
     """Return the statements of a root that shares its kernel with no other."""
     if root.kind == "scan":
         return _scan(a, root)
-    return _boxes(a, root) if root.kind == "boxes" else _scatter(a, root)
+    return _scatter(a, root) if root.kind == "scatter" else _boxes(a, root)
 
 
 def _scan(a: Assembler, root: Root) -> tuple[Statement, ...]:
@@ -41,7 +41,9 @@ def _scan(a: Assembler, root: Root) -> tuple[Statement, ...]:
     total = a.b.apply(combination(lower.combine), state, value)
     store = Store(target.buffer, target.place(index), total)
     carry = Carry(state, start, total, result)
-    loop = For(Symbol(f"i{axis}", bound=root.domain[axis]), root.domain[axis], (store,), (), (carry,))
+    loop = For(
+        Symbol(f"i{axis}", bound=root.domain[axis]), root.domain[axis], (store,), (), (carry,)
+    )
     return nest(root.domain, others, (loop,))
 
 
@@ -52,7 +54,7 @@ def _boxes(a: Assembler, root: Root) -> tuple[Statement, ...]:
     types = [o.array_type for o in node.operands]
     pieces: Sequence[Piece] = lower.pieces(types, **dict(node.attrs))
     body: tuple[Statement, ...] = ()
-    for piece in pieces:
+    for piece in pieces[1:] if root.kind == "update" else pieces:
         body += _piece(a, root, piece, target)
     return body
 
@@ -97,9 +99,7 @@ def _scatter(a: Assembler, root: Root) -> tuple[Statement, ...]:
     return body + nest(shape, range(len(shape)), (store,))
 
 
-def _combined(
-    a: Assembler, combine: str, target: Storage, place: Dim, value: Scalar
-) -> Scalar:
+def _combined(a: Assembler, combine: str, target: Storage, place: Dim, value: Scalar) -> Scalar:
     if combine == "assign":
         return value
     before = a.b.load(target.buffer, place, value.dtype)

@@ -22,6 +22,9 @@ VALUE = 16
 """Where ``float``, ``complex``, NumPy scalars and the length of var-sized objects begin."""
 
 TUPLE_ITEMS = 24
+LIST_ITEMS = 24
+"""A tuple's first item; a list's pointer to its items."""
+
 ARRAY_DATA, ARRAY_NDIM, ARRAY_SHAPE, ARRAY_STRIDES = 16, 24, 32, 40
 ARRAY_DESCR, ARRAY_FLAGS = 56, 64
 DESCR_BYTEORDER, DESCR_NUMBER, DESCR_METADATA = 26, 28, 56
@@ -35,7 +38,9 @@ PYTHON_FUNCTIONS = {
     "PyBool_FromLong": "ptr (i64)",
     "PyCell_Get": "ptr (ptr)",
     "PyComplex_FromDoubles": "ptr (double, double)",
+    "PyContextVar_Get": "i32 (ptr, ptr, ptr)",
     "PyDict_GetItemWithError": "ptr (ptr, ptr)",
+    "PyDict_Next": "i32 (ptr, ptr, ptr, ptr)",
     "PyErr_Clear": "void ()",
     "PyErr_ExceptionMatches": "i32 (ptr)",
     "PyErr_NoMemory": "ptr ()",
@@ -51,6 +56,7 @@ PYTHON_FUNCTIONS = {
     "PyObject_CallFunctionObjArgs": "ptr (ptr, ...)",
     "PyObject_GetAttr": "ptr (ptr, ptr)",
     "PyObject_GetItem": "ptr (ptr, ptr)",
+    "PyObject_RichCompareBool": "i32 (ptr, ptr, i32)",
     "PyObject_Size": "i64 (ptr)",
     "PyObject_Vectorcall": "ptr (ptr, ptr, i64, ptr)",
     "PyTuple_New": "ptr (i64)",
@@ -142,6 +148,7 @@ def _array_fields(array: np.ndarray[Any, Any]) -> dict[str, bool]:
 
 def _value_fields() -> dict[str, bool]:
     number, pair, single, integer, names = 1.5, 2.5j, np.float32(1.5), np.int64(-7), ("a", "b")
+    letters = [*names, "c"]
     return {
         "float": ctypes.c_double.from_address(id(number) + VALUE).value == number,
         "complex": ctypes.c_double.from_address(id(pair) + VALUE + 8).value == pair.imag,
@@ -150,6 +157,8 @@ def _value_fields() -> dict[str, bool]:
         "bool": _read(ctypes.c_uint8, np.True_, VALUE) == 1,
         "tuple": _read(ctypes.c_int64, names, VALUE) == 2
         and _read(ctypes.c_int64, names, TUPLE_ITEMS + 8) == id(names[1]),
+        "list": _read(ctypes.c_int64, letters, VALUE) == 3
+        and _read(ctypes.c_int64, letters, LIST_ITEMS, 16) == id(letters[2]),
     }
 
 

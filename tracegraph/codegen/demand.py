@@ -126,6 +126,7 @@ class Demands:
         return [
             (o, (node, k), domain_index(o.type.shape) if isinstance(o.type, ArrayType) else ())
             for k, o in enumerate(node.operands)
+            if k or root.kind != "update"
         ]
 
     def _read_by(self, node: Node, index: Index) -> tuple[list[tuple[Node, Index]], Scalar]:

@@ -2,7 +2,8 @@
 
 An entry is a C function with CPython's vectorcall signature. It
 
-1. checks the call against the signature and binds sizes and buffers,
+1. checks the call against the signature and binds sizes and buffers, and that nobody would notice
+   a floating-point event (``quiet.py``),
 2. makes the output arrays and takes memory for the other buffers,
 3. runs the steps, of which a guard may leave by its miss cell,
 4. builds the result and releases what it owns.
@@ -29,6 +30,7 @@ from tracegraph.codegen.entry_steps import Steps, walk
 from tracegraph.codegen.entry_text import METADATA, Text, slow_path_text
 from tracegraph.codegen.llvm import NativeKernel
 from tracegraph.codegen.plan import Gemm, GuardStep, Plan
+from tracegraph.codegen.quiet import quiet_text
 from tracegraph.codegen.signature import Signature
 
 ENTRY, CELLS, OBJECTS, TRIM = "tg_entry", "tg_cells", "tg_objects", "tg_trim"
@@ -54,7 +56,7 @@ def entry_text(signature: Signature, plan: Plan, kernels: Mapping[str, NativeKer
     check_signature(signature)
     text = Text()
     _write_body(text, signature, plan, kernels)
-    main, slow = text.finish(ENTRY), slow_path_text(text)
+    main, slow, quiet = text.finish(ENTRY), slow_path_text(text), quiet_text(text)
     guards = [step.number for step in walk(plan.steps) if isinstance(step, GuardStep)]
     cells = 2 + max(guards, default=-1)
     has_arena = text.uses("tg_put_back")
@@ -67,6 +69,7 @@ def entry_text(signature: Signature, plan: Plan, kernels: Mapping[str, NativeKer
         ARENA_TEXT if has_arena else "",
         *definitions,
         slow,
+        quiet,
         main,
         *_once([*declarations, *INTRINSICS.splitlines()]),
         METADATA,

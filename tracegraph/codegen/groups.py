@@ -59,7 +59,9 @@ class Group:
 
     def member(self, node: Node) -> Member | None:
         """Return the member that computes a node; copies compute none."""
-        return next((m for m in self.members if m.root.node is node and m.root.kind != "copy"), None)
+        return next(
+            (m for m in self.members if m.root.node is node and m.root.kind != "copy"), None
+        )
 
 
 def grouped(roots: Iterable[Root], last: Collection[Root] = ()) -> list[Group]:
@@ -92,7 +94,9 @@ def _joined(root: Root, groups: list[Group], floor: int) -> Group:
                     group.kept = root.kept
                 group.members.append(member)
                 return group
-    group = Group(len(groups), root.domain, root.kept, root.kind in FUSIBLE, [Member(root, 0, False)])
+    group = Group(
+        len(groups), root.domain, root.kept, root.kind in FUSIBLE, [Member(root, 0, False)]
+    )
     groups.append(group)
     return group
 

@@ -10,35 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tracegraph.codegen.llvm_cold import cold_function, library_name
-from tracegraph.codegen.llvm_fold import (
-    careful_end,
-    careful_step,
-    join,
-    join_places,
-    place_step,
-    step,
-)
+from tracegraph.codegen.llvm_cold import any_lane, cold_call
+from tracegraph.codegen.llvm_fold import fold_end, fold_join, fold_states, fold_step
 from tracegraph.codegen.llvm_memory import Memory
 from tracegraph.codegen.llvm_scalar import instruction
 from tracegraph.codegen.llvm_scope import Register, Result, Scopes
 from tracegraph.codegen.llvm_types import Writer, constant, memory, register
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.loops import (
-    PLACES,
     Buffer,
     Carry,
-    Fold,
     For,
     Program,
     Statement,
     Store,
-    identity,
     parameters,
 )
 from tracegraph.ir.scalar import ELEMENTARY, Scalar, constant_value, walk
 from tracegraph.ir.sizes import Symbol, nonnegative
-from tracegraph.ir.types import BOOL, INT64, DType
 
 IDEMPOTENT = ("maximum", "minimum", "logical_or", "logical_and", "argmax", "argmin")
 
@@ -142,9 +131,7 @@ class FunctionWriter:
             self._for(statement)
         return run
 
-    def _run(
-        self, run: Sequence[Store], ends: Callable[[], list[Result]] = lambda: []
-    ) -> list[Result]:
+    def _run(self, run: Sequence[Store], ends: Callable[[], list[Result]] = list) -> list[Result]:
         """Write a parallel assignment: all is computed before the first store."""
         values = [self._value(store.value) for store in run]
         results = ends()
@@ -175,14 +162,9 @@ class FunctionWriter:
 
     def _leave(self, loop: For, results: Sequence[Result]) -> None:
         left = iter(results)
+        w = self._writer(self._scopes.top, self._lanes)
         for fold in loop.folds:
-            found = next(left)
-            if fold.combine in PLACES:
-                found = next(left)
-            elif fold.careful:
-                pair = found.text, next(left).text
-                w = self._writer(self._scopes.top, self._lanes)
-                found = Result(found.type, careful_end(w, fold.value.dtype, pair))
+            found = fold_end(w, fold, [next(left) for _ in fold_states(fold)])
             self._keep_result(fold.result, found)
         for carry in loop.carries:
             self._keep_result(carry.result, next(left))
@@ -196,7 +178,7 @@ class FunctionWriter:
         results = []
         for fold in loop.folds:
             lanes = self._lanes
-            for dtype, start in _states(fold):
+            for dtype, start in fold_states(fold):
                 start = 0 if fold.combine == "add" else start
                 results.append(Result(register(dtype, lanes), constant(start, dtype, lanes)))
         return results + self._carry_results(loop.carries, starts)
@@ -209,7 +191,7 @@ class FunctionWriter:
         return [
             constant(start, dtype, self._lanes)
             for fold in loop.folds
-            for dtype, start in _states(fold)
+            for dtype, start in fold_states(fold)
         ]
 
     def _stages_of_serial(self, loop: For, extent: str, starts: Sequence[str]) -> list[Result]:
@@ -269,12 +251,7 @@ class FunctionWriter:
         left, joined = iter(results), []
         w = self._writer(self._scopes.top, loop.lanes)
         for fold in loop.folds:
-            dtype, total = fold.value.dtype, next(left).text
-            if fold.combine in PLACES:
-                pair = join_places(w, fold.combine, dtype, (total, next(left).text))
-                joined += [Result(register(dtype, 1), pair[0]), Result("i64", pair[1])]
-            else:
-                joined.append(Result(register(dtype, 1), join(w, fold.combine, dtype, total)))
+            joined += fold_join(w, fold, [next(left).text for _ in fold_states(fold)])
         return joined
 
     def _loop(
@@ -302,18 +279,9 @@ class FunctionWriter:
         results, left = [], iter(states)
         w = self._writer(self._scopes.top, self._lanes)
         for fold in loop.folds:
-            dtype, value = fold.value.dtype, self._wide(fold.value).text
-            total = next(left)
-            if fold.place is not None:
-                new = value, self._wide(fold.place).text
-                pair = place_step(w, fold.combine, dtype, (total, next(left)), new)
-                results += [Result(w.type(dtype), pair[0]), Result(w.type(INT64), pair[1])]
-            elif fold.careful:
-                pair = careful_step(w, dtype, (total, next(left)), value)
-                results += [Result(w.type(dtype), part) for part in pair]
-            else:
-                text = step(w, fold.combine, dtype, total, value)
-                results.append(Result(w.type(dtype), text))
+            new = [self._wide(s).text for s in (fold.value, fold.place) if s is not None]
+            before = [next(left) for _ in fold_states(fold)]
+            results += fold_step(w, fold, before, new)
         texts = [self._wide(c.next).text for c in loop.carries]
         return results + self._carry_results(loop.carries, texts)
 
@@ -381,48 +349,20 @@ class FunctionWriter:
         return Register(text, lanes, home)
 
     def _cold_call(self, scalar: Scalar, texts: Sequence[str], lanes: int, home: int) -> str:
-        """Write a call of the C library where any lane needs it; all do without a fast way."""
-        dtype: DType = scalar.dtype
-        always = scalar.op != "slow_path"
-        name = scalar.op if always else scalar.attr("name")
-        function = library_name(name, dtype)
-        arguments = texts if always else texts[2:]
-        label, text = cold_function(function, dtype, lanes, len(arguments))
-        self._cold[label] = text
-        self._declare(_prototype(function, dtype, len(arguments)))
-        t, mask = register(dtype, lanes), register(BOOL, lanes)
-        rare = constant(True, BOOL, lanes) if always else texts[0]
-        fast = constant(0, dtype, lanes) if always else texts[1]
-        passed = ", ".join([f"{mask} {rare}", f"{t} {fast}", *(f"{t} {a}" for a in arguments)])
-        call = f"call {t} @{label}({passed})"
-        if always:
-            return self._scopes.emit(home, call)
-        some = rare
-        if lanes > 1:
-            bits = self._scopes.emit(home, f"bitcast {mask} {rare} to i{lanes}")
-            some = self._scopes.emit(home, f"icmp ne i{lanes} {bits}, 0")
-        return self._scopes.branch(
-            home, some, lambda: self._scopes.emit(home, call), Result(t, fast)
-        )
+        """Write a call of the C library where any lane needs it."""
+        w = self._writer(home, lanes)
+        call = cold_call(w, scalar, texts)
+        self._cold[call.name] = call.definition
+        if call.fast is None:
+            return w.emit(call.text)
+        some = any_lane(w, texts[0])
+        result = Result(w.type(scalar.dtype), call.fast)
+        return self._scopes.branch(home, some, lambda: w.emit(call.text), result)
 
 
 def _serial(loop: For) -> For:
     return replace(loop, lanes=1)
 
 
-def _states(fold: Fold) -> list[tuple[DType, float]]:
-    """Return dtype and start of what a fold keeps: a value, and a place or what a sum lost."""
-    dtype = fold.value.dtype
-    own = [(dtype, identity(fold.combine, dtype))]
-    if fold.combine in PLACES:
-        return [*own, (INT64, 0)]
-    return [*own, (dtype, -0.0)] if fold.careful else own
-
-
 def _local(buffer: Buffer) -> str:
     return f"  %b.{buffer.name} = alloca [{buffer.local} x {memory(buffer.dtype)}], align 64"
-
-
-def _prototype(function: str, dtype: DType, arity: int) -> str:
-    t = register(dtype, 1)
-    return f"declare {t} @{function}({', '.join([t] * arity)})"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tracegraph.codegen.llvm_types import element, register, suffix
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tracegraph.codegen.llvm_types import Writer, element, register, suffix
+from tracegraph.ir.scalar import Scalar
 from tracegraph.ir.types import BOOL, DType
 
 LIBRARY = {
@@ -61,3 +65,35 @@ def cold_function(function: str, dtype: DType, lanes: int, arity: int) -> tuple[
         "}",
     ]
     return label, "\n".join(lines)
+
+
+class ColdCall(NamedTuple):
+    """A call of a cold function; without a ``fast`` value it is needed in every lane."""
+
+    name: str
+    definition: str
+    text: str
+    fast: str | None
+
+
+def cold_call(w: Writer, scalar: Scalar, texts: Sequence[str]) -> ColdCall:
+    """Return the call that a ``slow_path`` or a whole elementary function makes."""
+    dtype, always = scalar.dtype, scalar.op != "slow_path"
+    function = library_name(scalar.op if always else scalar.attr("name"), dtype)
+    arguments = texts if always else texts[2:]
+    name, definition = cold_function(function, dtype, w.lanes, len(arguments))
+    one = register(dtype, 1)
+    w.declare(f"declare {one} @{function}({', '.join([one] * len(arguments))})")
+    t, mask = w.type(dtype), w.type(BOOL)
+    rare = w.const(True, BOOL) if always else texts[0]
+    fast = w.const(0, dtype) if always else texts[1]
+    passed = ", ".join([f"{mask} {rare}", f"{t} {fast}", *(f"{t} {a}" for a in arguments)])
+    return ColdCall(name, definition, f"call {t} @{name}({passed})", None if always else fast)
+
+
+def any_lane(w: Writer, condition: str) -> str:
+    """Write whether a condition holds in any lane."""
+    if w.lanes == 1:
+        return condition
+    bits = w.emit(f"bitcast {w.type(BOOL)} {condition} to i{w.lanes}")
+    return w.emit(f"icmp ne i{w.lanes} {bits}, 0")

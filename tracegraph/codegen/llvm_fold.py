@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tracegraph.codegen.llvm_scalar import maximum, minimum
+from tracegraph.codegen.llvm_scope import Result
 from tracegraph.codegen.llvm_types import Writer, register
+from tracegraph.ir.loops import PLACES, Fold, identity
 from tracegraph.ir.types import BOOL, INT64, DType
 
 
@@ -19,9 +23,7 @@ def step(w: Writer, combine: str, dtype: DType, total: str, value: str) -> str:
     return w.binary(("f" if dtype.kind == "f" else "") + word, dtype, total, value)
 
 
-def careful_step(
-    w: Writer, dtype: DType, total: tuple[str, str], value: str
-) -> tuple[str, str]:
+def careful_step(w: Writer, dtype: DType, total: tuple[str, str], value: str) -> tuple[str, str]:
     """Write one addition of a careful sum: pairs are (sum, what was lost)."""
     old, lost = total
     new = w.binary("fadd", dtype, old, value)
@@ -108,3 +110,42 @@ def _earlier(
     tie = w.select(loses, BOOL, w.const(False, BOOL), sooner)
     take = w.select(wins, BOOL, w.const(True, BOOL), tie)
     return w.select(take, dtype, values[1], values[0]), w.select(take, INT64, places[1], places[0])
+
+
+def fold_states(fold: Fold) -> list[tuple[DType, float]]:
+    """Return dtype and start of what a fold keeps: a value, and a place or what a sum lost."""
+    dtype = fold.value.dtype
+    own = [(dtype, identity(fold.combine, dtype))]
+    if fold.combine in PLACES:
+        return [*own, (INT64, 0)]
+    return [*own, (dtype, -0.0)] if fold.careful else own
+
+
+def fold_step(w: Writer, fold: Fold, states: Sequence[str], new: Sequence[str]) -> list[Result]:
+    """Write one step of a fold: ``new`` is the value, and the place if it has one."""
+    dtype = fold.value.dtype
+    if fold.combine in PLACES:
+        after = place_step(w, fold.combine, dtype, (states[0], states[1]), (new[0], new[1]))
+    elif fold.careful:
+        after = careful_step(w, dtype, (states[0], states[1]), new[0])
+    else:
+        return [Result(w.type(dtype), step(w, fold.combine, dtype, states[0], new[0]))]
+    types = [w.type(d) for d, _ in fold_states(fold)]
+    return [Result(t, text) for t, text in zip(types, after, strict=True)]
+
+
+def fold_join(w: Writer, fold: Fold, states: Sequence[str]) -> list[Result]:
+    """Write the combination of all lanes."""
+    dtype = fold.value.dtype
+    if fold.combine in PLACES:
+        value, place = join_places(w, fold.combine, dtype, (states[0], states[1]))
+        return [Result(register(dtype, 1), value), Result(register(INT64, 1), place)]
+    return [Result(register(dtype, 1), join(w, fold.combine, dtype, states[0]))]
+
+
+def fold_end(w: Writer, fold: Fold, states: Sequence[Result]) -> Result:
+    """Write what a fold gives after its loop."""
+    if fold.careful:
+        pair = states[0].text, states[1].text
+        return Result(states[0].type, careful_end(w, fold.value.dtype, pair))
+    return states[-1]

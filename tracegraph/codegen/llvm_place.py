@@ -1,4 +1,4 @@
-"""Sizes and addresses in LLVM text: each part of a polynomial is computed in the loop it varies in."""
+"""Sizes and addresses in LLVM text: each part of a sum is computed in the loop it varies in."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ class Places:
 
     def address(self, buffer: str, type: str, offset: Dim) -> Register:
         """Return the address of an element."""
-        fixed = next((f for m, f in offset.terms if not m), 0) if isinstance(offset, Size) else offset
+        fixed = (
+            next((f for m, f in offset.terms if not m), 0) if isinstance(offset, Size) else offset
+        )
         moving = offset - fixed
         key = ("address", buffer, moving)
         place = self._scopes.find(key)

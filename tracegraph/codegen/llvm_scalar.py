@@ -13,7 +13,7 @@ import numpy as np
 from tracegraph.codegen.llvm_types import Writer
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.scalar import Scalar
-from tracegraph.ir.types import BOOL, DTYPES, INT64, DType
+from tracegraph.ir.types import BOOL, DTYPES, DType
 
 I32, U32, U64 = DTYPES["i32"], DTYPES["u32"], DTYPES["u64"]
 

@@ -92,9 +92,7 @@ class Scopes:
             scope.values.pop(key, None)
         scope.fleeting.clear()
 
-    def branch(
-        self, scope: int, condition: str, cold: Callable[[], str], otherwise: Result
-    ) -> str:
+    def branch(self, scope: int, condition: str, cold: Callable[[], str], otherwise: Result) -> str:
         """Write a block that runs rarely, inside ``scope``; return the joined value."""
         there, join, name = self.name("cold"), self.name("join"), self.name()
         block = self.stack[scope]
@@ -114,7 +112,7 @@ class Scopes:
         inside: Callable[[], list[Result]],
         skipped: Callable[[], Sequence[str]],
     ) -> list[Result]:
-        """Write a gate: ``inside`` runs where ``condition`` holds, else the results are ``skipped``.
+        """Write a gate: ``inside`` runs if ``condition`` holds, else the results are ``skipped``.
 
         Without a condition it always runs; it still is a place of its own to hoist to.
         """

@@ -10,12 +10,13 @@ from tracegraph.codegen.loops.block import block
 from tracegraph.codegen.loops.collapse import collapse
 from tracegraph.codegen.loops.columns import columns
 from tracegraph.codegen.loops.expand import expand
+from tracegraph.codegen.loops.strips import strips
 from tracegraph.codegen.loops.vectorise import vectorise
 from tracegraph.ir.loops import Program
 
 PIPELINES: Mapping[str, tuple[Callable[[Program], Program], ...]] = {
-    "strict": (collapse, vectorise, columns, block, expand),
-    "contract": (collapse, contract, vectorise, columns, block, expand),
+    "strict": (collapse, vectorise, strips, columns, block, expand),
+    "contract": (collapse, contract, vectorise, strips, columns, block, expand),
 }
 """What is done to a program, by the option ``fp``.
 

@@ -1,4 +1,4 @@
-"""Pulling: the scalar expression of a node's element at an index, down to loads of what is stored."""
+"""Pulling: the scalar expression of a node's element, down to loads of what is stored."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tracegraph.codegen.pull import is_pulled
 from tracegraph.codegen.storage import domain_index
 from tracegraph.ir.graph import Node
-from tracegraph.ir.lowering import Boxes, Contract, Fold, Index, Scan, Scatter
+from tracegraph.ir.lowering import Boxes, Contract, Fold, Index, Piece, Scan, Scatter
 from tracegraph.ir.sizes import product
 from tracegraph.ir.types import ArrayType, Shape
 
@@ -26,8 +26,8 @@ class Root:
     node : Node
         What is computed.
     kind : str
-        map, copy (of the node itself), fold, product, scan, boxes, scatter; gemm or step for what
-        is no kernel.
+        map, copy (of the node itself), fold, product, scan, boxes, update (boxes into memory that
+        holds the first operand already), scatter; gemm or step for what is no kernel.
     domain : tuple of int or Size
         The shape that its loops run over.
     kept : tuple of int
@@ -54,6 +54,21 @@ def copy_of(node: Node) -> Root:
     """Return the root that copies a node's elements elsewhere."""
     shape = node.array_type.shape
     return Root(node, "copy", shape, tuple(range(len(shape))))
+
+
+def update_of(node: Node) -> Root:
+    """Return the root that writes the boxes of a node into its first operand's memory."""
+    return Root(node, "update")
+
+
+def is_update(node: Node, base: Node) -> bool:
+    """Return whether a node is ``base`` with boxes written into it."""
+    if not isinstance(node.op.lower, Boxes) or node.operands[0] is not base:
+        return False
+    pieces = node.op.lower.pieces([o.array_type for o in node.operands], **dict(node.attrs))
+    ndim = node.array_type.ndim
+    whole = Piece(0, (0,) * ndim, (1,) * ndim)
+    return node.type == base.type and pieces[0] == whole and all(p.operand for p in pieces[1:])
 
 
 def root_of(node: Node) -> Root:

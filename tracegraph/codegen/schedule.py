@@ -28,7 +28,7 @@ from tracegraph.codegen.plan import (
     PlanBuffer,
     Step,
 )
-from tracegraph.codegen.roots import GEMM, STEP, Root, copy_of, root_of
+from tracegraph.codegen.roots import GEMM, STEP, Root, copy_of, is_update, root_of, update_of
 from tracegraph.codegen.storage import Storage, strides_of
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.graph import Graph, Node, item_types
@@ -107,7 +107,9 @@ class Scheduler:
         return tuple(self._all_steps(late))
 
     def _all_steps(self, late: Sequence[Root]) -> list[Step]:
-        demands = Demands(self.graph, set(self.forced) | self.storages.keys() - set(self.graph.params))
+        demands = Demands(
+            self.graph, set(self.forced) | self.storages.keys() - set(self.graph.params)
+        )
         demands.walk(late)
         groups = grouped(demands.roots, [r for r in late if self._overwrites(r)])
         self._check_repeats(demands, groups)
@@ -129,7 +131,7 @@ class Scheduler:
         return name
 
     def _place_outputs(self) -> list[Root]:
-        """Give each output its memory; return the roots that fill it from elsewhere, to run last."""
+        """Give each output its memory; return the roots that fill it from elsewhere."""
         late = []
         for number, (node, where) in enumerate(
             zip(self.graph.outputs, self.destinations, strict=True)
@@ -141,11 +143,23 @@ class Scheduler:
                 name = self._buffer(f"out{number}", type.dtype, type.size, "output")
                 target = Storage(name, strides_of(type.shape, where.order))
             self.outputs.append(target.buffer)
+            if isinstance(where, Into) and self._updates(node, self.graph.params[where.param]):
+                late.append(update_of(node))
+                self.targets[late[-1]] = target
+                continue
             owned = isinstance(where, Fresh) and self._may_own(node, where)
             root = self._place_output(node, target, owned)
             if root is not None:
                 late.append(root)
-        return late
+        # What overwrites comes after all that reads, and first among it what only moves.
+        params = set(self.graph.params)
+        return sorted(late, key=lambda r: (self._overwrites(r), r.node not in params))
+
+    def _updates(self, node: Node, param: Node) -> bool:
+        """Return whether an output is a parameter with boxes written into it, and used nowhere."""
+        used = any(node in n.operands for n in self.graph) or self.graph.outputs.count(node) > 1
+        native = root_of(node).kind == "boxes"
+        return native and not used and node not in self.forced and is_update(node, param)
 
     def _place_output(self, node: Node, target: Storage, owned: bool) -> Root | None:
         """Compute an output right into its memory, or else return the root that copies it there."""
@@ -166,7 +180,7 @@ class Scheduler:
         readers = {n for g in groups if g is not group for m in g.members for n, _ in m.root.reads}
         for member in group.members:
             root = member.root
-            if root.kind in (STEP, "copy"):
+            if root.kind in (STEP, "copy", "update"):
                 continue
             node = root.node
             if node in self.storages:
@@ -273,9 +287,7 @@ class Scheduler:
                 for _, node, _ in member.root.cone:
                     where = group.number, member.turn, member.row
                     places.setdefault(node, set()).add(where)
-        repeated = {
-            n for n, found in places.items() if len(found) > 1 and demands.weights[n][1]
-        }
+        repeated = {n for n, found in places.items() if len(found) > 1 and demands.weights[n][1]}
         if repeated:
             raise StoreInstead(self._topmost(repeated, demands))
 
@@ -308,7 +320,9 @@ class Scheduler:
 
     def late_nodes(self) -> set[Node]:
         """Return the outputs that are copied into parameters and could be stored first."""
-        return {root.node for root in self.targets if root.kind == "copy"}
+        copied = {root.node for root in self.targets if root.kind == "copy"}
+        written = (root.node.operands[1:] for root in self.targets if root.kind == "update")
+        return copied | {o for operands in written for o in operands}
 
 
 def _check_kernel(

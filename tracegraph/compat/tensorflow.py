@@ -2,6 +2,15 @@
 
 Only names and argument orders are TensorFlow's. Values are NumPy's: a Python float makes a float64
 Tensor, operands of two dtypes are promoted, and random numbers come from NumPy's global state.
+
+Examples
+--------
+>>> import tracegraph.compat.tensorflow as tf
+>>> w = tf.contrib.eager.Variable(3.0)
+>>> with tf.GradientTape() as tape:
+...     loss = tf.reduce_mean(tf.square(w * [1.0, 2.0]))
+>>> print(tape.gradient(loss, w))
+15.0
 """
 
 from __future__ import annotations

@@ -133,9 +133,7 @@ def vjp(graph: Graph, wanted: Sequence[bool] | None = None) -> Graph:
     """
     forward = _forward(graph, wanted)
     primal_outputs = [out for out, _ in forward.outputs]
-    tangents = [
-        tangent for out, tangent in forward.outputs if is_differentiable(out.type.dtype)
-    ]
+    tangents = [tangent for out, tangent in forward.outputs if is_differentiable(out.type.dtype)]
     count = len(graph.params)
     whole = forward.builder.build(primal_outputs)
     linear_params = whole.params[count:]
@@ -250,5 +248,3 @@ def _pull(
 def zeros(builder: Builder, type: ArrayType) -> Value:
     """Return zeros of a type."""
     return spread(builder.emit(literal, (), {"value": type.dtype.type(0)}), type.shape)
-
-

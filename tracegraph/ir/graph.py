@@ -198,7 +198,9 @@ class Builder:
         key = (op.name, tuple(map(id, nodes)), attrs_key(frozen))
         found = None if op.effect else self._shared.get(key)
         if found is None:
-            found = Node(op, nodes, frozen, op.type_rule(*(n.type for n in nodes), **attrs), self.site)
+            found = Node(
+                op, nodes, frozen, op.type_rule(*(n.type for n in nodes), **attrs), self.site
+            )
             self._shared[key] = found
             self.nodes.append(found)
         return Value(self, found)

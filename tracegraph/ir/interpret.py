@@ -88,5 +88,3 @@ def _concrete(value: Any, sizes: Sizes) -> Any:
     if isinstance(value, tuple):
         return tuple(_concrete(item, sizes) for item in value)
     return value
-
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from tracegraph.ir.loops import Carry, Fold, For, Program, Statement, Store
+from tracegraph.ir.loops import Carry, Fold, Program, Statement, Store
 from tracegraph.ir.scalar import Scalar, walk
 from tracegraph.ir.sizes import Dim, Symbol, substitute
 

@@ -59,9 +59,7 @@ class _Verifier:
                 leaves = self._loop(statement, indices, leaves, vector)
         return leaves
 
-    def _store(
-        self, store: Store, indices: frozenset[Symbol], leaves: frozenset[Scalar]
-    ) -> None:
+    def _store(self, store: Store, indices: frozenset[Symbol], leaves: frozenset[Scalar]) -> None:
         self._buffer(store.buffer, store.value)
         self._place(store.offset, indices, leaves)
         self._scalar(store.value, indices, leaves)
@@ -69,7 +67,7 @@ class _Verifier:
     def _loop(
         self, loop: For, indices: frozenset[Symbol], leaves: frozenset[Scalar], vector: bool
     ) -> frozenset[Scalar]:
-        if loop.lanes > 1 and (vector or loop.carries):
+        if loop.lanes > 1 and (vector or loop.carries or any(f.careful for f in loop.folds)):
             raise self._fault(f"the loop over {loop.index} cannot run as vectors")
         if loop.index in indices:
             raise self._fault(f"the loop over {loop.index} is inside another one over it")
@@ -94,12 +92,11 @@ class _Verifier:
             raise self._fault(f"a careful {fold.combine}")
 
     def _buffer(self, name: str, scalar: Scalar) -> None:
-        if self._dtypes.get(name) != scalar.dtype:
+        # `in` first: a dtype is equal to None, which NumPy takes for float64.
+        if name not in self._dtypes or self._dtypes[name] != scalar.dtype:
             raise self._fault(f"the buffer {name} does not hold {scalar.dtype}")
 
-    def _scalar(
-        self, root: Scalar, indices: frozenset[Symbol], leaves: frozenset[Scalar]
-    ) -> None:
+    def _scalar(self, root: Scalar, indices: frozenset[Symbol], leaves: frozenset[Scalar]) -> None:
         for scalar in walk(root):
             if scalar.op in ("state", "result") and scalar not in leaves:
                 raise self._fault(f"{scalar.attr('name')} is used where it is not known")
@@ -107,9 +104,7 @@ class _Verifier:
                 self._buffer(scalar.attr("buffer"), scalar)
             self._place(place_of(scalar), indices, leaves)
 
-    def _place(
-        self, place: Dim, indices: frozenset[Symbol], leaves: frozenset[Scalar]
-    ) -> None:
+    def _place(self, place: Dim, indices: frozenset[Symbol], leaves: frozenset[Scalar]) -> None:
         for symbol in symbols(place):
             if symbol in self._program.indices:
                 self._scalar(self._program.indices[symbol], indices, leaves)

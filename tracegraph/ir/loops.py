@@ -16,7 +16,7 @@ data. How fast a place moves along a loop is its ``sizes.coefficient``.
 A run of stores without a loop between them is one parallel assignment: every scalar of the run, and
 the folds and carries if the run ends a body, are computed before the first store.
 
-``lanes`` of a loop says how many iterations run at once, as vectors. It changes no result except how
+``lanes`` of a loop says how many iterations run at once, as vectors. It changes no result but how
 a float fold is rounded: iteration ``i`` belongs to lane ``i % lanes``, the lanes are combined by
 halves, and the iterations left over follow in order.
 """

@@ -127,8 +127,7 @@ class _Parser:
 
     def type(self, text: str) -> Type:
         found = [
-            ArrayType(DTYPES[name], tuple(self.dims(shape)))
-            for name, shape in ARRAY.findall(text)
+            ArrayType(DTYPES[name], tuple(self.dims(shape))) for name, shape in ARRAY.findall(text)
         ]
         return TupleType(tuple(found)) if text.startswith("(") else found[0]
 
@@ -171,5 +170,3 @@ class _Parser:
                 dtype = DTYPES[name]
                 return np.frombuffer(args[0].to_bytes(dtype.itemsize, "little"), dtype)[0]
         raise ParseError(f"there is no {ast.unparse(function)!r}")
-
-

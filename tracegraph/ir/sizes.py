@@ -76,7 +76,9 @@ class Size:
         return self._hash
 
     def __bool__(self) -> bool:
-        raise TypeError(f"the truth of the symbolic size {self} is not known while building a graph")
+        raise TypeError(
+            f"the truth of the symbolic size {self} is not known while building a graph"
+        )
 
     def __add__(self, other: Dim) -> Dim:
         return _normal((*_terms(self), *_terms(other))) if _is_dim(other) else NotImplemented
@@ -136,9 +138,7 @@ def _is_dim(value: object) -> bool:
     return isinstance(value, (int, Size))
 
 
-def symbol(
-    name: str, *, lower: int = 0, bound: Dim | None = None, hint: int | None = None
-) -> Size:
+def symbol(name: str, *, lower: int = 0, bound: Dim | None = None, hint: int | None = None) -> Size:
     """Return the size that is one symbol.
 
     Examples

@@ -111,5 +111,3 @@ def attr_symbols(value: Any) -> Iterator[Symbol]:
     elif isinstance(value, tuple):
         for item in value:
             yield from attr_symbols(item)
-
-

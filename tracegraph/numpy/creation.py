@@ -281,8 +281,9 @@ def asarray(
     return array_rule(e, a, dtype, copy=copy, order=order)
 
 
-def ascontiguousarray(e: Emitter, a: Any, dtype: Any = None) -> Sym:
+def ascontiguousarray(e: Emitter, a: Any, dtype: Any = None, **options: Any) -> Sym:
     """The rule of ``np.ascontiguousarray``."""
+    no_options(options)
     value = array(e, a, dtype_argument(dtype))
     return Sym(value if value.ndim else reshaped(value, (1,)))
 

@@ -16,7 +16,7 @@ import numpy as np
 from tracegraph.ir.graph import Builder, Value
 from tracegraph.ir.ops.broadcast import broadcast_to, full_like, literal, spread
 from tracegraph.ir.ops.cast import convert
-from tracegraph.ir.ops.compare import not_equal
+from tracegraph.ir.ops.compare import greater, less, not_equal
 from tracegraph.ir.ops.creation import size_value
 from tracegraph.ir.ops.structural import reshape
 from tracegraph.ir.sizes import Dim, Size, nonnegative
@@ -61,6 +61,8 @@ class Sym:
         return self.value.ndim
 
 
+INT64_RANGE = np.iinfo(np.int64)
+
 RELATIONS: dict[str, Callable[[Dim, Dim], Dim]] = {
     "<": lambda a, b: b - a - 1,
     "<=": lambda a, b: b - a,
@@ -97,19 +99,38 @@ class Emitter:
         return spread(self.literal(number, dtype), shape)
 
     def value(self, x: Any, dtype: DType | None = None) -> Value:
-        """Return an operand of a rule as a value of the graph, cast to ``dtype`` if given."""
+        """Return an operand of a rule as a value of the graph, cast to ``dtype`` if given.
+
+        A Python int that does not fit is NumPy's error: its value is checked at each call.
+        """
+        if isinstance(x, (bool, int, float, complex, np.generic)):
+            return self._number(x, np.asarray(x).dtype if dtype is None else dtype)
         if isinstance(x, Sym):
             value = x.value
         elif isinstance(x, Size):
             value = self.builder.emit(size_value, (), {"value": x})
-        elif isinstance(x, (bool, int, float, complex, np.generic)):
-            wanted = np.asarray(x).dtype if dtype is None else dtype
-            if not is_supported(wanted):
-                raise Unsupported(f"the dtype {wanted} is not supported; use a float64 array")
-            return self.literal(x, wanted)
         else:
             raise Unsupported(f"an operand of type {type(x).__name__} is not supported")
-        return value if dtype is None else self.cast(value, dtype)
+        if dtype is None:
+            return value
+        if dtype_of(x) is int and dtype.kind in "iu":
+            self._check_fits(value, dtype)
+        return self.cast(value, dtype)
+
+    def _number(self, x: Any, dtype: DType) -> Value:
+        if not is_supported(dtype):
+            raise Unsupported(f"the dtype {dtype} is not supported; use a float64 array")
+        if type(x) is int and dtype.kind in "iu" and not in_range(x, dtype):
+            raise Unsupported(f"the number {x} does not fit into {dtype}")
+        return self.literal(x, dtype)
+
+    def _check_fits(self, value: Value, dtype: DType) -> None:
+        """Guard that an int64 is in the range of another dtype of integers."""
+        info = np.iinfo(dtype)
+        if info.min > INT64_RANGE.min:
+            self.guard(less(value, full_like(value, info.min)), False)
+        if info.max < INT64_RANGE.max:
+            self.guard(greater(value, full_like(value, info.max)), False)
 
     def cast(self, value: Value, dtype: DType) -> Value:
         """Return a value in another dtype; of complex numbers the real part."""
@@ -179,6 +200,12 @@ class Emitter:
         """Return values broadcast to one shape."""
         shape = self.broadcast_shape(*(v.shape for v in values))
         return [self.broadcast(v, shape) for v in values]
+
+
+def in_range(number: int, dtype: DType) -> bool:
+    """Return whether a number fits into a dtype of integers."""
+    info = np.iinfo(dtype)
+    return int(info.min) <= number <= int(info.max)
 
 
 def dtype_of(x: Any) -> Any:

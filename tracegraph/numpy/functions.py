@@ -17,11 +17,11 @@ from tracegraph.ir.ops.rounding import rint
 from tracegraph.ir.ops.trigonometric import arctan2, sin
 from tracegraph.ir.sizes import Size
 from tracegraph.ir.types import BOOL, FLOAT64
-from tracegraph.numpy.arguments import array, integer, no_options, no_out, only
+from tracegraph.numpy.arguments import array, integer, no_options, no_out, only, reshaped
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported, result_type
 from tracegraph.numpy.reductions import all_rule
 from tracegraph.numpy.ufuncs import RULES as UFUNCS
-from tracegraph.numpy.ufuncs import loop_dtypes, loop_value, operand, positive
+from tracegraph.numpy.ufuncs import loop_dtypes, operand, positive
 
 CLIP: np.ufunc = np._core.umath.clip  # type: ignore[attr-defined]  # the ufunc under np.clip
 
@@ -33,7 +33,7 @@ def where(e: Emitter, condition: Any, /, *choices: Any) -> Sym:
     x, y = (operand(e, choice) for choice in choices)
     common = result_type(x, y)
     holds = e.cast(array(e, condition), BOOL)
-    return Sym(select(*e.align((holds, e.value(x, common), e.value(y, common)))))
+    return Sym(select(*e.align((holds, e.value(x, common), e.value(y, common)))), fresh=True)
 
 
 def clip(
@@ -67,7 +67,7 @@ def clip(
 
 def _clipped(e: Emitter, x: Sym, low: Any, high: Any) -> Value:
     types = loop_dtypes(CLIP, (x, low, high))
-    values = [loop_value(e, v, t) for v, t in zip((x, low, high), types, strict=False)]
+    values = [e.value(v, t) for v, t in zip((x, low, high), types, strict=False)]
     is_one = all(dim == 1 for bound in values[1:] for dim in bound.shape)
     values = e.align(values)
     if is_one:
@@ -235,14 +235,35 @@ def _is_infinity(e: Emitter, x: Any, infinity: float) -> Sym:
 def copyto(e: Emitter, dst: Sym, src: Any, casting: Any = "same_kind", where: Any = True) -> Sym:
     """The rule of ``np.copyto``: the new content of ``dst``."""
     del casting  # NumPy has checked it
-    new = e.broadcast(loop_value(e, operand(e, src), dst.dtype), dst.shape)
+    new = e.broadcast(e.value(operand(e, src), dst.dtype), dst.shape)
     if where is True:
         return Sym(new)
     holds = e.broadcast(e.cast(array(e, where), BOOL), dst.shape)
     return Sym(select(holds, new, dst.value))
 
 
+def outer(ufunc: np.ufunc) -> Any:
+    """Return the rule of ``ufunc.outer``: each element of one array with each of another."""
+
+    def rule(e: Emitter, x: Any, y: Any, /, **options: Any) -> Sym:
+        first, second = array(e, x), array(e, y)
+        column = reshaped(first, (*first.shape, *(1,) * second.ndim))
+        result: Sym = UFUNCS[ufunc](e, Sym(column), Sym(second), **options)
+        return result
+
+    return rule
+
+
 RULES: dict[Any, Any] = {
+    np.add.outer: outer(np.add),
+    np.subtract.outer: outer(np.subtract),
+    np.multiply.outer: outer(np.multiply),
+    np.divide.outer: outer(np.divide),
+    np.maximum.outer: outer(np.maximum),
+    np.minimum.outer: outer(np.minimum),
+    np.equal.outer: outer(np.equal),
+    np.less.outer: outer(np.less),
+    np.greater.outer: outer(np.greater),
     np.where: where,
     np.clip: clip,
     np.round: round_,

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.ir.graph import Node, Value
+from tracegraph.ir.graph import PARAMETER, Graph, Node, Value
+from tracegraph.ir.interpret import interpret
 from tracegraph.ir.ops.arithmetic import add
 from tracegraph.ir.ops.broadcast import broadcast_to, full_like, spread
 from tracegraph.ir.ops.choice import select
@@ -24,10 +25,10 @@ from tracegraph.ir.ops.reduce import all_
 from tracegraph.ir.ops.structural import inverse
 from tracegraph.ir.sizes import Dim, Size
 from tracegraph.ir.types import BOOL, INT64, Shape
-from tracegraph.numpy.arguments import array, reshaped
+from tracegraph.numpy.arguments import CONSTANT_LIMIT, array, constant, reshaped
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.numpy.slices import Box, Range, point, slice_range
-from tracegraph.numpy.ufuncs import loop_value, operand
+from tracegraph.numpy.ufuncs import operand
 
 MASK_ADVICE = "a mask selects a number of elements that depends on data; use np.where"
 
@@ -197,11 +198,20 @@ class _Reader:
 
 # -- places that are computed -------------------------------------------------------------------
 
+KNOWN_LIMIT = 2 * CONSTANT_LIMIT
+"""How many operations may make places that are looked at as constants."""
+
 ARRANGING = ("reshape", "transpose", "broadcast_to", "slice")
 
 
 def inside(e: Emitter, index: Value, length: Dim) -> Value:
     """Return places counted from the start, with a guard that all are inside an axis."""
+    known = known_places(index) if isinstance(length, int) else None
+    if known is not None and ((-length <= known) & (known < length)).all():
+        if (known >= 0).all():
+            return index
+        if known.size <= CONSTANT_LIMIT:
+            return constant(e, np.where(known < 0, known + length, known))
     limit = upper_bound(index.node)
     if limit is not None and e.holds(limit, "<=", length):
         return index
@@ -211,6 +221,23 @@ def inside(e: Emitter, index: Value, length: Dim) -> Value:
     e.guard(all_(fine, axes=tuple(range(fine.ndim))), True)
     placed: Value = select(less(index, full_like(index, 0)), shifted, index)
     return placed
+
+
+def known_places(index: Value) -> Any:
+    """Return places as an array where they depend on no input and no size, or None."""
+    found = {index.node}
+    pending = [index.node]
+    while pending:
+        node = pending.pop()
+        if node.op is PARAMETER or len(found) > KNOWN_LIMIT:
+            return None
+        pending.extend(new := [operand for operand in node.operands if operand not in found])
+        found.update(new)
+    try:
+        nodes = tuple(node for node in index.builder.nodes if node in found)
+        return interpret(Graph((), nodes, (index.node,)))[0]
+    except KeyError:
+        return None  # a size that is not known here
 
 
 def upper_bound(node: Node) -> Dim | None:
@@ -238,7 +265,7 @@ def getitem(e: Emitter, x: Any, index: Any) -> Sym:
 
 def setitem(e: Emitter, x: Sym, index: Any, new: Any) -> Sym:
     """The rule of ``x[index] = new``: the complete new content of x."""
-    update = loop_value(e, operand(e, new), x.dtype)
+    update = e.value(operand(e, new), x.dtype)
     items = index_items(e, index)
     if any(map(is_mask, items)):
         return Sym(_write_masked(e, x.value, items, update))

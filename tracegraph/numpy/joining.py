@@ -28,7 +28,7 @@ from tracegraph.numpy.arguments import (
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.numpy.manipulation import as_volume
 from tracegraph.numpy.slices import slice_range
-from tracegraph.numpy.ufuncs import loop_value, operand
+from tracegraph.numpy.ufuncs import operand
 
 
 def _parts(
@@ -141,15 +141,6 @@ def dsplit(e: Emitter, ary: Any, indices_or_sections: Any) -> list[Sym]:
     return array_split(e, ary, indices_or_sections, 2)
 
 
-def unstack(e: Emitter, x: Any, /, *, axis: Any = 0) -> tuple[Sym, ...]:
-    """The rule of ``np.unstack``."""
-    value = array(e, x)
-    at = axis_argument(axis, value.ndim)
-    shape = (*value.shape[:at], *value.shape[at + 1 :])
-    count = integer(value.shape[at], "a number of arrays")
-    return tuple(Sym(reshaped(take_axis(value, at, i, 1), shape)) for i in range(count))
-
-
 # -- repeated -----------------------------------------------------------------------------------
 
 
@@ -225,7 +216,7 @@ Widths = list[tuple[Dim, Dim]]
 
 def pad(
     e: Emitter,
-    array_: Any,
+    array: Any,  # NumPy's name of its parameter
     pad_width: Any,
     mode: Any = "constant",
     *,
@@ -234,12 +225,12 @@ def pad(
 ) -> Sym:
     """The rule of ``np.pad``."""
     no_options(options)
-    x = array(e, array_)
+    (x,) = same_dtype(e, [array])
     widths = _widths(pad_width, x.ndim)
     if mode == "constant":
         if isinstance(constant_values, (list, tuple)):
             raise Unsupported("several constants for padding; pad with one constant")
-        return Sym(padded(e, x, widths, loop_value(e, operand(e, constant_values), x.dtype)))
+        return Sym(padded(e, x, widths, e.value(operand(e, constant_values), x.dtype)))
     if not isinstance(mode, str) or mode not in _EDGES:
         raise Unsupported(f"padding with mode={mode!r}; concatenate the parts instead")
     for axis, (before, after) in enumerate(widths):

@@ -204,7 +204,30 @@ def _vector_norm(e: Emitter, x: Value, order: Any, axes: tuple[int, ...]) -> Val
     return constant_power(total, float(np.reciprocal(order, dtype=size.dtype)))
 
 
+def vector_norm(
+    e: Emitter, x: Any, /, *, axis: Any = None, ord: Any = 2, keepdims: Any = False
+) -> Sym:
+    """The rule of ``np.linalg.vector_norm``: over all elements, or over one axis."""
+    value = array(e, x)
+    if isinstance(axis, (tuple, list)):
+        raise Unsupported("a vector norm over several axes; reshape them into one")
+    if axis is not None:
+        return norm(e, Sym(value), ord, axis, keepdims)
+    flat = norm(e, Sym(reshaped(value, (value.type.size,))), ord, 0).value
+    return Sym(kept(flat, value, tuple(range(value.ndim)), keepdims))
+
+
+def matrix_norm(e: Emitter, x: Any, /, *, keepdims: Any = False, ord: Any = "fro") -> Sym:
+    """The rule of ``np.linalg.matrix_norm``."""
+    return norm(e, x, ord, (-2, -1), keepdims)
+
+
 RULES: dict[Any, Any] = {
+    np.linalg.vector_norm: vector_norm,
+    np.linalg.matrix_norm: matrix_norm,
+    np.linalg.matmul: matmul,
+    np.linalg.outer: _product(contract.outer),
+    np.linalg.tensordot: tensordot,
     np.matmul: matmul,
     np.vecdot: vecdot,
     np.dot: _product(contract.dot),

@@ -22,6 +22,7 @@ from tracegraph.numpy.arguments import (
     filled_shape,
     integer,
     reshaped,
+    same_dtype,
     shape_argument,
     with_axes,
 )
@@ -145,10 +146,11 @@ def as_volume(x: Value) -> tuple[Any, ...]:
     return (x.shape or (1, 1), (1, *x.shape), x.shape)[x.ndim] + (1,)
 
 
-def broadcast_to(e: Emitter, array_: Any, shape: Any, subok: Any = False) -> Sym:
+def broadcast_to(e: Emitter, array: Any, shape: Any, subok: Any = False) -> Sym:
     """The rule of ``np.broadcast_to``."""
     del subok
-    return Sym(e.broadcast(array(e, array_), shape_argument(shape)))
+    (x,) = same_dtype(e, [array])
+    return Sym(e.broadcast(x, shape_argument(shape)))
 
 
 def broadcast_arrays(e: Emitter, *args: Any, subok: Any = False) -> tuple[Sym, ...]:

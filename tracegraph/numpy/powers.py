@@ -24,13 +24,14 @@ from tracegraph.ir.ops.power import constant_power, power, sqrt
 from tracegraph.ir.ops.reduce import all_
 from tracegraph.ir.sizes import Size
 from tracegraph.ir.types import BOOL
+from tracegraph.numpy.arguments import is_array_like
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported, dtype_of
 from tracegraph.numpy.ufuncs import loop_operands, operand
 
 
 def power_ufunc(e: Emitter, x: Any, y: Any, /, **options: Any) -> Sym:
     """The rule of ``np.power``."""
-    return Sym(_power(e, sqrt, *_integers_checked(e, x, y, options)), fresh=True)
+    return Sym(_power(e, loop_root, *_integers_checked(e, x, y, options)), fresh=True)
 
 
 def _integers_checked(e: Emitter, x: Any, y: Any, options: dict[str, Any]) -> list[Value]:
@@ -62,6 +63,12 @@ def root(x: Value) -> Value:
     return out
 
 
+with np.errstate(invalid="ignore"):
+    _has_root_loop = bool(np.isnan(np.power(np.array([-np.inf]), 0.5))[0])
+loop_root: Callable[..., Value] = sqrt if _has_root_loop else root
+"""``np.power(x, 0.5)``: since NumPy 2.3 its loops take the square root."""
+
+
 def _power(e: Emitter, half_power: Callable[..., Value], base: Value, exponent: Value) -> Value:
     number = known_number(exponent)
     is_one = all(dim == 1 for dim in exponent.shape)
@@ -84,8 +91,10 @@ def known_number(exponent: Value) -> complex | None:
     return number
 
 
-def power_operator(e: Emitter, x: Any, y: Any) -> Sym:
-    """The rule of ``x ** y``."""
+def power_operator(e: Emitter, x: Any, y: Any, /, mod: Any = None) -> Sym:
+    """The rule of ``x ** y`` and of ``pow``."""
+    if mod is not None:
+        raise Unsupported("pow with a modulus")
     if _is_number(x) and _is_number(y):
         return Sym(_power(e, root, *_integers_checked(e, x, y, {})), fresh=True)
     if isinstance(x, Sym):
@@ -94,7 +103,8 @@ def power_operator(e: Emitter, x: Any, y: Any) -> Sym:
         op = _fast_operation(x, y)
         if op is not None:
             return Sym(op(x.value))
-    return power_ufunc(e, x, y)
+    half_power = loop_root if is_array_like(y) else sqrt
+    return Sym(_power(e, half_power, *_integers_checked(e, x, y, {})), fresh=True)
 
 
 def _fast_operation(x: Sym, y: Any) -> Op | None:

@@ -19,6 +19,7 @@ from tracegraph.ir.ops.arithmetic import divide, multiply
 from tracegraph.ir.ops.broadcast import full_like
 from tracegraph.ir.ops.choice import select
 from tracegraph.ir.ops.compare import isfinite, less, logical_and
+from tracegraph.ir.ops.complexes import complex_
 from tracegraph.ir.ops.division import fmod
 from tracegraph.ir.ops.exponential import exp, exp2, expm1, log, log1p, log2, log10
 from tracegraph.ir.ops.power import cbrt, hypot, power, sqrt
@@ -115,9 +116,14 @@ def to_float(e: Emitter, x: Any = 0.0, /) -> Sym:
     return Sym(_number(e, x, FLOAT64), float)
 
 
-def to_complex(e: Emitter, x: Any = 0, /) -> Sym:
-    """The rule of ``complex`` of one number."""
-    return Sym(_number(e, x, DTYPES["c128"]), complex)
+def to_complex(e: Emitter, real: Any = 0, imag: Any = None) -> Sym:
+    """The rule of ``complex``."""
+    if imag is not None:
+        parts = [_number(e, x) for x in (real, imag)]
+        if any(part.dtype.kind == "c" for part in parts):
+            raise Unsupported("complex of complex parts; add them with 1j")
+        return Sym(complex_(*(e.cast(part, FLOAT64) for part in parts)), complex)
+    return Sym(_number(e, real, DTYPES["c128"]), complex)
 
 
 def to_bool(e: Emitter, x: Any = False, /) -> Sym:

@@ -19,6 +19,7 @@ from tracegraph.numpy import (
     reductions,
     scalars,
     selecting,
+    special,
     ufuncs,
 )
 from tracegraph.numpy.methods import METHODS, VIEW_ATTRIBUTES, WRITING_METHODS
@@ -36,6 +37,7 @@ RULES: dict[Any, Any] = {
     **functions.RULES,
     **linalg.RULES,
     **scalars.RULES,
+    **special.RULES,
 }
 """``rule(emitter, *args, **kwargs)`` for each function, operator and type."""
 

@@ -82,7 +82,7 @@ from tracegraph.ir.ops.trigonometric import (
 from tracegraph.ir.sizes import Size
 from tracegraph.ir.types import BOOL, DTYPES, INT64, DType
 from tracegraph.numpy.arguments import array, dtype_argument, no_options, no_out, only
-from tracegraph.numpy.emit import Emitter, Sym, dtype_of
+from tracegraph.numpy.emit import Emitter, Sym, dtype_of, in_range
 
 Compute = Callable[..., Any]
 Rule = Callable[..., Any]
@@ -122,7 +122,7 @@ def loop_operands(
         no_out(operands[ufunc.nin :])
     operands = [operand(e, x) for x in operands]
     types = loop_dtypes(ufunc, operands, dtype_argument(dtype))
-    return [loop_value(e, x, type) for x, type in zip(operands, types, strict=False)]
+    return [e.value(x, type) for x, type in zip(operands, types, strict=False)]
 
 
 def operand(e: Emitter, x: Any) -> Any:
@@ -137,20 +137,6 @@ def loop_dtypes(ufunc: np.ufunc, operands: Sequence[Any], dtype: DType | None = 
         return ufunc.resolve_dtypes(given, casting="same_kind")
     signature = (*(None for _ in operands), *(dtype,) * ufunc.nout)
     return ufunc.resolve_dtypes(given, signature=signature, casting="same_kind")
-
-
-def loop_value(e: Emitter, x: Any, dtype: DType) -> Value:
-    """Return an operand in the dtype of the loop.
-
-    A Python int that does not fit is an error in NumPy: which value it has is checked at each call.
-    """
-    value = e.value(x, None if isinstance(x, (Sym, Size)) else dtype)
-    if dtype_of(x) is int and isinstance(x, (Sym, Size)) and dtype.kind in "iu" and dtype != INT64:
-        narrow = e.cast(value, dtype)
-        e.guard(equal(e.cast(narrow, INT64), value), True)
-        if dtype.kind == "u":
-            e.guard(less(value, full_like(value, 0)), False)
-    return e.cast(value, dtype)
 
 
 def or_logical(op: Op, logical: Op) -> Compute:
@@ -239,10 +225,9 @@ def _out_of_range(x: Any, y: Any) -> int:
     """Return the sign of ``x - y`` where a Python int is outside the dtype of the other operand."""
     for number, other, sign_ in ((x, y, 1), (y, x, -1)):
         kind = dtype_of(other)
-        if type(number) is int and isinstance(kind, np.dtype) and kind.kind in "iu":
-            info = np.iinfo(kind)
-            if not info.min <= number <= info.max:
-                return sign_ if number > 0 else -sign_
+        is_integer = isinstance(kind, np.dtype) and kind.kind in "iu"
+        if type(number) is int and is_integer and not in_range(number, kind):
+            return sign_ if number > 0 else -sign_
     return 0
 
 

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from tracegraph import tree
+from tracegraph.calls import call
 from tracegraph.evaluate import evaluate
-from tracegraph.hooks import call
 from tracegraph.ir.batching import batch
 from tracegraph.ir.errors import AbstractValueError, OptionError
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.ops.boxes import slice_
+from tracegraph.ir.ops.compare import equal
 from tracegraph.ir.ops.compose import move_axis
 from tracegraph.ir.ops.identity import mark
 from tracegraph.ir.ops.reduce import all_
-from tracegraph.ir.ops.compare import equal
 from tracegraph.ir.ops.structural import reshape
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.slicing import between
@@ -77,7 +77,9 @@ class _Batch:
     ) -> None:
         self.recording, self.function = recording, function
         self.args, self.kwargs, self.out_axis = args, kwargs, out
-        self.axes = list(axes) if isinstance(axes, (tuple, list)) else [axes] * len(args)
+        self.axes: list[int | None] = (
+            [axes] * len(args) if axes is None or isinstance(axes, int) else list(axes)
+        )
         if len(self.axes) != len(args):
             raise OptionError(
                 f"vmap has in_axes for {len(self.axes)} arguments, got {len(args)} arguments"

@@ -16,17 +16,19 @@ from typing import Any
 import numpy as np
 
 from tracegraph import tree
+from tracegraph.calls import call
 from tracegraph.containers import KINDS
 from tracegraph.evaluate import evaluate
 from tracegraph.externals import argument_place
-from tracegraph.hooks import call
+from tracegraph.hooks import hooks_for
 from tracegraph.ir.errors import DifferentiationError, NotAFunctionError
 from tracegraph.ir.graph import Graph, Node, Value, rebuild, replay
 from tracegraph.ir.ops.identity import mark
 from tracegraph.ir.types import is_differentiable
-from tracegraph.recording import Recording, active, real_of
+from tracegraph.recording import Recording, active
 from tracegraph.release import release
 from tracegraph.standin import ABSENT, ArrayHolder, Storage, Traced
+from tracegraph.values import real_of
 from tracegraph.views import write_through
 
 tokens = itertools.count()
@@ -63,7 +65,7 @@ class Transformed:
         recording = active()
         if recording is not None and recording.is_noting:
             return self.transform(recording, self.function, args, kwargs)
-        recording = Recording(permissive=True)
+        recording = Recording(hooks_for, permissive=True)
         with recording.activate():
             load = recording.externals.load
             seen = tuple(load(argument_place(i), a) for i, a in enumerate(args))
@@ -161,11 +163,10 @@ def loaded(recording: Recording, value: Any) -> Any:
 def follow(recording: Recording, original: Any, rebuilt: Any) -> None:
     """Let what is read of a rebuilt object beside its marked children come from the original."""
     place = recording.externals.place_of(original)
-    if place is None or rebuilt is original:
+    kind = KINDS[type(rebuilt)]
+    if place is None or rebuilt is original or kind is None:
         return
     recording.externals.stand_for(rebuilt, place)
-    kind = KINDS[type(rebuilt)]
-    assert kind is not None
     children, aux = kind.flatten(rebuilt)
     for name, child in zip(kind.keys(aux, len(list(children))), children, strict=True):
         recording.externals.store(rebuilt, name, child)

@@ -21,7 +21,7 @@ from tracegraph.ir.ops.structural import reshape
 from tracegraph.ir.sizes import hint, product
 from tracegraph.ir.slicing import between
 from tracegraph.ir.types import INT64
-from tracegraph.recording import Recording, real_of
+from tracegraph.recording import Recording
 from tracegraph.standin import ArrayHolder, Traced
 from tracegraph.transforms.marking import (
     Argnums,
@@ -35,6 +35,8 @@ from tracegraph.transforms.marking import (
     still_noting,
     tokens,
 )
+from tracegraph.values import real_of
+
 
 def value_of_scalar(recording: Recording, result: Any, name: str) -> Traced:
     """Return the output that a gradient is taken of."""

@@ -261,10 +261,11 @@ class Expressions(ast.NodeVisitor):
         return ast.copy_location(hook("format", value, conversion, spec), node)
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
-        parts = self._list(node.values)
-        if all(isinstance(part, ast.Constant) for part in parts):
+        if all(isinstance(part, ast.Constant) for part in node.values):
             return node
-        return ast.copy_location(hook("joined", *parts), node)
+        # Python 3.12 puts empty constants into format specifications.
+        values = [v for v in node.values if not (isinstance(v, ast.Constant) and v.value == "")]
+        return ast.copy_location(hook("joined", *self._list(values)), node)
 
     # ---- walrus, lambda ----
 

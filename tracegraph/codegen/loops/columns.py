@@ -66,9 +66,7 @@ class _Columns:
         assert isinstance(rows, For)
         width = loop.extent if isinstance(loop.extent, int) else STRIP
         width = min(width, STRIP)
-        totals = [
-            (self._local(f.value, width), self._local(f.value, width)) for f in rows.folds
-        ]
+        totals = [(self._local(f.value, width), self._local(f.value, width)) for f in rows.folds]
         strips, start, length = _strips(loop, width)
         column = Symbol(f"{loop.index.name}c", bound=width)
         at = symbol(column.name, bound=width)

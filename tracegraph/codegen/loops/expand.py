@@ -25,7 +25,5 @@ def expand(program: Program) -> Program:
 
 def _leaves(loop: For, new: dict[Scalar, Scalar]) -> Statement:
     folds = tuple(replace(f, result=new[f.result]) for f in loop.folds)
-    carries = tuple(
-        replace(c, state=new[c.state], result=new[c.result]) for c in loop.carries
-    )
+    carries = tuple(replace(c, state=new[c.state], result=new[c.result]) for c in loop.carries)
     return replace(loop, folds=folds, carries=carries)

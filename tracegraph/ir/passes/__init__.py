@@ -11,7 +11,13 @@ from tracegraph.ir.passes.simplify import simplify
 
 Pass = Callable[[Graph], Graph]
 
-PIPELINE: tuple[Pass, ...] = (remove_dead_code, simplify, fold_constants, simplify, remove_dead_code)
+PIPELINE: tuple[Pass, ...] = (
+    remove_dead_code,
+    simplify,
+    fold_constants,
+    simplify,
+    remove_dead_code,
+)
 
 
 def run_pipeline(graph: Graph, after: Callable[[Pass, Graph], None] | None = None) -> Graph:

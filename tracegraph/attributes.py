@@ -1,0 +1,89 @@
+"""Attributes and methods of stand-ins."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from tracegraph.guards import Guards
+from tracegraph.ir.types import ArrayType
+from tracegraph.numpy.table import METHODS, VIEW_ATTRIBUTES
+from tracegraph.sizing import Sizing
+from tracegraph.standin import ABSENT, Traced, no_value
+from tracegraph.values import real_of
+
+
+class Attributes(Guards, Sizing):
+    """The part of a recording that knows what an array's names mean."""
+
+    def attribute(self, traced: Traced, name: str) -> Any:
+        """Return ``traced.name``."""
+        if name in VIEW_ATTRIBUTES:
+            rule = VIEW_ATTRIBUTES[name]
+            return self.call(operator.attrgetter(name), (traced,), {}, rule)
+        if name in SHAPE_ATTRIBUTES and self.is_noting:
+            return SHAPE_ATTRIBUTES[name](self, self.value_of(traced).type)
+        if name in METHODS:
+            return Method(self, traced, name)
+        real = traced.real
+        if real is ABSENT:
+            no_value(f"the attribute {name!r}")
+        found = getattr(real, name)
+        if callable(found) or name in ("flat", "data", "ctypes", "base", "__array_interface__"):
+            return getattr(self.escape(traced, f"its attribute {name!r} is used"), name)
+        return found
+
+    def set_attribute(self, traced: Traced, name: str, value: Any) -> None:
+        """Assign ``traced.name``."""
+        self.give_up(f"the attribute {name!r} of an array is assigned; use reshape or astype")
+        setattr(traced.real, name, real_of(value))
+
+    def length(self, traced: Traced) -> Any:
+        """Return ``len(traced)``, a size."""
+        if not self.is_noting:
+            return len(traced.real)
+        shape = self.value_of(traced).shape
+        if not shape:
+            return len(traced.real)
+        return self.size(shape[0])
+
+
+class Method:
+    """A method of a stand-in, such as ``x.sum``."""
+
+    __slots__ = ("name", "owner", "recording")
+
+    def __init__(self, recording: Attributes, owner: Traced, name: str) -> None:
+        self.recording, self.owner, self.name = recording, owner, name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.recording.call(
+            MethodCall.of(self.name), (self.owner, *args), kwargs, METHODS[self.name]
+        )
+
+
+class MethodCall:
+    """``getattr(x, name)(*args)`` as a function of x, one object for each name."""
+
+    _made: dict[str, MethodCall] = {}
+
+    def __init__(self, name: str) -> None:
+        self.__name__ = name
+
+    @classmethod
+    def of(cls, name: str) -> MethodCall:
+        return cls._made.setdefault(name, cls(name))
+
+    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        return getattr(x, self.__name__)(*args, **kwargs)
+
+
+SHAPE_ATTRIBUTES: dict[str, Callable[[Attributes, ArrayType], Any]] = {
+    "shape": lambda r, t: tuple(map(r.size, t.shape)),
+    "ndim": lambda r, t: t.ndim,
+    "size": lambda r, t: r.size(t.size),
+    "dtype": lambda r, t: t.dtype,
+    "itemsize": lambda r, t: t.dtype.itemsize,
+    "nbytes": lambda r, t: r.size(t.size * t.dtype.itemsize),
+}

@@ -1,0 +1,89 @@
+"""Python's builtins that have a recordable form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tracegraph.objects import set_attribute
+from tracegraph.recording import Effect, Recording, paused
+from tracegraph.standin import Traced, TracedSize
+from tracegraph.text import holds_recorded, real_text_part, text_of
+
+
+def _isinstance(recording: Recording, value: Any, kinds: Any) -> bool:
+    del recording
+    return isinstance(value, kinds)
+
+
+def _type(recording: Recording, *args: Any) -> Any:
+    del recording
+    if len(args) == 1 and type(args[0]) is Traced:
+        return args[0].kind
+    return int if len(args) == 1 and type(args[0]) is TracedSize else type(*args)
+
+
+def _len(recording: Recording, value: Any) -> Any:
+    return recording.length(value) if type(value) is Traced else len(value)
+
+
+def _print(recording: Recording, *args: Any, **kwargs: Any) -> None:
+    if kwargs.get("file") is not None:
+        recording.give_up("print writes to a file; print to the standard output")
+    recording.effects.append(Effect(print, args, kwargs))
+    shown = real_text_part(args)
+    with paused():
+        print(*shown, **kwargs)
+
+
+def _as_text(kind: Callable[..., str]) -> Any:
+    """Return the recordable form of ``str(x)``, ``repr(x)`` and ``format(x, spec)``."""
+
+    def make(recording: Recording, *args: Any) -> Any:
+        del recording
+        return text_of(kind, *args) if holds_recorded(args) else kind(*args)
+
+    return make
+
+
+def _convert(kind: type) -> Any:
+    """Return the recordable form of ``float(x)``, ``int(x)``, ``bool(x)``, ``complex(x)``."""
+
+    def convert(recording: Recording, *args: Any) -> Any:
+        if len(args) != 1 or type(args[0]) not in (Traced, TracedSize):
+            return kind(*args)
+        return recording.convert(kind, args[0])
+
+    return convert
+
+
+def _shape(recording: Recording, value: Any) -> Any:
+    return value.shape if type(value) is Traced else np.shape(value)
+
+
+def _ndim(recording: Recording, value: Any) -> Any:
+    return value.ndim if type(value) is Traced else np.ndim(value)
+
+
+def _setattr(recording: Recording, owner: Any, name: str, value: Any) -> None:
+    set_attribute(recording, owner, name, value)
+
+
+SPECIAL: dict[Any, Callable[..., Any]] = {
+    isinstance: _isinstance,
+    type: _type,
+    len: _len,
+    print: _print,
+    str: _as_text(str),
+    repr: _as_text(repr),
+    format: _as_text(format),
+    float: _convert(float),
+    int: _convert(int),
+    bool: _convert(bool),
+    complex: _convert(complex),
+    np.shape: _shape,
+    np.ndim: _ndim,
+    setattr: _setattr,
+}

@@ -1,0 +1,295 @@
+"""Calls on behalf of a recorded function: what is recorded, what is followed, what ends it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import types
+from typing import Any
+
+import numpy as np
+
+from tracegraph.attributes import Method
+from tracegraph.builtin_calls import SPECIAL
+from tracegraph.externals import fixed_place
+from tracegraph.ir.graph import Site
+from tracegraph.numpy.table import RULES
+from tracegraph.objects import get_attribute, is_library, load, property_of
+from tracegraph.recording import Effect, Recording
+from tracegraph.standin import ArrayHolder
+from tracegraph.text import holds_recorded, text_method, text_of
+from tracegraph.twin import TwinError, is_generator_like, is_twin_code, make_twin
+from tracegraph.values import is_numpy, real_of, stand_ins
+
+PURE_MODULES = frozenset({"math", "cmath", "operator", "_operator", "itertools", "numpy"})
+"""Modules whose functions have no effects: called on values that are not recorded they are known."""
+
+READS = {
+    list: {"index", "count", "copy", "__len__"},
+    tuple: {"index", "count"},
+    dict: {"get", "keys", "values", "items", "copy"},
+    str: None,
+    bytes: None,
+    int: None,
+    float: None,
+    bool: None,
+    range: None,
+    slice: None,
+}
+"""Methods of builtin types that change nothing; None: all of them."""
+
+PASSING = (
+    list, tuple, dict, set, zip, enumerate, map, filter, reversed, sorted, iter, next, all, any,
+    range, slice, str.join, getattr, hasattr, callable, id, issubclass, type, isinstance, len,
+    functools.partial, object, staticmethod, classmethod, property, super,
+)  # fmt: skip
+"""Builtins that only rearrange what they are given, or ask it in ways that stand-ins answer."""
+
+PASSING_SET = dict.fromkeys(PASSING, True)
+
+OUR_USER_CODE = ("tracegraph.module", "tracegraph.optimizers", "tracegraph.demo")
+"""Our modules that are plain NumPy code, recorded as a user's is."""
+
+
+def call(recording: Recording, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call something on behalf of a recorded function."""
+    if isinstance(function, functools.partial) and type(function) is functools.partial:
+        merged = {**function.keywords, **kwargs}
+        return call(recording, function.func, (*function.args, *args), merged)
+    if not recording.is_noting:
+        return _call_plainly(function, args, kwargs)
+    inline = getattr(type(function), "__tracegraph_call__", None)
+    if inline is not None:
+        return inline(function, recording, args, kwargs)
+    special = _lookup(FORMS, function)
+    if special is not None:
+        return special(recording, *args, **kwargs)
+    if type(function) is Method:
+        return function(*args, **kwargs)
+    has_rule = _lookup(RULES, function) is not None
+    if (has_rule or is_numpy(function)) and _has_holder((args, kwargs)):
+        return function(*args, **kwargs)
+    if has_rule and _concerns_arrays(recording, function, args, kwargs):
+        return recording.call(function, args, kwargs)
+    return _call_other(recording, function, args, kwargs)
+
+
+def _has_holder(value: Any) -> bool:
+    """Return whether a Tensor is among arguments: NumPy and Python then ask it what to do."""
+    kind = type(value)
+    if kind in (tuple, list):
+        return any(map(_has_holder, value))
+    if kind is dict:
+        return any(map(_has_holder, value.values()))
+    return isinstance(value, ArrayHolder)
+
+
+def _lookup(table: Any, function: Any) -> Any:
+    try:
+        return table.get(function)
+    except TypeError:  # an unhashable callable stands in no table
+        return None
+
+
+def _concerns_arrays(recording: Recording, function: Any, args: Any, kwargs: Any) -> bool:
+    """Return whether a call is to be recorded; Python's own functions on plain values are not."""
+    module = getattr(function, "__module__", "") or ""
+    if module.startswith("numpy") or isinstance(function, np.ufunc):
+        return True
+    return bool(stand_ins((args, kwargs))) or any(type(a) is np.ndarray for a in args)
+
+
+def _call_plainly(function: Any, args: Any, kwargs: Any) -> Any:
+    """Call with plain values, once the pen is down; the user's own code goes on as a twin."""
+    code = getattr(function, "__code__", None)
+    if code is not None and is_twin_code(code):
+        return function(*args, **kwargs)
+    return function(*real_of(args), **real_of(kwargs))
+
+
+def _call_other(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
+    if isinstance(function, types.FunctionType):
+        return _call_function(recording, function, args, kwargs)
+    if isinstance(function, types.MethodType):
+        bound = (function.__self__, *args)
+        return call(recording, function.__func__, bound, kwargs)
+    if _lookup(PASSING_SET, function) or is_plain_class(function) or is_ours(function):
+        return function(*args, **kwargs)
+    owner = getattr(function, "__self__", None)
+    if isinstance(function, types.BuiltinMethodType) and not isinstance(owner, types.ModuleType):
+        return _call_builtin_method(recording, function, owner, args, kwargs)
+    method = inspect.getattr_static(type(function), "__call__", None)
+    if isinstance(method, types.FunctionType) and not isinstance(function, type):
+        return call(recording, method, (function, *args), kwargs)
+    if _is_pure(function) and not stand_ins((args, kwargs)):
+        return function(*args, **kwargs)
+    return escape(recording, function, args, kwargs)
+
+
+def is_plain_class(function: Any) -> bool:
+    """Return whether making an instance of a class only stores what it is given."""
+    if not isinstance(function, type):
+        return False
+    if issubclass(function, BaseException):
+        return True
+    if issubclass(function, tuple) and hasattr(function, "_fields"):
+        return function.__init__ is object.__init__
+    is_dataclass = "__dataclass_fields__" in vars(function)
+    return is_dataclass and not hasattr(function, "__post_init__")
+
+
+def is_ours(function: Any) -> bool:
+    """Return whether a class is tracegraph's own, made for being used in recorded code."""
+    module = getattr(function, "__module__", None) or ""
+    return isinstance(function, type) and module.partition(".")[0] == "tracegraph"
+
+
+def _is_pure(function: Any) -> bool:
+    module = getattr(function, "__module__", None) or ""
+    if isinstance(function, type) and issubclass(function, (np.generic, np.dtype)):
+        return True
+    if module.startswith("numpy"):
+        return function in (
+            np.dtype,
+            np.finfo,
+            np.iinfo,
+            np.result_type,
+            np.issubdtype,
+            np.errstate,
+        )
+    return module in PURE_MODULES or function in (
+        math.prod, divmod, pow, hash, repr, str, bytes, chr, ord, hex, bool, int, float, complex,
+    )  # fmt: skip
+
+
+def _call_function(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
+    module = function.__module__ or ""
+    if is_twin_code(function.__code__):
+        return function(*args, **kwargs)
+    if is_library(module) and module not in OUR_USER_CODE:
+        if module.startswith("tracegraph"):
+            return function(*args, **kwargs)
+        if module.startswith("numpy") and not stand_ins((args, kwargs)) and _is_pure(function):
+            return function(*args, **kwargs)
+        return escape(recording, function, args, kwargs)
+    if is_generator_like(function):
+        return _call_generator(recording, function, args, kwargs)
+    return call_twin(recording, function, args, kwargs)
+
+
+def _call_generator(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        return escape(recording, function, args, kwargs)
+    return call_twin(recording, function, args, kwargs)
+
+
+def call_twin(recording: Recording, function: types.FunctionType, args: Any, kwargs: Any) -> Any:
+    """Call the twin of a user's function."""
+    if recording.hooks_for is None:
+        return function(*args, **kwargs)
+    try:
+        twin = make_twin(function, recording.hooks_for)
+    except TwinError as error:
+        site = Site(error.filename, error.line)
+        recording.give_up(f"it has no source to record: {error.reason}", site=site)
+        return function(*real_of(args), **real_of(kwargs))
+    twin.__defaults__ = _loaded_defaults(recording, function)
+    twin.__kwdefaults__ = _loaded_kwdefaults(recording, function)
+    return twin(*args, **kwargs)
+
+
+def _loaded_defaults(recording: Recording, function: types.FunctionType) -> Any:
+    defaults = function.__defaults__
+    if not defaults:
+        return defaults
+    place = fixed_place(function).attribute("__defaults__")
+    return tuple(load(recording, place.item(i), value) for i, value in enumerate(defaults))
+
+
+def _loaded_kwdefaults(recording: Recording, function: types.FunctionType) -> Any:
+    defaults = function.__kwdefaults__
+    if not defaults:
+        return defaults
+    place = fixed_place(function).attribute("__kwdefaults__")
+    return {k: load(recording, place.item(k), value) for k, value in defaults.items()}
+
+
+def _call_builtin_method(
+    recording: Recording, function: Any, owner: Any, args: Any, kwargs: Any
+) -> Any:
+    """A method of a list, dict, str ...: of an object made inside, or one that changes nothing."""
+    name = function.__name__
+    copy = recording.externals.copy_of(owner)
+    if isinstance(owner, (np.random.Generator, np.random.RandomState)):
+        return escape(recording, function, args, kwargs)
+    if copy is None and isinstance(owner, (list, dict, set, tuple)):
+        return function(*args, **kwargs)
+    for kind, names in READS.items():
+        if type(owner) is kind and (names is None or name in names):
+            if kind in (str, bytes):
+                return _call_on_text(recording, function, args, kwargs)
+            return function(*args, **kwargs)
+    if copy is not None and name == "append" and isinstance(owner, list):
+        return _append(recording, copy, args[0])
+    return escape(recording, function, args, kwargs)
+
+
+def _call_on_text(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
+    if not holds_recorded((args, kwargs)):
+        return function(*args, **kwargs)
+    name = function.__name__
+    if name in ("format", "join"):
+        return text_of(text_method, function.__self__, name, args, kwargs)
+    recording.give_up(f"str.{name} looks at recorded values")
+    return function(*real_of(args), **real_of(kwargs))
+
+
+def _append(recording: Recording, copy: Any, value: Any) -> None:
+    """Append to an outside list: now to the real one, and in compiled calls after the computation."""
+    place = copy.place
+    if recording.externals.has_varied(place, len(copy.real)):
+        recording.give_up("an outside list grows from call to call; return the values instead")
+        copy.real.append(real_of(value))
+        return
+    recording.externals.places.setdefault(id(copy.real), place)
+    recording.effects.append(Effect(list.append, (copy.real, value), {}))
+    copy.real.append(real_of(value))
+    copy.copy.append(value)
+    copy.items.append(value)
+
+
+def escape(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
+    """Call code that cannot be followed, with real values; the recording ends."""
+    name = getattr(function, "__qualname__", getattr(function, "__name__", repr(function)))
+    module = getattr(function, "__module__", None)
+    shown = f"{module}.{name}" if module and module != "builtins" else name
+    recording.give_up(
+        f"{shown} cannot be recorded: its effects and results are not known; use NumPy functions, "
+        "or call it outside of the compiled function"
+    )
+    return function(*real_of(args), **real_of(kwargs))
+
+
+# -- builtins with a recordable form ------------------------------------------------------------
+
+
+def _getattr(recording: Recording, owner: Any, name: str, *default: Any) -> Any:
+    try:
+        return attribute_of(recording, owner, name)
+    except AttributeError:
+        if default:
+            return default[0]
+        raise
+
+
+def attribute_of(recording: Recording, owner: Any, name: str) -> Any:
+    """Return ``owner.name``; a property of an outside object is followed like a method."""
+    getter = property_of(recording, owner, name)
+    if getter is not None:
+        return call(recording, getter, (owner,), {})
+    return get_attribute(recording, owner, name)
+
+
+FORMS = {**SPECIAL, getattr: _getattr}
+"""Builtins with a recordable form."""

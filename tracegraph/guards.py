@@ -1,0 +1,155 @@
+"""Guards: where a recorded function looks at a value, the trace is bound to what it saw."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from tracegraph.ir.graph import Node, Value
+from tracegraph.ir.ops.control import guard
+from tracegraph.ir.types import INT64
+from tracegraph.numpy.emit import Sym
+from tracegraph.numpy.table import RULES
+from tracegraph.pen import Pen
+from tracegraph.standin import ABSENT, Traced, TracedSize, no_value
+from tracegraph.values import operands_of, real_of, stand_ins, user_site
+
+CONVERSIONS = frozenset(
+    [(source, "f") for source in "biuf"]
+    + [(source, "c") for source in "biufc"]
+    + [("b", "i"), ("i", "i")]
+)
+"""Conversions to Python numbers that no value makes fail or leave int64."""
+
+PYTHON_FLOAT = {
+    operator.add, operator.sub, operator.mul, operator.truediv, operator.neg, operator.pos,
+    operator.abs, operator.iadd, operator.isub, operator.imul, operator.itruediv,
+    operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne,
+}  # fmt: skip
+"""Operators on Python floats that mean what they mean on float64, division by zero aside."""
+
+
+Decision = tuple[bool, bytes]
+"""The answer of a guard, and the bits of the value that it compared with."""
+
+
+class Guards(Pen):
+    """The part of a recording that answers questions about values."""
+
+    def __init__(self, *, permissive: bool) -> None:
+        super().__init__(permissive=permissive)
+        self.guards: list[Node] = []
+        self.decisions: list[Decision] = []
+
+    def guard(self, predicate: Value, expect: bool, seen: bytes = b"") -> None:
+        """Make the trace hold only where ``predicate`` is ``expect``.
+
+        ``seen`` tells apart decisions that compare with different values.
+        """
+        number = len(self.guards)
+        attrs = {"expect": bool(expect), "number": number}
+        self.guards.append(self.builder.emit(guard, (predicate,), attrs).node)
+        self.decisions.append((bool(expect), seen))
+
+    def take_guards(self, start: int) -> list[tuple[Node, bool]]:
+        """Remove the guards from number ``start`` on, and return them with their answers."""
+        answers = [expect for expect, _ in self.decisions[start:]]
+        taken = list(zip(self.guards[start:], answers, strict=True))
+        del self.guards[start:], self.decisions[start:]
+        dropped = {node for node, _ in taken}
+        self.builder.nodes[:] = [n for n in self.builder.nodes if n not in dropped]
+        return taken
+
+    def observe_truth(self, traced: Traced) -> Any:
+        """Return the truth of a value, which the trace is then bound to."""
+        if traced.real is ABSENT:
+            no_value("the truth of an array")
+        truth = bool(traced.real)
+        if self.is_noting:
+            self.builder.site = user_site()
+            value = self.value_of(traced)
+            if value.shape:
+                value = self.emitter_reshape(value)
+            self.guard(self.emitter.cast(value, np.dtype(bool)), truth)
+        return truth
+
+    def emitter_reshape(self, value: Value) -> Value:
+        sym = RULES[np.reshape](self.emitter, Sym(value), ())
+        result: Value = sym.value
+        return result
+
+    def observe(self, traced: Traced) -> Any:
+        """Return the real value of a scalar, which the trace is then bound to, bit by bit."""
+        if traced.real is ABSENT:
+            no_value("the value of an array")
+        if self.is_noting:
+            self.builder.site = user_site()
+            value = self.value_of(traced)
+            if value.shape:
+                value = self.emitter_reshape(value)
+            self._bind(value, traced.real)
+        return traced.real
+
+    def _bind(self, value: Value, real: Any) -> None:
+        seen = np.asarray(real).reshape(())[()]
+        if seen.dtype.kind == "f" and seen == 0:
+            sign = RULES[np.signbit](self.emitter, Sym(value)).value
+            self.guard(sign, bool(np.signbit(seen)), seen.tobytes())
+        elif seen != seen:
+            self.guard(RULES[np.isnan](self.emitter, Sym(value)).value, True, b"nan")
+            return
+        equal = RULES[np.equal](self.emitter, Sym(value), self._literal(seen)).value
+        self.guard(equal, True, seen.tobytes())
+
+    def _literal(self, number: Any) -> Sym:
+        return Sym(self.emitter.literal(number, number.dtype))
+
+    def escape(self, traced: Traced, why: str) -> Any:
+        """Return the real value for code that is not recorded; for an array the recording ends."""
+        if traced.real is ABSENT:
+            no_value("code that is not recorded")
+        self.give_up(f"an array reaches code that cannot be recorded: {why}")
+        return traced.real
+
+    def call_on_python_scalars(self, function: Any, args: Any, kwargs: Any) -> Any:
+        """Python's own arithmetic: floats stay symbolic, anything else is bound to its value."""
+        real = function(*real_of(args), **real_of(kwargs))
+        rule = RULES.get(function)
+        floats = type(real) is float or type(real) is bool
+        if rule is None or kwargs or not floats or function not in PYTHON_FLOAT:
+            for traced in stand_ins(args):
+                self.observe(traced)
+            return real
+        self.builder.site = user_site()
+        operands = [operands_of(self, x) for x in args]
+        if any(isinstance(x, int) and abs(x) > 2**53 for x in args):
+            for traced in stand_ins(args):
+                self.observe(traced)
+            return real
+        if function is operator.truediv:
+            zero = self._literal(np.float64(0))
+            self.guard(RULES[np.equal](self.emitter, operands[1], zero).value, False)
+        wide = np.dtype(np.float64)
+        values = [Sym(self.emitter.value(x, wide)) for x in operands]
+        return self.fresh(real, rule(self.emitter, *values).value)
+
+    def convert(self, kind: type, x: Any) -> Any:
+        """Return ``float(x)``, ``int(x)``, ``bool(x)`` or ``complex(x)``, symbolic where it can be."""
+        real = kind(x.real) if x.real is not ABSENT else no_value(f"{kind.__name__}()")
+        if not self.is_noting:
+            return real
+        if kind is bool:
+            return self.observe_truth(x) if type(x) is Traced else bool(x)
+        if type(x) is TracedSize and kind is int:
+            return x
+        self.builder.site = user_site()
+        value = operands_of(self, x)
+        value = value.value if isinstance(value, Sym) else self.emitter.value(value, INT64)
+        source, target = value.dtype.kind, np.dtype(kind)
+        if (source, target.kind) not in CONVERSIONS:
+            return kind(self.observe(x))
+        if value.shape:
+            value = self.emitter_reshape(value)
+        return self.fresh(real, self.emitter.cast(value, target))

@@ -1,0 +1,98 @@
+"""The pen of a recording: whether it still notes, and the graph that it draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+from tracegraph.ir.graph import Builder, Site, Value
+from tracegraph.numpy.emit import Emitter, Unsupported
+from tracegraph.standin import Traced
+from tracegraph.twin import Hooks
+from tracegraph.values import user_site
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """Why and where a function could not be recorded.
+
+    Parameters
+    ----------
+    reason : str
+        What was met, and what to write instead.
+    site : Site or None
+        The user's line.
+    """
+
+    reason: str
+    site: Site | None
+
+    @property
+    def file(self) -> str | None:
+        return self.site.filename if self.site else None
+
+    @property
+    def line(self) -> int | None:
+        return self.site.line if self.site else None
+
+    def __str__(self) -> str:
+        return f"{self.site}: {self.reason}" if self.site else self.reason
+
+
+class Pen:
+    """What every part of a recording uses.
+
+    Parameters
+    ----------
+    permissive : bool
+        For a derivative that is computed once: what only hinders a replay (an effect, a call of
+        unknown code on known values) does not end the recording.
+    """
+
+    emitter: Emitter
+    hooks_for: Callable[[FunctionType], Hooks] | None
+
+    def __init__(self, *, permissive: bool) -> None:
+        self.builder = Builder()
+        self.failure: Fallback | None = None
+        self.unreplayable: Fallback | None = None
+        self.permissive = permissive
+        self.closed = False
+
+    @property
+    def is_noting(self) -> bool:
+        return not self.closed and self.failure is None
+
+    def give_up(self, reason: str, *, lost: bool = True, site: Site | None = None) -> None:
+        """Drop the pen. Only the first reason is kept.
+
+        ``lost`` says whether values are no longer known to the graph; where only a replay would go
+        wrong, a permissive recording goes on.
+        """
+        if not self.is_noting:
+            return
+        why = Fallback(reason, site or user_site())
+        if self.permissive and not lost:
+            self.unreplayable = self.unreplayable or why
+        else:
+            self.failure = why
+
+    def value_of(self, traced: Traced) -> Value:
+        """Return the present value of a stand-in in this recording's graph."""
+        if traced.recording is not self:
+            raise Unsupported("a value of a finished recording is used; return it instead")
+        return traced.value
+
+    def fresh(self, real: Any, value: Value) -> Traced:
+        """Return a stand-in for a new array or number."""
+        raise AssertionError("a recording makes stand-ins")
+
+    def call(self, function: Any, args: Any, kwargs: Any, rule: Any = None) -> Any:
+        """Run a function on real values, and note what it does."""
+        raise AssertionError("a recording calls")
+
+    def array_of_unknown_origin(self, array: Any) -> Traced:
+        """Return the stand-in of an array that is met without one."""
+        raise AssertionError("a recording knows its arrays")

@@ -1,0 +1,91 @@
+"""Sizes as a recorded function sees them: ints that may be symbolic, and questions about them."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tracegraph.codegen.signature import SizeCheck
+from tracegraph.guards import PYTHON_FLOAT
+from tracegraph.ir.sizes import Dim, Size, hint
+from tracegraph.ir.types import INT64
+from tracegraph.pen import Pen
+from tracegraph.standin import Traced, TracedSize, dim_of, is_size, no_value
+from tracegraph.values import real_of
+
+RELATIONS: dict[str, Callable[[int, int], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+SYMBOLIC_SIZE: dict[Any, Callable[..., Dim]] = {
+    operator.add: operator.add, operator.sub: operator.sub, operator.mul: operator.mul,
+    operator.iadd: operator.add, operator.isub: operator.sub, operator.imul: operator.mul,
+    operator.pos: operator.pos,
+}  # fmt: skip
+SIZE_QUESTIONS = {  # function: (relation, operands swapped, answer negated)
+    operator.eq: ("==", False, False),
+    operator.ne: ("==", False, True),
+    operator.lt: ("<", False, False),
+    operator.le: ("<=", False, False),
+    operator.gt: ("<", True, False),
+    operator.ge: ("<=", True, False),
+}
+
+
+class Sizing(Pen):
+    """The part of a recording that answers questions about sizes."""
+
+    def __init__(self, *, permissive: bool) -> None:
+        super().__init__(permissive=permissive)
+        self.size_checks: list[SizeCheck] = []
+
+    def size(self, dim: Dim) -> Any:
+        """Return a size as the user sees it."""
+        if not isinstance(dim, Size):
+            return dim
+        real = hint(dim)
+        if real is None:
+            no_value("a size that depends on data")
+        return TracedSize(self, dim, real) if self.is_noting else real
+
+    def ask_size(self, a: Dim, relation: str, b: Dim) -> bool:
+        """Answer a question about sizes with the values seen; the entry checks the answer."""
+        left, right = hint(a), hint(b)
+        if left is None or right is None:
+            no_value("a size that depends on data")
+        answer = bool(RELATIONS[relation](left, right))
+        if isinstance(a, Size) or isinstance(b, Size):
+            self.size_checks.append(SizeCheck(a, relation, b, answer))  # type: ignore[arg-type]  # a key of RELATIONS
+        return answer
+
+    def observe_size(self, size: TracedSize) -> int:
+        if self.is_noting:
+            self.ask_size(size.size, "==", size.real)
+        return size.real
+
+    def operate_size(self, function: Any, *operands: Any) -> Any:
+        """Return an operator's result where an operand is a size."""
+        if not self.is_noting:
+            return function(*real_of(operands))
+        if all(map(is_size, operands)):
+            if function in SYMBOLIC_SIZE:
+                return self.size(SYMBOLIC_SIZE[function](*map(dim_of, operands)))
+            if function in SIZE_QUESTIONS:
+                relation, swap, negate = SIZE_QUESTIONS[function]
+                a, b = map(dim_of, operands[::-1] if swap else operands)
+                return self.ask_size(a, relation, b) is not negate
+        if any(type(x) is Traced for x in operands):
+            return self.call(function, operands, {})
+        if any(type(x) in (float, np.float64) for x in operands) and function in PYTHON_FLOAT:
+            return self.call(function, tuple(map(self._size_as_scalar, operands)), {})
+        return function(*(operator.index(x) if type(x) is TracedSize else x for x in operands))
+
+    def _size_as_scalar(self, x: Any) -> Any:
+        if type(x) is not TracedSize:
+            return x
+        return self.fresh(x.real, self.emitter.value(x.size, INT64))

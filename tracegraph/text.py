@@ -1,0 +1,61 @@
+"""Text made of recorded values: what is printed or returned is made again at each compiled call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tracegraph.dispatch import as_real
+from tracegraph.recording import active, paused
+from tracegraph.standin import ArrayHolder, Text, Traced
+from tracegraph.tensor import Tensor
+from tracegraph.twin import PlainHooks
+from tracegraph.values import real_of
+
+
+def holds_recorded(value: Any) -> bool:
+    """Return whether text made of a value would be made of recorded values."""
+    kind = type(value)
+    if kind in (tuple, list):
+        return any(map(holds_recorded, value))
+    if kind is dict:
+        return any(map(holds_recorded, value.values()))
+    if isinstance(value, ArrayHolder):
+        return type(value._read()) is Traced
+    return kind in (Traced, Text)
+
+
+def text_of(function: Callable[..., str], *args: Any) -> Any:
+    """Return text that is made of recorded values: now, and again at each compiled call."""
+    recording = active()
+    parts = [real_text_part(arg) for arg in args]
+    with paused():
+        real = function(*parts)
+    if recording is None or not recording.is_noting:
+        return real
+    return Text(recording, function, args, real)
+
+
+def real_text_part(value: Any) -> Any:
+    """Return what text is made of, with real arrays in the Tensors too."""
+    if isinstance(value, ArrayHolder):
+        data = as_real(value._read())
+        with paused():
+            return Tensor(data) if type(value) is Tensor else value
+    if type(value) in (tuple, list):
+        return type(value)(map(real_text_part, value))
+    return real_of(value)
+
+
+def formatted(value: Any, conversion: str, spec: str) -> str:
+    text: str = PlainHooks().format(value, conversion, spec)
+    return text
+
+
+def joined(*parts: str) -> str:
+    return "".join(parts)
+
+
+def text_method(owner: str, name: str, args: Any, kwargs: Any) -> str:
+    text: str = getattr(owner, name)(*args, **kwargs)
+    return text

@@ -1,0 +1,128 @@
+"""Questions about nested arguments that hold stand-ins, and about functions and places of calls."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Protocol
+
+import numpy as np
+
+from tracegraph.ir.graph import Site, Value
+from tracegraph.ir.sizes import hint
+from tracegraph.ir.types import ArrayType, is_supported
+from tracegraph.numpy.emit import Sym, Unsupported
+from tracegraph.standin import ABSENT, PYTHON_SCALARS, Text, Traced, TracedSize
+
+
+def real_of(value: Any) -> Any:
+    """Return a value with every stand-in in its containers replaced by what it stands for."""
+    kind = type(value)
+    if kind is Traced or kind is TracedSize or kind is Text:
+        return value.real
+    if kind in (tuple, list):
+        return kind(map(real_of, value))
+    if kind is dict:
+        return {key: real_of(item) for key, item in value.items()}
+    if kind is slice:
+        return slice(real_of(value.start), real_of(value.stop), real_of(value.step))
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return kind(*map(real_of, value))
+    return value
+
+
+def stand_ins(value: Any) -> list[Traced]:
+    """Return the stand-ins of arrays and numbers in nested arguments."""
+    found: list[Traced] = []
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if type(item) is Traced:
+            found.append(item)
+        elif type(item) in (tuple, list):
+            stack.extend(reversed(item))
+        elif type(item) is dict:
+            stack.extend(reversed(item.values()))
+        elif type(item) is slice:
+            stack.extend((item.step, item.stop, item.start))
+    return found
+
+
+def is_numpy(function: Any) -> bool:
+    """Return whether a function is NumPy's, whose results are arrays or NumPy scalars."""
+    module = getattr(function, "__module__", None) or ""
+    return isinstance(function, np.ufunc) or module.partition(".")[0] == "numpy"
+
+
+def is_abstract(traced: Traced) -> bool:
+    return traced.real is ABSENT
+
+
+def all_python_scalars(args: tuple[Any, ...]) -> bool:
+    """Return whether all arguments are Python numbers, stand-ins for them included."""
+    return bool(args) and all(
+        (type(x) is Traced and x.is_python_scalar) or type(x) in PYTHON_SCALARS for x in args
+    )
+
+
+def check_type(type_: ArrayType, real: Any) -> None:
+    """Raise Unsupported where the graph's type is not that of the real result."""
+    array = np.asarray(real)
+    if not is_supported(array.dtype):
+        raise Unsupported(f"the dtype {array.dtype} is not supported; use float64")
+    if array.dtype != type_.dtype or tuple(map(hint, type_.shape)) != array.shape:
+        raise Unsupported(
+            f"its result {array.dtype}{list(array.shape)} was recorded as {type_}; this is a fault "
+            "of tracegraph"
+        )
+
+
+def remake(real: Any, items: list[Any]) -> Any:
+    """Return items in a container like the real one."""
+    if hasattr(real, "_fields"):
+        return type(real)(*items)
+    return type(real)(items) if type(real) in (tuple, list) else tuple(items)
+
+
+def name_of(function: Any) -> str:
+    """Return a function's name for messages."""
+    name = getattr(function, "__qualname__", getattr(function, "__name__", repr(function)))
+    module = getattr(function, "__module__", None)
+    return f"{module}.{name}" if module and module not in ("builtins", "_operator") else str(name)
+
+
+def user_site() -> Site | None:
+    """Return the innermost line of the stack that is not ours or NumPy's."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module.partition(".")[0] not in ("tracegraph", "numpy"):
+            return Site(frame.f_code.co_filename, frame.f_lineno)
+        frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
+    return None
+
+
+class Knows(Protocol):
+    """What turning arguments into operands asks of a recording."""
+
+    def value_of(self, traced: Traced) -> Value: ...
+
+    def array_of_unknown_origin(self, array: Any) -> Traced: ...
+
+
+def operands_of(recording: Knows, value: Any) -> Any:
+    """Return nested arguments as rules see them."""
+    kind = type(value)
+    if kind is Traced:
+        weak = type(value.real) if value.is_python_scalar else None
+        return Sym(recording.value_of(value), weak)
+    if kind is TracedSize:
+        return value.size
+    if kind in (tuple, list):
+        return kind(operands_of(recording, item) for item in value)
+    if kind is dict:
+        return {key: operands_of(recording, item) for key, item in value.items()}
+    if kind is slice:
+        return slice(*(operands_of(recording, x) for x in (value.start, value.stop, value.step)))
+    if isinstance(value, np.ndarray):
+        return operands_of(recording, recording.array_of_unknown_origin(value))
+    return value
