@@ -26,7 +26,8 @@ from tracegraph.externals import Policy, argument_place, fixed_place
 from tracegraph.hooks import hooks_for
 from tracegraph.ir.errors import FallbackWarning, NotAFunctionError, OptionError, RecordingError
 from tracegraph.ir.graph import Graph
-from tracegraph.recording import Fallback, Recording, active
+from tracegraph.pen import FAULT, Fallback
+from tracegraph.recording import Recording, active
 from tracegraph.release import release
 from tracegraph.trace import Trace, finish
 from tracegraph.twin import is_generator_like
@@ -154,13 +155,25 @@ class Compiled(NativeCallable):
             if self._paths and not places:
                 self._disagreed(kind)
                 return
-            path = Path(trace, native(trace, self._fp))
+            executable = self._native(trace, kind)
+            if executable is None:
+                return
+            path = Path(trace, executable)
             self._paths.append(path)
             for target, cell in places:
                 target.executable.link(cell, path.executable)
                 target.links[cell] = path
             if len(self._paths) == 1:
                 self.run(path.executable)
+
+    def _native(self, trace: Trace, kind: Any) -> Executable | None:
+        """Return the machine code of a trace, or None where it cannot be made."""
+        try:
+            return native(trace, self._fp)
+        except Exception as fault:
+            # The eager run has given the result already; that it stays eager is said, not hidden.
+            self._fall_back(Fallback(f"compiling failed: {FAULT.format(fault)}", None), kind)
+            return None
 
     def _disagreed(self, kind: Any) -> None:
         """A guard came out differently in native code: this call was eager, and no trace is added."""

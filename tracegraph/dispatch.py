@@ -45,8 +45,9 @@ def apply(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 def current_data(data: Any) -> Any:
     """Return what a holder's data is now: a stand-in of a recording that has ended is its array."""
     kind = type(data)
-    if kind is Traced or kind is TracedSize:
-        return data if data.recording.is_noting else data.real
+    if kind is Traced and data.recording.is_noting:
+        return data
+    data = real_of(data)
     recording = active()
     if recording is None or not recording.is_noting:
         return data

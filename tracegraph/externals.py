@@ -280,7 +280,9 @@ class Externals:
         known = self._copies.get(id(value))
         if known is not None:
             return known.copy
-        self.add(place, Structure(source=place.source, type=type(value), length=len(value)))
+        keys = tuple(value) if isinstance(value, dict) else None
+        spec = Structure(source=place.source, type=type(value), length=len(value), keys=keys)
+        self.add(place, spec)
         if value == ():  # there is only one: the function's own is the same object
             return value
         if isinstance(value, dict):
@@ -374,8 +376,10 @@ def _fact(spec: Input) -> str:
         return f"{type(spec.value)} {spec.value!r} {id(spec.value)}"
     if isinstance(spec, ScalarInput):
         return f"{spec.kind}"
+    if isinstance(spec, SameObject):
+        return f"same as {spec.other}"
     if isinstance(spec, Structure):
-        return f"{spec.type} {spec.length}"
+        return f"{spec.type} {spec.length} {spec.keys}"
     return type(spec).__name__
 
 

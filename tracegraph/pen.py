@@ -14,6 +14,9 @@ from tracegraph.twin import Hooks
 from tracegraph.values import user_site
 
 
+FAULT = "{!r}; this is a fault of tracegraph, please report it"
+
+
 @dataclass(frozen=True)
 class Fallback:
     """Why and where a function could not be recorded.

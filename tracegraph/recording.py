@@ -20,10 +20,11 @@ import numpy as np
 
 from tracegraph.attributes import Attributes
 from tracegraph.externals import Externals, Policy, fixed_place
+from tracegraph.ir.errors import AbstractValueError, TracegraphError
 from tracegraph.ir.graph import Node, Value
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.numpy.table import RULES, WRITERS
-from tracegraph.pen import Fallback
+from tracegraph.pen import FAULT, Fallback
 from tracegraph.standin import ABSENT, Storage, Traced, no_value
 from tracegraph.twin import Hooks
 from tracegraph.values import (
@@ -178,13 +179,20 @@ class Recording(Attributes):
             return self.wrap(real, sym, args)
         except Unsupported as why:
             self.give_up(f"{name_of(function)}: {why}")
-            return real
+        except TracegraphError:
+            raise
+        except Exception as fault:
+            # The eager result is right whatever happened to the notes of it.
+            self.give_up(f"{name_of(function)}: {FAULT.format(fault)}")
         finally:
             if len(self.builder.nodes) > NODE_LIMIT:
                 self.give_up(
                     f"more than {NODE_LIMIT} operations in one call: a Python loop was unrolled; "
                     "use array operations instead of the loop"
                 )
+        if real is ABSENT:
+            raise AbstractValueError(f"vmap cannot follow this call: {self.failure}")
+        return real
 
     def array_of_unknown_origin(self, array: Any) -> Traced:
         known = self.externals.known_array(array)

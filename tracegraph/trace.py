@@ -33,7 +33,8 @@ from tracegraph.ir.passes import run_pipeline
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import INT64, Shape
 from tracegraph.numpy.emit import Unsupported
-from tracegraph.recording import Fallback, Recording
+from tracegraph.pen import FAULT, Fallback
+from tracegraph.recording import Recording
 from tracegraph.standin import PYTHON_SCALARS, Storage, Text, Traced, TracedSize
 
 IMMUTABLE = (
@@ -115,7 +116,10 @@ def finish(
         return _Finish(recording).trace(result, arguments, keywords)
     except Unsupported as why:
         recording.failure = Fallback(str(why), None)
-        return None
+    except Exception as fault:
+        # The eager result is right whatever happened here.
+        recording.failure = Fallback(FAULT.format(fault), None)
+    return None
 
 
 @dataclass(eq=False)

@@ -70,6 +70,7 @@ class Variable(Tensor):
         new = apply(_as_new, new, dtype=self._data.dtype)
         recording = active()
         if recording is not None and recording.is_noting and type(new) is Traced:
+            known_place(recording, self)
             recording.variables[id(self)] = (self, new)
             recording.effects.append(Effect(_store, (self, new), {}))
         self._data = as_real(new)
@@ -106,12 +107,20 @@ def _store(variable: Variable, value: Any) -> None:
     variable._data = np.asarray(value)
 
 
+def known_place(recording: Recording, variable: Variable) -> Place:
+    """Return where a variable is found: the way that led to it, or the object itself."""
+    place = recording.externals.place_of(variable)
+    if place is None:
+        place = fixed_place(variable)
+        recording.externals.add_identity(place, variable)
+    return place
+
+
 def read(recording: Recording, variable: Variable) -> Any:
     """Return the stand-in of a variable's present value."""
     found = recording.variables.get(id(variable))
     if found is None:
-        place = fixed_place(variable)
-        recording.externals.places.setdefault(id(variable), place)
+        place = known_place(recording, variable)
         traced = recording.externals.load(place.attribute("_data"), variable._data)
         found = recording.variables[id(variable)] = (variable, traced)
     for reads in recording.watchers:

@@ -13,6 +13,7 @@ from tracegraph.codegen.plan import Destination, Fresh, Gemm, Into, Kernel
 from tracegraph.codegen.schedule import plan
 from tracegraph.ir.graph import trace
 from tracegraph.ir.ops.arithmetic import add, multiply, subtract
+from tracegraph.ir.ops.boxes import slice_, slice_update
 from tracegraph.ir.ops.broadcast import full_like, sum_
 from tracegraph.ir.ops.compose import flip
 from tracegraph.ir.ops.linalg import matmul
@@ -28,6 +29,19 @@ def twice(x: Any) -> Any:
     return multiply(x, full_like(x, 2.0))
 
 
+def part(x: Any, shift: int) -> Any:
+    """Return x with elements 1 to 35 replaced by twice those beside them."""
+    inner = slice_(x, start=(1 + shift,), shape=(35,), step=(1,))
+    return slice_update(x, twice(inner), start=(1,), step=(1,))
+
+
+def part_numpy(x: Any, shift: int) -> Any:
+    out = x.copy()
+    out[1:36] = 2 * x[1 + shift : 36 + shift]
+    return out
+
+
+VALUE = Fresh((0,))
 Case = tuple[Callable[..., Any], Callable[..., Any], Sequence[Destination], int]
 CASES: dict[str, Case] = {
     "in place": (lambda x, y: (twice(x),), lambda x, y: (x * 2,), [Into(0)], 1),
@@ -41,6 +55,20 @@ CASES: dict[str, Case] = {
         lambda x, y: (add(y, y), flip(x, 0)), lambda x, y: (y + y, x[::-1]), [Into(0), Into(1)], 2,
     ),
     "scanned": (lambda x, y: (cumsum(x, axis=0),), lambda x, y: (x.cumsum(),), [Into(0)], 2),
+    "the old value kept": (
+        lambda x, y: (twice(x), x), lambda x, y: (x * 2, x), [Into(0), VALUE], 2,
+    ),
+    "moved and changed": (
+        lambda x, y: (twice(x), x), lambda x, y: (x * 2, x), [Into(0), Into(1)], 1,
+    ),
+    "part in place": (lambda x, y: (part(x, 0),), lambda x, y: (part_numpy(x, 0),), [Into(0)], 1),
+    "part from beside": (
+        lambda x, y: (part(x, 1),), lambda x, y: (part_numpy(x, 1),), [Into(0)], 2,
+    ),
+    "part from another": (
+        lambda x, y: (slice_update(x, twice(y), start=(0,), step=(1,)),), lambda x, y: (y * 2,),
+        [Into(0)], 1,
+    ),
     "summed and changed": (
         lambda x, y: (sum_(x, axes=(0,)), twice(x)), lambda x, y: (x.sum(), x * 2),
         [Fresh(()), Into(0)], 2,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import collections
 import sys
 import types
 from typing import Any
@@ -40,6 +41,7 @@ from tracegraph.codegen.signature import (
     Structure,
     argument,
 )
+from tracegraph.ir.errors import GraphError
 from tracegraph.ir.types import ArrayType
 
 ADD = elementwise("add", ["x", "w"], "y", "  %out = fadd double %v0, %v1", count=N)
@@ -156,6 +158,86 @@ def test_structures_of_arguments() -> None:
     assert f((1.5, "mode")) == 1.5
     for value in ((1.5,), (1.5, "mode", 3), [1.5, "mode"], (1.5, "other"), (1, "mode"), None):
         assert f(value) is MISSED
+
+
+def keyed(*keys: Any) -> Any:
+    """Return a callable that misses unless it is given a dict with just these keys in order."""
+    inputs: list[Input] = [Structure(source=argument(0), type=dict, keys=keys)]
+    return native(executable(signature(inputs, [ConstantOutput("right")]), {}, []))
+
+
+def test_keys_in_their_order() -> None:
+    f = keyed("a", "long key", 3, b"bytes")
+    made_elsewhere = "".join(["long", " ", "key"])
+    for key in ("long key", made_elsewhere):
+        assert f({"a": 0, key: 0, 3: 0, b"bytes": 0}) == "right"
+    others: list[Any] = [
+        {},
+        {"a": 0, "long key": 0, 3: 0},
+        {"a": 0, "long key": 0, 3: 0, b"bytes": 0, "more": 0},
+        {"long key": 0, "a": 0, 3: 0, b"bytes": 0},
+        {"a": 0, "long key": 0, 3.0: 0, b"bytes": 0},
+        {"a": 0, "long key": 0, 3: 0, "bytes": 0},
+        collections.OrderedDict({"a": 0, "long key": 0, 3: 0, b"bytes": 0}),
+        [("a", 0)],
+    ]
+    for other in others:
+        assert f(other) is MISSED
+    assert keyed()({}) == "right"
+    assert keyed()({"a": 0}) is MISSED
+
+
+def test_deleted_keys_leave_no_trace() -> None:
+    f = keyed("a", "b")
+    assert f({"x": 0, "a": 0, "b": 0}) is MISSED
+    changed = {"x": 0, "a": 0, "b": 0}
+    del changed["x"]
+    assert f(changed) == "right"
+    changed["a"] = changed.pop("a")
+    assert f(changed) is MISSED
+
+
+def test_keys_of_other_types_are_compared_as_constants_are() -> None:
+    f = keyed(True, (1, -0.0), 10**30)
+    assert f({True: 0, (1, -0.0): 0, 10**30: 0}) == "right"
+    assert f({1: 0, (1, -0.0): 0, 10**30: 0}) is MISSED
+    assert f({True: 0, (1, 0.0): 0, 10**30: 0}) is MISSED
+    assert f({True: 0, (1, -0.0): 0, 10**30 + 1: 0}) is MISSED
+
+
+class Text(str):
+    """Compared by code of its own."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        raise AssertionError("a guard must not run this")
+
+    __hash__ = str.__hash__
+
+
+def test_keys_of_users_types_are_known_by_identity() -> None:
+    key = Text("a")
+    f = keyed(key, "b")
+    assert f({key: 0, "b": 0}) == "right"
+    for other in (Text("a"), "a"):
+        assert f({other: 0, "b": 0}) is MISSED
+
+
+def test_references_of_keys_stay() -> None:
+    parts = (1, "x" * 50)
+    f, key = keyed(parts), (1, "".join(["x"] * 50))
+    given = {key: 0}
+    before = sys.getrefcount(key), sys.getrefcount(given)
+    for _ in range(100):
+        assert f(given) == "right"
+    assert (sys.getrefcount(key), sys.getrefcount(given)) == before
+
+
+def test_keys_need_a_dict() -> None:
+    inputs: list[Input] = [Structure(source=argument(0), type=list, keys=("a",))]
+    with pytest.raises(GraphError, match="no keys"):
+        executable(signature(inputs, [ConstantOutput(None)]), {}, [])
 
 
 def guarded(value: Any) -> Any:

@@ -3,11 +3,22 @@
 import contextvars
 import threading
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.codegen.native_kit import F8, Counting, N, affine, array, executable, n, native, signature
+from tests.codegen.native_kit import (
+    F8,
+    Counting,
+    N,
+    affine,
+    array,
+    executable,
+    n,
+    native,
+    signature,
+)
 from tracegraph.codegen import quiet
 from tracegraph.codegen.signature import ArrayOutput
 
@@ -40,7 +51,8 @@ def test_the_modes_of_this_numpy_are_known() -> None:
 @pytest.mark.parametrize("event", ["divide", "over", "under", "invalid"])
 def test_each_event_and_mode(entry: Counting, event: str) -> None:
     for mode in ("ignore", "warn", "raise", "call", "print", "log"):
-        with np.errstate(all="ignore"), np.errstate(**{event: mode}):
+        chosen: dict[str, Any] = {event: mode}
+        with np.errstate(all="ignore"), np.errstate(**chosen):
             loud = mode in ("raise", "call")
             assert is_native(entry) is not loud
             assert (quiet.why_loud() is not None) is loud
@@ -93,8 +105,9 @@ def test_other_filters_do_not_matter(entry: Counting) -> None:
         warnings.simplefilter("always")
         warnings.simplefilter("error", append=True)  # behind the one that takes everything
         assert is_native(entry)
-        warnings.filters[-1:] = []
-        warnings.filters[0] = ("error", None, RuntimeWarning, None, 0)
+        filters: Any = warnings.filters
+        filters[-1:] = []
+        filters[0] = ("error", None, RuntimeWarning, None, 0)
         assert not is_native(entry)
 
 

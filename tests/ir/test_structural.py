@@ -273,8 +273,8 @@ J = ArrayType(INT64, (2,))
         (lambda: scatter_add.type_rule(*(ArrayType(BOOL, (2,)),) * 2, J, axes=(0,)), "updates"),
         (lambda: iota.type_rule(shape=(3,), axis=1, dtype=FLOAT64), "axis of"),
         (lambda: iota.type_rule(shape=(3,), axis=0, dtype=BOOL), "number's dtype"),
-        (lambda: guard.type_rule(V, expect=True), "one bool"),
-        (lambda: guard.type_rule(B, expect=1), "which bool"),
+        (lambda: guard.type_rule(V, expect=True, number=0), "one bool"),
+        (lambda: guard.type_rule(B, expect=1, number=0), "which bool"),
         (lambda: item.type_rule(V, index=0), "tuple"),
     ],
 )

@@ -11,11 +11,10 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
-import platform
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,14 +23,22 @@ from tracegraph.codegen.cpython import pointer_of
 from tracegraph.ir.types import FLOAT32, FLOAT64, DType
 
 _ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112
-_MAPS = Path("/proc/self/maps")
+_MAPS = "/proc/self/maps"
 _LIBRARY = re.compile(r"/[^/]*(?:blas|mkl_rt|blis)[^/]*\.so[^/]*$")
 _LETTERS = {FLOAT32: "s", FLOAT64: "d"}
 _LLVM_TYPES = {FLOAT32: "float", FLOAT64: "double"}
 
+
+def _machine() -> str:
+    """Return the processor's name; ``platform`` is slow to import."""
+    if hasattr(os, "uname"):
+        return os.uname().machine
+    return os.environ.get("PROCESSOR_ARCHITECTURE", "")
+
+
 # Where both registers and stack slots are 8 bytes wide, a library with 32-bit integers takes the
 # low halves of 64-bit ones, and one with unmarked 64-bit integers is called right as well.
-_WIDE_CALLS = platform.machine() in ("x86_64", "AMD64")
+_WIDE_CALLS = _machine() in ("x86_64", "AMD64")
 
 
 @dataclass(frozen=True)
@@ -77,12 +84,14 @@ def find() -> Blas | None:
 
 def _libraries() -> Iterator[str]:
     """NumPy's own library first: other packages may have mapped theirs."""
-    package = Path(np.__file__).parent
-    for folder in (package.parent / "numpy.libs", package / ".dylibs", package / ".libs"):
-        if folder.is_dir():
-            yield from sorted(str(p) for p in folder.iterdir() if "blas" in p.name.lower())
-    with contextlib.suppress(OSError):
-        mapped = (line.split(maxsplit=5)[-1] for line in _MAPS.read_text().splitlines())
+    package = os.path.dirname(np.__file__)
+    beside = os.path.join(os.path.dirname(package), "numpy.libs")
+    for folder in (beside, os.path.join(package, ".dylibs"), os.path.join(package, ".libs")):
+        if os.path.isdir(folder):
+            names = sorted(name for name in os.listdir(folder) if "blas" in name.lower())
+            yield from (os.path.join(folder, name) for name in names)
+    with contextlib.suppress(OSError), open(_MAPS, encoding="utf-8") as maps:
+        mapped = [line.rstrip("\n").split(maxsplit=5)[-1] for line in maps]
         yield from dict.fromkeys(path for path in mapped if _LIBRARY.search(path))
 
 

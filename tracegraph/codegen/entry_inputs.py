@@ -28,6 +28,10 @@ from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import DType
 
 
+PLAIN_KEYS = (str, int, bytes)
+EQUAL = 2  # Py_EQ
+
+
 @dataclass(eq=False)
 class Inputs:
     """The inputs of an entry: objects by number, and pointers to the memory of buffers."""
@@ -96,10 +100,42 @@ class Inputs:
         elif isinstance(one, ExactObject):
             self._check_exact(one.value, pointer)
         else:
-            self._check_type(pointer, one.type)
-            if one.length is not None:
-                length = self.text.call("PyObject_Size", pointer)
-                self.text.require_equal("i64", length, str(one.length), self.text.raised(MISS))
+            self._check_structure(one, pointer)
+
+    def _check_structure(self, one: Structure, pointer: str) -> None:
+        self._check_type(pointer, one.type)
+        if one.length is not None and one.keys is None:
+            length = self.text.call("PyObject_Size", pointer)
+            self.text.require_equal("i64", length, str(one.length), self.text.raised(MISS))
+        if one.keys is not None:
+            self._check_keys(pointer, one.keys)
+
+    def _check_keys(self, pointer: str, keys: tuple[Any, ...]) -> None:
+        """Walk through a dict; a key that is compared in Python may change it, so own the key."""
+        text = self.text
+        position, key = text.slot("i64"), text.slot("ptr")
+        text.do(f"store i64 0, ptr {position}")
+        for expected in keys:
+            found = text.call("PyDict_Next", pointer, position, key, "null")
+            text.require_equal("i32", found, "1", self._miss)
+            given = text.load("ptr", key)
+            if type(expected) in PLAIN_KEYS:
+                self._check_plain_key(expected, given)
+            else:
+                text.call("Py_IncRef", given)
+                text.owning(given)
+                self._check_exact(expected, given)
+        found = text.call("PyDict_Next", pointer, position, "null", "null")
+        text.require_equal("i32", found, "0", self._miss)
+
+    def _check_plain_key(self, expected: Any, given: str) -> None:
+        """Compare a key in C: it runs no Python code where both are of one built-in type."""
+        text = self.text
+        wanted = text.object(expected)
+        with text.when(text.let(f"icmp ne ptr {given}, {wanted}")):
+            self._check_type(given, type(expected))
+            equal = text.call("PyObject_RichCompareBool", given, wanted, str(EQUAL))
+            text.require_equal("i32", equal, "1", text.raised(MISS))
 
     def _check_exact(self, value: Any, pointer: str) -> None:
         text = self.text
@@ -270,3 +306,5 @@ def check_signature(signature: Signature) -> None:
     for one in signature.inputs:
         if isinstance(one, SameObject) and not 0 <= one.other < len(signature.inputs):
             raise GraphError(f"there is no input number {one.other}")
+        if isinstance(one, Structure) and one.keys is not None and not issubclass(one.type, dict):
+            raise GraphError(f"a {one.type.__name__} has no keys in an order")

@@ -22,7 +22,7 @@ from tracegraph.codegen.signature import (
     Step,
 )
 
-_EQUAL_BY_VALUE = (int, str, bytes, np.dtype)
+_EQUAL_BY_VALUE = (int, str, bytes)
 
 
 class Sources:
@@ -127,10 +127,12 @@ def same_value(value: Any, expected: Any) -> bool:
 
 def _leaf_bits(value: Any) -> Any:
     """Return something that is equal for equal constants, and for no two other objects."""
-    if isinstance(value, float):
+    kind = type(value)
+    if kind is float:
         return struct.pack("<d", value)
-    if isinstance(value, complex):
+    if kind is complex:
         return struct.pack("<dd", value.real, value.imag)
     if isinstance(value, np.generic):
         return value.dtype, value.tobytes()
-    return value if isinstance(value, _EQUAL_BY_VALUE) else _Identity(value)
+    plain = kind in _EQUAL_BY_VALUE or isinstance(value, np.dtype)
+    return value if plain else _Identity(value)

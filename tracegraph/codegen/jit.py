@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tracegraph.codegen import object_cache
 from tracegraph.ir.errors import GraphError
 
 _DECLARED = re.compile(r"^declare\b[^@]*@\"?([\w.$]+)\"?\(", re.MULTILINE)
@@ -98,6 +97,9 @@ def compile_text(text: str, exports: tuple[str, ...], imports: Mapping[str, int]
     imports : mapping of str to int
         Addresses of declared functions. Those that are not listed are looked for in the process.
     """
+    # Imported with the first compilation only: what it imports takes longer than ours in all.
+    from tracegraph.codegen import object_cache
+
     start()
     key = object_cache.key(text, _toolchain().identity)
     found = object_cache.load(key)

@@ -64,8 +64,9 @@ def filters_are_quiet() -> bool:
     return True
 
 
-def _concerns(category: type[Warning]) -> bool:
-    return issubclass(RuntimeWarning, category) or issubclass(category, RuntimeWarning)
+def _concerns(category: type[Warning] | tuple[type[Warning], ...]) -> bool:
+    ones = category if isinstance(category, tuple) else (category,)
+    return any(issubclass(RuntimeWarning, one) or issubclass(one, RuntimeWarning) for one in ones)
 
 
 @functools.cache
@@ -86,7 +87,8 @@ def modes_are_known() -> bool:
 
 def _all_modes_are_read() -> bool:
     for event, mode in itertools.product(range(4), range(6)):
-        with np.errstate(all="ignore"), np.errstate(**{_EVENTS[event]: _MODES[mode]}):
+        chosen: dict[str, Any] = {_EVENTS[event]: _MODES[mode]}
+        with np.errstate(all="ignore"), np.errstate(**chosen):
             capsule = _variable().get()
             if type(capsule).__name__ != "PyCapsule":
                 return False

@@ -9,7 +9,8 @@ of it at every call; where anything differs it leaves by a miss cell with nothin
 ``SizeInput``        a Python int, bound to a symbol
 ``SameObject``       the very object that another input is
 ``ExactObject``      one known value, or an equal one of the same type
-``Structure``        an object of one exact type, and of one length where it is a container
+``Structure``        an object of one exact type; of one length, or with the same keys in the same
+                     order, where it is a container
 ===================  ===============================================================================
 """
 
@@ -154,11 +155,24 @@ class ExactObject:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Structure:
-    """An object of exactly this type, with ``length`` items where that is given."""
+    """An object of exactly this type.
+
+    Parameters
+    ----------
+    source : Source
+        Where it comes from.
+    type : type
+        Its exact type.
+    length : int, optional
+        How many items it has.
+    keys : tuple, optional
+        Of a dict: its keys in order, each as in ``same_value``. Then ``length`` is not needed.
+    """
 
     source: Source
     type: type
     length: int | None = None
+    keys: tuple[Any, ...] | None = None
 
 
 Input: TypeAlias = ArrayInput | ScalarInput | SizeInput | SameObject | ExactObject | Structure
