@@ -80,7 +80,9 @@ def leaves(result: Any) -> Iterator[np.ndarray[Any, Any]]:
         yield np.asarray(result)
 
 
-def check(contender: Contender, reference: Sequence[np.ndarray[Any, Any]], tolerance: float) -> None:
+def check(
+    contender: Contender, reference: Sequence[np.ndarray[Any, Any]], tolerance: float
+) -> None:
     """Raise AssertionError where a contender's results are not the reference's."""
     found = list(leaves(contender.result()))
     assert len(found) == len(reference), f"{contender.name} gives {len(found)} arrays"

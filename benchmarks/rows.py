@@ -60,7 +60,9 @@ def _add_first_calls(case: Case, lines: dict[str, Line], processes: int) -> None
 
 def _add_ratios(lines: dict[str, Line]) -> None:
     """Add how many times as fast as the best peer each contender is."""
-    peers = {n: line["best"] for n, line in lines.items() if n.split()[0] in PEERS and "best" in line}
+    peers = {
+        n: line["best"] for n, line in lines.items() if n.split()[0] in PEERS and "best" in line
+    }
     if not peers:
         return
     best = min(peers, key=lambda name: peers[name])
@@ -115,7 +117,7 @@ COUNTED = {"symbolic_sizes": symbolic_sizes, "import": import_time}
 NAMES = (*(case.name for case in CASES), *COUNTED)
 
 
-# -- printing ---------------------------------------------------------------------------------------
+# -- printing -----------------------------------------------------------------------------------
 
 
 def text(name: str, lines: dict[str, Line]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tracegraph.objects import set_attribute
 from tracegraph.recording import Effect, Recording, paused
-from tracegraph.standin import Traced, TracedSize
+from tracegraph.standin import ArrayHolder, Traced, TracedSize
 from tracegraph.text import holds_recorded, real_text_part, text_of
 
 
@@ -52,6 +52,8 @@ def _convert(kind: type) -> Any:
     """Return the recordable form of ``float(x)``, ``int(x)``, ``bool(x)``, ``complex(x)``."""
 
     def convert(recording: Recording, *args: Any) -> Any:
+        if len(args) == 1 and isinstance(args[0], ArrayHolder):
+            args = (args[0]._read(),)
         if len(args) != 1 or type(args[0]) not in (Traced, TracedSize):
             return kind(*args)
         return recording.convert(kind, args[0])

@@ -41,7 +41,7 @@ READS = {
 
 PASSING = (
     list, tuple, dict, set, zip, enumerate, map, filter, reversed, sorted, iter, next, all, any,
-    range, slice, str.join, getattr, hasattr, callable, id, issubclass, type, isinstance, len,
+    range, slice, str.join, callable, id, issubclass, type, isinstance, len,
     functools.partial, object, staticmethod, classmethod, property, super,
 )  # fmt: skip
 """Builtins that only rearrange what they are given, or ask it in ways that stand-ins answer."""
@@ -114,6 +114,8 @@ def _call_other(recording: Recording, function: Any, args: Any, kwargs: Any) -> 
     if isinstance(function, types.MethodType):
         bound = (function.__self__, *args)
         return call(recording, function.__func__, bound, kwargs)
+    if isinstance(function, type) and issubclass(function, BaseException):
+        return _make_exception(recording, function, args, kwargs)
     if _lookup(PASSING_SET, function) or is_plain_class(function) or is_ours(function):
         return function(*args, **kwargs)
     owner = getattr(function, "__self__", None)
@@ -127,12 +129,16 @@ def _call_other(recording: Recording, function: Any, args: Any, kwargs: Any) -> 
     return escape(recording, function, args, kwargs)
 
 
+def _make_exception(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
+    if holds_recorded((args, kwargs)):
+        recording.give_up("an exception is made of recorded values")
+    return function(*real_of(args), **real_of(kwargs))
+
+
 def is_plain_class(function: Any) -> bool:
     """Return whether making an instance of a class only stores what it is given."""
     if not isinstance(function, type):
         return False
-    if issubclass(function, BaseException):
-        return True
     if issubclass(function, tuple) and hasattr(function, "_fields"):
         return function.__init__ is object.__init__
     is_dataclass = "__dataclass_fields__" in vars(function)
@@ -291,5 +297,19 @@ def attribute_of(recording: Recording, owner: Any, name: str) -> Any:
     return get_attribute(recording, owner, name)
 
 
-FORMS = {**SPECIAL, getattr: _getattr}
+def _hasattr(recording: Recording, owner: Any, name: str) -> bool:
+    try:
+        attribute_of(recording, owner, name)
+    except AttributeError:
+        return False
+    return True
+
+
+def _errstate(recording: Recording, **modes: str) -> Any:
+    if not set(modes.values()) <= {"ignore", "warn"}:
+        recording.give_up("np.errstate asks for more than warnings, which native code does not do")
+    return np.errstate(**modes)
+
+
+FORMS = {**SPECIAL, getattr: _getattr, hasattr: _hasattr, np.errstate: _errstate}
 """Builtins with a recordable form."""

@@ -66,6 +66,7 @@ class Compiled(NativeCallable):
         self.fallbacks: list[Fallback] = []
         self._name = getattr(function, "__name__", type(function).__name__)
         self._strict, self._fp = strict, fp
+        self._lock = threading.RLock()
         self._reset()
 
     def _reset(self) -> None:
@@ -73,7 +74,6 @@ class Compiled(NativeCallable):
         self._policy = Policy()
         self._eager_kinds: set[Any] = set()
         self._disagreements = 0
-        self._lock = threading.RLock()
 
     @property
     def traces(self) -> list[Trace]:
@@ -82,9 +82,12 @@ class Compiled(NativeCallable):
     def clear(self) -> None:
         """Forget every trace. Calls that are running finish."""
         with self._lock:
+            retired = self._paths
             self.run(None)
             self.fallbacks.clear()
             self._reset()
+        for path in retired:  # their code stays: another thread may be inside
+            path.executable.trim()
 
     def graph(self, *args: Any, **kwargs: Any) -> Graph:
         """Return the graph of a call, as it was recorded.

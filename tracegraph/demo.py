@@ -155,8 +155,8 @@ def report_times(runs: list[Run], numpy_seconds: float) -> Iterable[str]:
     yield f"Time of {steps} training steps:"
     for run in runs:
         line = f"  {run.name:24} {run.seconds:8.3f} s {runs[0].seconds / run.seconds:7.1f}x"
-        compiling = run.first - (run.seconds - run.first) / max(steps - 1, 1)
-        yield line + (f"  ({compiling:.2f} s of it compiling)" if "compiled" in run.name else "")
+        first = f"  ({run.first:.2f} s of it the first step, which compiles)"
+        yield line + (first if run.name == "compiled" else "")
     last = runs[-1]
     rest = (last.seconds - last.first) / max(steps - 1, 1)
     eager = (runs[0].seconds - runs[0].first) / max(steps - 1, 1)

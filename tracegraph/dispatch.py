@@ -9,7 +9,7 @@ import numpy as np
 
 from tracegraph.externals import fixed_place
 from tracegraph.recording import Recording, active
-from tracegraph.standin import ArrayHolder, Traced, TracedSize
+from tracegraph.standin import ArrayHolder, Traced
 from tracegraph.values import real_of
 
 

@@ -48,6 +48,10 @@ IDENTITIES = (
 )  # fmt: skip
 
 
+LARGEST_SIZE = 2**31
+"""Ints below this may become symbols, so that their sums and products are far from overflow."""
+
+
 @dataclass(frozen=True, eq=False)
 class Place:
     """A way to an external object; ``key`` is equal for equal ways."""
@@ -254,7 +258,7 @@ class Externals:
     def _int(self, place: Place, value: int) -> Any:
         self.seen_ints[place.key] = value
         history = (*self.policy.ints.get(place.key, ()), value)
-        if len(set(history)) == 1 or value < 0:
+        if len(set(history)) == 1 or not 0 <= value < LARGEST_SIZE:
             return self._exact(place, value)
         name = self._name("k", (*history, len(self._names)))
         size = symbol(name, hint=value)

@@ -10,7 +10,7 @@ import numpy as np
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.ops.control import guard
 from tracegraph.ir.types import INT64
-from tracegraph.numpy.emit import Sym
+from tracegraph.numpy.emit import Sym, Unsupported
 from tracegraph.numpy.table import RULES
 from tracegraph.pen import Pen
 from tracegraph.standin import ABSENT, Traced, TracedSize, no_value
@@ -115,19 +115,17 @@ class Guards(Pen):
 
     def call_on_python_scalars(self, function: Any, args: Any, kwargs: Any) -> Any:
         """Python's own arithmetic: floats stay symbolic, anything else is bound to its value."""
-        real = function(*real_of(args), **real_of(kwargs))
+        with self.giving_up_if_raised(function):
+            real = function(*real_of(args), **real_of(kwargs))
         rule = RULES.get(function)
-        floats = type(real) is float or type(real) is bool
-        if rule is None or kwargs or not floats or function not in PYTHON_FLOAT:
+        if rule is None or kwargs or not stays_symbolic(function, real, args):
             for traced in stand_ins(args):
                 self.observe(traced)
             return real
         self.builder.site = user_site()
         operands = [operands_of(self, x) for x in args]
-        if any(isinstance(x, int) and abs(x) > 2**53 for x in args):
-            for traced in stand_ins(args):
-                self.observe(traced)
-            return real
+        if function not in PYTHON_FLOAT:
+            return self._by_rule(rule, operands, args, real)
         if function is operator.truediv:
             zero = self._literal(np.float64(0))
             self.guard(RULES[np.equal](self.emitter, operands[1], zero).value, False)
@@ -135,9 +133,20 @@ class Guards(Pen):
         values = [Sym(self.emitter.value(x, wide)) for x in operands]
         return self.fresh(real, rule(self.emitter, *values).value)
 
+    def _by_rule(self, rule: Any, operands: Any, args: Any, real: Any) -> Any:
+        try:
+            return self.fresh(real, rule(self.emitter, *operands).value)
+        except Unsupported:
+            for traced in stand_ins(args):
+                self.observe(traced)
+            return real
+
     def convert(self, kind: type, x: Any) -> Any:
         """Return ``float(x)``, ``int(x)``, ``bool(x)`` or ``complex(x)``, symbolic where it can be."""
-        real = kind(x.real) if x.real is not ABSENT else no_value(f"{kind.__name__}()")
+        if x.real is ABSENT:
+            no_value(f"{kind.__name__}()")
+        with self.giving_up_if_raised(kind):
+            real = kind(x.real)
         if not self.is_noting:
             return real
         if kind is bool:
@@ -153,3 +162,10 @@ class Guards(Pen):
         if value.shape:
             value = self.emitter_reshape(value)
         return self.fresh(real, self.emitter.cast(value, target))
+
+
+def stays_symbolic(function: Any, real: Any, args: Any) -> bool:
+    """Return whether a function of Python numbers is one of floats that the graph can compute."""
+    if type(real) not in (float, bool) or any(type(x) is int and abs(x) > 2**53 for x in args):
+        return False
+    return function in PYTHON_FLOAT or getattr(function, "__module__", None) == "math"

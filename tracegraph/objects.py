@@ -46,7 +46,11 @@ def get_attribute(recording: Recording, owner: Any, name: str) -> Any:
     was_stored, value = recording.externals.stored(owner, name)
     if was_stored:
         return value
-    value = builtins.getattr(owner, name)
+    try:
+        value = builtins.getattr(owner, name)
+    except AttributeError:
+        recording.give_up(f"whether an outside object has the attribute {name!r} is asked")
+        raise
     if isinstance(value, types.MethodType) and value.__self__ is owner:
         recording.externals.load(fixed_place(type(owner)).attribute(name), value.__func__)
         return value

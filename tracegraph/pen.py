@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
@@ -11,8 +12,7 @@ from tracegraph.ir.graph import Builder, Site, Value
 from tracegraph.numpy.emit import Emitter, Unsupported
 from tracegraph.standin import Traced
 from tracegraph.twin import Hooks
-from tracegraph.values import user_site
-
+from tracegraph.values import name_of, user_site
 
 FAULT = "{!r}; this is a fault of tracegraph, please report it"
 
@@ -82,8 +82,23 @@ class Pen:
         else:
             self.failure = why
 
+    @contextmanager
+    def giving_up_if_raised(self, what: Any) -> Iterator[None]:
+        """Within this an exception ends the recording: whether it comes depends on values."""
+        try:
+            yield
+        except Exception as error:
+            self.give_up(
+                f"{name_of(what)} raised {type(error).__name__} for recorded values; test the values "
+                "before the call instead of catching the exception"
+            )
+            raise
+
     def value_of(self, traced: Traced) -> Value:
         """Return the present value of a stand-in in this recording's graph."""
+        shared = traced.storage.shares
+        if shared is not None and shared.version != traced.storage.seen:
+            raise Unsupported("memory was written that this value is a view of, by data or parts")
         if traced.recording is not self:
             raise Unsupported("a value of a finished recording is used; return it instead")
         return traced.value

@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.attributes import Attributes
+from tracegraph.attributes import Attributes, MethodCall
 from tracegraph.externals import Externals, Policy, fixed_place
 from tracegraph.ir.errors import AbstractValueError, TracegraphError
 from tracegraph.ir.graph import Node, Value
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
-from tracegraph.numpy.table import RULES, WRITERS
+from tracegraph.numpy.table import RULES, WRITERS, WRITING_METHODS
 from tracegraph.pen import FAULT, Fallback
 from tracegraph.standin import ABSENT, Storage, Traced, no_value
 from tracegraph.twin import Hooks
@@ -144,12 +144,14 @@ class Recording(Attributes):
             if any(map(is_abstract, stand_ins((args, kwargs)))):
                 no_value(name_of(function))
             return function(*real_of(args), **real_of(kwargs))
+        args, kwargs = named_out(function, args, kwargs)
         if rule is None and all_python_scalars(args) and not is_numpy(function):
             return self.call_on_python_scalars(function, args, kwargs)
         self.builder.site = user_site()
         rule = rule or RULES.get(function)
         before = self._before_write(function, args, kwargs)
-        real = self._run(function, args, kwargs)
+        with self.giving_up_if_raised(function):
+            real = self._run(function, args, kwargs)
         if rule is None:
             self.give_up(f"{name_of(function)} cannot be recorded")
             return real
@@ -223,7 +225,7 @@ class Recording(Attributes):
         return self._new(real, sym.value)
 
     def _new(self, real: Any, value: Value) -> Traced:
-        traced = Traced(self, real, Storage(value, owner_of(real)))
+        traced = Traced(self, real, Storage(value, owner_of(real), array=real))
         self._alive[value.node] = weakref.ref(traced)
         return traced
 
@@ -234,19 +236,26 @@ class Recording(Attributes):
                 return traced
         owner = owner_of(real)
         for traced in arrays:
-            if owner_of(traced.real) is owner and real.size:
+            if owner_of(traced.real) is owner:
                 return self._view(real, value, traced)
         return self._new(real, value)
 
     def _view(self, real: Any, value: Value, traced: Traced) -> Traced:
         path = view_path(value.node, self.value_of(traced).node)
         if path is None:
-            raise Unsupported("the way in which its result shares memory cannot be followed")
+            return self._alias(real, value, traced)
         return Traced(self, real, traced.storage, (*traced.path, *path))
+
+    def _alias(self, real: Any, value: Value, traced: Traced) -> Traced:
+        """Return a stand-in for a view that is no structural one: good until its memory is written."""
+        storage = Storage(value, owner_of(real), array=real)
+        storage.shares = traced.storage
+        storage.seen = traced.storage.version
+        return Traced(self, real, storage)
 
     def _wrap_abstract(self, sym: Sym, args: Any) -> Traced:
         for traced in stand_ins(args):
-            path = view_path(sym.value.node, self.value_of(traced).node)
+            path = None if sym.fresh else view_path(sym.value.node, self.value_of(traced).node)
             if path is not None and traced.kind is np.ndarray:
                 return Traced(self, ABSENT, traced.storage, (*traced.path, *path))
         return Traced(self, ABSENT, Storage(sym.value, None))
@@ -265,7 +274,7 @@ class Recording(Attributes):
         target = kwargs.get("out")
         if isinstance(target, tuple) and len(target) == 1:
             (target,) = target
-        if target is None and function in WRITERS and len(args):
+        if target is None and len(args) and writes_first(function):
             target = args[0]
         if type(target) is Traced and (target.kind is np.ndarray):
             self.externals.before_write(target.storage)
@@ -278,6 +287,19 @@ class Recording(Attributes):
             raise Unsupported("its `out` cannot be followed")
         old = self.value_of(target)
         new = self.emitter.broadcast(self.emitter.cast(sym.value, old.dtype), old.shape)
-        target.storage.value = write_through(target.storage.value, target.path, new)
-        target.storage.written = True
+        target.storage.write(write_through(target.storage.value, target.path, new))
         return real if function is operator.setitem or real is None else target
+
+
+def named_out(function: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
+    """Return a ufunc's arguments with an ``out`` that was given by position under its name."""
+    if not isinstance(function, np.ufunc) or len(args) <= function.nin:
+        return args, kwargs
+    return args[: function.nin], {**kwargs, "out": args[function.nin :]}
+
+
+def writes_first(function: Any) -> bool:
+    """Return whether a function writes into its first argument."""
+    if isinstance(function, MethodCall):
+        return function.__name__ in WRITING_METHODS
+    return function in WRITERS

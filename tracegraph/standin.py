@@ -54,15 +54,38 @@ class Storage:
         The present content.
     owner : ndarray or None
         The real array that owns the memory.
+    array : ndarray, optional
+        The real array whose content ``value`` is; the owner unless given.
+    external : bool
+        Whether it was reached from outside.
+
+    A storage that ``shares`` another's memory in a way that is no structural view is good for
+    reading while the other has the version that was ``seen``.
     """
 
-    __slots__ = ("external", "owner", "value", "written")
+    __slots__ = ("array", "external", "owner", "seen", "shares", "value", "version")
 
-    def __init__(self, value: Value, owner: Any, *, external: bool = False) -> None:
+    def __init__(
+        self, value: Value, owner: Any, *, array: Any = None, external: bool = False
+    ) -> None:
         self.value = value
         self.owner = owner
+        self.array = owner if array is None else array
         self.external = external
-        self.written = False
+        self.version = 0
+        self.shares: Storage | None = None
+        self.seen = 0
+
+    @property
+    def written(self) -> bool:
+        return self.version > 0
+
+    def write(self, value: Value) -> None:
+        """Replace the content."""
+        if self.shares is not None:
+            raise AssertionError("memory that is known by parts is never written")
+        self.value = value
+        self.version += 1
 
 
 Step = tuple[Any, dict[str, Any]]

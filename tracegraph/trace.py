@@ -220,6 +220,8 @@ class _Finish:
         return ScalarOutput(self._new(leaf.value, ()), kind)
 
     def _array(self, leaf: Traced) -> Output:
+        if leaf.storage.shares is not None:
+            raise Unsupported("a view of real or imaginary parts is returned; return a copy")
         of: InputOutput | ArrayOutput
         if leaf.storage.external:
             number = self._external_array(leaf.storage)
@@ -245,8 +247,7 @@ class _Finish:
     def _memory(self, storage: Storage) -> ArrayOutput:
         found = self._fresh.get(id(storage))
         if found is None:
-            owner = storage.owner
-            order = axes_order(owner)
+            order = axes_order(storage.array)
             buffer = self._new(storage.value, order)
             found = ArrayOutput(buffer, storage.value.shape, order)
             self._fresh[id(storage)] = found
@@ -336,11 +337,11 @@ def strides_in_order(shape: Shape, order: tuple[int, ...]) -> tuple[Dim, ...]:
     return tuple(strides)
 
 
-def axes_order(owner: Any) -> tuple[int, ...]:
+def axes_order(array: Any) -> tuple[int, ...]:
     """Return the axes of a real array from slow to fast."""
-    if owner.flags.c_contiguous:
-        return tuple(range(owner.ndim))
-    return tuple(int(axis) for axis in np.argsort([-s for s in owner.strides], kind="stable"))
+    if array.flags.c_contiguous:
+        return tuple(range(array.ndim))
+    return tuple(int(axis) for axis in np.argsort([-s for s in array.strides], kind="stable"))
 
 
 Geometry = tuple[Dim, Shape, tuple[Dim, ...]]

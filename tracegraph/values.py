@@ -114,7 +114,8 @@ def operands_of(recording: Knows, value: Any) -> Any:
     kind = type(value)
     if kind is Traced:
         weak = type(value.real) if value.is_python_scalar else None
-        return Sym(recording.value_of(value), weak)
+        is_scalar = weak is None and value.kind is not np.ndarray
+        return Sym(recording.value_of(value), weak, is_scalar)
     if kind is TracedSize:
         return value.size
     if kind in (tuple, list):

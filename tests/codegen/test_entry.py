@@ -249,6 +249,24 @@ def test_a_guard_after_a_write_is_refused() -> None:
         )
 
 
+def test_a_guard_may_follow_a_kernel_that_only_reads_what_is_written_later() -> None:
+    body = "  %b = fcmp ogt double %v0, 0.0\n  %out = zext i1 %b to i8"
+    test = elementwise("test", ["x"], "flag", body, result_dtype=B1, count=1)
+    f = native(
+        executable(
+            signature([array(0, (n,), "x", written=True)], [], container=tuple),
+            {"x": (F8, n), "flag": (B1, 1)},
+            [test, GuardStep("flag", True, 0), affine("k", "x", "x")],
+        )
+    )
+    x = np.ones(3)
+    assert f(x) == ()
+    np.testing.assert_array_equal(x, 3 * np.ones(3))
+    x = -x
+    assert f(x) is MISSED
+    np.testing.assert_array_equal(x, -3 * np.ones(3))
+
+
 def in_place(same: bool = False) -> Executable:
     """``x[:] = 2 * z + 1``, where z may be x itself."""
     inputs: list[Input] = [array(0, (n,), "x", written=True)]

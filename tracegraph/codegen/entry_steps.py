@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tracegraph.codegen import blas, cpython
@@ -22,6 +22,7 @@ from tracegraph.codegen.plan import (
     Step,
 )
 from tracegraph.ir.errors import GraphError
+from tracegraph.ir.loops import written
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import ArrayType
 
@@ -94,12 +95,12 @@ class Steps:
             raise GraphError(f"no input or step gives the buffer {buffer}")
         return self.pointers[buffer]
 
-    def _note_write(self, buffers: Sequence[str]) -> None:
+    def _note_write(self, buffers: Iterable[str]) -> None:
         self._wrote = self._wrote or not self.written_inputs.isdisjoint(buffers)
 
     def _kernel(self, step: Kernel) -> None:
         kernel = self.kernels[step.name]
-        self._note_write(kernel.buffers)
+        self._note_write(written(step.program.body))
         given = [f"ptr {self.pointer(name)}" for name in kernel.buffers]
         given += [f"i64 {self.sizes.symbol(symbol)}" for symbol in kernel.symbols]
         self.text.do(f"call void @{kernel.name}({', '.join(given)})")

@@ -125,10 +125,9 @@ class Marked:
         for original, leaf in zip(self.originals, self.leaves, strict=True):
             if leaf.storage.written:
                 self.recording.externals.before_write(original.storage)
-                original.storage.value = write_through(
-                    original.storage.value, original.path, leaf.storage.value
+                original.storage.write(
+                    write_through(original.storage.value, original.path, leaf.storage.value)
                 )
-                original.storage.written = True
         return result
 
     def unflatten(self, results: Sequence[Any]) -> list[Any]:
