@@ -71,7 +71,7 @@ def _add_ratios(lines: dict[str, Line]) -> None:
             line["ratio"], line["peer"] = peers[best] / line["best"], best
 
 
-# -- rows that count --------------------------------------------------------------------------------
+# -- rows that count ------------------------------------------------------------------------------
 
 
 def import_time(quick: bool) -> dict[str, Line]:
@@ -117,7 +117,7 @@ COUNTED = {"symbolic_sizes": symbolic_sizes, "import": import_time}
 NAMES = (*(case.name for case in CASES), *COUNTED)
 
 
-# -- printing -----------------------------------------------------------------------------------
+# -- printing ---------------------------------------------------------------------------------
 
 
 def text(name: str, lines: dict[str, Line]) -> str:

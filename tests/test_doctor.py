@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -60,7 +59,7 @@ def test_a_failing_self_test_is_the_finding(monkeypatch: pytest.MonkeyPatch) -> 
         raise RuntimeError("no memory may be executed")
 
     monkeypatch.setattr(jit, "compile_text", broken)
-    assert doctor.self_test() == "RuntimeError: no memory may be executed"
+    assert "RuntimeError('no memory may be executed')" in str(doctor.self_test())
 
 
 def test_no_blas(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,12 +78,11 @@ def test_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert doctor.cache() == f"{place}, 1 files, 0.5 MiB"
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root reads everything")
 def test_a_cache_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tmp_path.chmod(0)
-    monkeypatch.setenv(object_cache.VARIABLE, str(tmp_path))
-    assert doctor.cache() == f"{tmp_path}, not readable: Permission denied"
-    tmp_path.chmod(stat.S_IRWXU)
+    place = tmp_path / "file"
+    place.touch()
+    monkeypatch.setenv(object_cache.VARIABLE, str(place))
+    assert doctor.cache() == f"{place}, not readable: Not a directory"
 
 
 def test_the_demo_gets_its_arguments(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,11 +49,10 @@ def line_of(function: Callable[..., Any], text: str) -> str:
 
 
 def test_a_kernel_is_shown_with_what_was_fused_into_it() -> None:
-    text = str(explanation(run(softmax, X)))
-    assert text.startswith("softmax: 1 trace, no fallbacks\ntrace 0: (f64[2,3]) -> f64[2,3]\n")
+    text = str(explanation(run(softmax, np.ones((20, 40)))))
+    assert text.startswith("softmax: 1 trace, no fallbacks\ntrace 0: (f64[20,40]) -> f64[20,40]\n")
     (kernel,) = (line for line in text.splitlines() if line.startswith("  k"))
-    assert "exp" in kernel
-    assert "divide" in kernel
+    assert {"exp", "divide", "sum", "max"} <= set(kernel.split())
 
 
 def test_the_graph_is_smaller_after_the_passes() -> None:
@@ -70,7 +69,7 @@ def test_a_guard_says_its_line_and_whether_the_other_answer_was_met() -> None:
     compiled(X - 1)
     text = str(explanation(compiled))
     assert guard.replace("not met yet", "trace 1") in text
-    assert "guard 0: greater is False, otherwise not met yet" in text
+    assert "guard 0: greater is False, otherwise trace 0" in text
 
 
 def test_arguments_of_another_kind_lead_to_another_trace() -> None:

@@ -16,6 +16,8 @@ from tracegraph.ir.errors import (
     TreeError,
 )
 from tracegraph.module import Module
+from tracegraph.numpy.public import *
+from tracegraph.numpy.public import __all__ as PUBLIC
 from tracegraph.tape import GradientTape
 from tracegraph.tensor import Tensor, constant, convert_to_tensor
 from tracegraph.transforms import grad, hessian, jacobian, jvp, value_and_grad, vjp, vmap
@@ -24,6 +26,7 @@ from tracegraph.variable import Variable
 __version__ = "0.1.0"
 
 __all__ = [
+    *PUBLIC,
     "AbstractValueError",
     "Compiled",
     "DifferentiationError",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from tracegraph.guards import Guards
 from tracegraph.ir.types import ArrayType
@@ -19,6 +19,9 @@ class Attributes(Guards, Sizing):
 
     def attribute(self, traced: Traced, name: str) -> Any:
         """Return ``traced.name``."""
+        if traced.is_python_scalar:
+            getattr(traced.real, name)  # raises what the number raises
+            return getattr(self.observe(traced), name)
         if name in VIEW_ATTRIBUTES:
             rule = VIEW_ATTRIBUTES[name]
             return self.call(operator.attrgetter(name), (traced,), {}, rule)
@@ -66,7 +69,7 @@ class Method:
 class MethodCall:
     """``getattr(x, name)(*args)`` as a function of x, one object for each name."""
 
-    _made: dict[str, MethodCall] = {}
+    _made: ClassVar[dict[str, MethodCall]] = {}
 
     def __init__(self, name: str) -> None:
         self.__name__ = name

@@ -12,18 +12,20 @@ import numpy as np
 
 from tracegraph.attributes import Method
 from tracegraph.builtin_calls import SPECIAL
-from tracegraph.externals import fixed_place
+from tracegraph.externals import is_library
 from tracegraph.ir.graph import Site
 from tracegraph.numpy.table import RULES
-from tracegraph.objects import get_attribute, is_library, load, property_of
+from tracegraph.objects import get_attribute, load, property_of
+from tracegraph.places import fixed_place
 from tracegraph.recording import Effect, Recording
+from tracegraph.release import release
 from tracegraph.standin import ArrayHolder
 from tracegraph.text import holds_recorded, text_method, text_of
 from tracegraph.twin import TwinError, is_generator_like, is_twin_code, make_twin
 from tracegraph.values import is_numpy, real_of, stand_ins
 
 PURE_MODULES = frozenset({"math", "cmath", "operator", "_operator", "itertools", "numpy"})
-"""Modules whose functions have no effects: called on values that are not recorded they are known."""
+"""Modules whose functions have no effects: what they give for plain values is known."""
 
 READS = {
     list: {"index", "count", "copy", "__len__"},
@@ -42,6 +44,7 @@ READS = {
 PASSING = (
     list, tuple, dict, set, zip, enumerate, map, filter, reversed, sorted, iter, next, all, any,
     range, slice, str.join, callable, id, issubclass, type, isinstance, len,
+    sum, min, max, abs, round, divmod,
     functools.partial, object, staticmethod, classmethod, property, super,
 )  # fmt: skip
 """Builtins that only rearrange what they are given, or ask it in ways that stand-ins answer."""
@@ -58,7 +61,7 @@ def call(recording: Recording, function: Any, args: tuple[Any, ...], kwargs: dic
         merged = {**function.keywords, **kwargs}
         return call(recording, function.func, (*function.args, *args), merged)
     if not recording.is_noting:
-        return _call_plainly(function, args, kwargs)
+        return _call_plainly(recording, function, args, kwargs)
     inline = getattr(type(function), "__tracegraph_call__", None)
     if inline is not None:
         return inline(function, recording, args, kwargs)
@@ -100,12 +103,24 @@ def _concerns_arrays(recording: Recording, function: Any, args: Any, kwargs: Any
     return bool(stand_ins((args, kwargs))) or any(type(a) is np.ndarray for a in args)
 
 
-def _call_plainly(function: Any, args: Any, kwargs: Any) -> Any:
+def _call_plainly(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
     """Call with plain values, once the pen is down; the user's own code goes on as a twin."""
     code = getattr(function, "__code__", None)
     if code is not None and is_twin_code(code):
         return function(*args, **kwargs)
-    return function(*real_of(args), **real_of(kwargs))
+    return run_unfollowed(recording, function, args, kwargs)
+
+
+def run_unfollowed(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
+    """Call code that is not followed: on the real containers, whose changes are then taken over."""
+    externals = recording.externals
+    externals.write_back(real_of)
+    real_args = tuple(release(recording, arg) for arg in args)
+    real_kwargs = {name: release(recording, arg) for name, arg in kwargs.items()}
+    try:
+        return function(*real_args, **real_kwargs)
+    finally:
+        externals.refresh()
 
 
 def _call_other(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
@@ -114,6 +129,8 @@ def _call_other(recording: Recording, function: Any, args: Any, kwargs: Any) -> 
     if isinstance(function, types.MethodType):
         bound = (function.__self__, *args)
         return call(recording, function.__func__, bound, kwargs)
+    if asks_outside_object(recording, function, args):
+        return escape(recording, function, args, kwargs)
     if isinstance(function, type) and issubclass(function, BaseException):
         return _make_exception(recording, function, args, kwargs)
     if _lookup(PASSING_SET, function) or is_plain_class(function) or is_ours(function):
@@ -123,10 +140,24 @@ def _call_other(recording: Recording, function: Any, args: Any, kwargs: Any) -> 
         return _call_builtin_method(recording, function, owner, args, kwargs)
     method = inspect.getattr_static(type(function), "__call__", None)
     if isinstance(method, types.FunctionType) and not isinstance(function, type):
+        load(recording, fixed_place(type(function)).attribute("__call__"), method)
         return call(recording, method, (function, *args), kwargs)
     if _is_pure(function) and not stand_ins((args, kwargs)):
         return function(*args, **kwargs)
     return escape(recording, function, args, kwargs)
+
+
+def asks_outside_object(recording: Recording, function: Any, args: Any) -> bool:
+    """Return whether a builtin looks into an object from outside that is no known container."""
+    if function in ASKING_NOTHING or not isinstance(function, (type, types.BuiltinFunctionType)):
+        return False
+    place_of = recording.externals.place_of
+    return any(place_of(arg) is not None and not callable(arg) for arg in args)
+
+
+ASKING_NOTHING = frozenset(
+    {isinstance, type, callable, id, issubclass, object, super, property, staticmethod, classmethod}
+)
 
 
 def _make_exception(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
@@ -196,6 +227,7 @@ def call_twin(recording: Recording, function: types.FunctionType, args: Any, kwa
         return function(*args, **kwargs)
     try:
         twin = make_twin(function, recording.hooks_for)
+        load(recording, fixed_place(function).attribute("__code__"), function.__code__)
     except TwinError as error:
         site = Site(error.filename, error.line)
         recording.give_up(f"it has no source to record: {error.reason}", site=site)
@@ -252,7 +284,7 @@ def _call_on_text(recording: Recording, function: Any, args: Any, kwargs: Any) -
 
 
 def _append(recording: Recording, copy: Any, value: Any) -> None:
-    """Append to an outside list: now to the real one, and in compiled calls after the computation."""
+    """Append to an outside list: now, and in compiled calls after the computation."""
     place = copy.place
     if recording.externals.has_varied(place, len(copy.real)):
         recording.give_up("an outside list grows from call to call; return the values instead")
@@ -274,7 +306,7 @@ def escape(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
         f"{shown} cannot be recorded: its effects and results are not known; use NumPy functions, "
         "or call it outside of the compiled function"
     )
-    return function(*real_of(args), **real_of(kwargs))
+    return run_unfollowed(recording, function, args, kwargs)
 
 
 # -- builtins with a recordable form ------------------------------------------------------------
@@ -305,7 +337,7 @@ def _hasattr(recording: Recording, owner: Any, name: str) -> bool:
     return True
 
 
-def _errstate(recording: Recording, **modes: str) -> Any:
+def _errstate(recording: Recording, **modes: Any) -> Any:
     if not set(modes.values()) <= {"ignore", "warn"}:
         recording.give_up("np.errstate asks for more than warnings, which native code does not do")
     return np.errstate(**modes)

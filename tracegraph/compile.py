@@ -22,11 +22,12 @@ from tracegraph.codegen import schedule
 from tracegraph.codegen.executable import Executable
 from tracegraph.codegen.native import compile_kernel
 from tracegraph.codegen.native_type import NativeCallable
-from tracegraph.externals import Policy, argument_place, fixed_place
+from tracegraph.explain import Explanation, GraphView, explanation
 from tracegraph.hooks import hooks_for
 from tracegraph.ir.errors import FallbackWarning, NotAFunctionError, OptionError, RecordingError
-from tracegraph.ir.graph import Graph
 from tracegraph.pen import FAULT, Fallback
+from tracegraph.places import argument_place, fixed_place
+from tracegraph.policy import Policy
 from tracegraph.recording import Recording, active
 from tracegraph.release import release
 from tracegraph.trace import Trace, finish
@@ -89,13 +90,27 @@ class Compiled(NativeCallable):
         for path in retired:  # their code stays: another thread may be inside
             path.executable.trim()
 
-    def graph(self, *args: Any, **kwargs: Any) -> Graph:
-        """Return the graph of a call, as it was recorded.
+    def graph(self, *args: Any, **kwargs: Any) -> GraphView:
+        """Return the graph of a call as it was recorded; it shows itself as text or drawn.
 
-        The function is run once on copies of the arguments, if need be.
+        The function is run once on copies of the arguments.
+
+        Raises
+        ------
+        RecordingError
+            The call cannot be recorded.
         """
-        trace = self._trace_of(args, kwargs)
-        return trace.recorded
+        return GraphView(self._trace_of(args, kwargs).recorded)
+
+    def explain(self, *args: Any, **kwargs: Any) -> Explanation:
+        """Return what became of the function: traces, guards, kernels and fallbacks, for reading.
+
+        Without arguments it tells of the calls that were made. With arguments it tells of that
+        call, and the function is run once on copies of them.
+        """
+        if not args and not kwargs:
+            return explanation(self)
+        return explanation(self, [self._trace_of(args, kwargs)])
 
     def __repr__(self) -> str:
         return f"<compiled {getattr(self.eager, '__qualname__', self.eager)!s}>"
@@ -128,7 +143,10 @@ class Compiled(NativeCallable):
         self._policy.learn(recording.externals)
         if recording.failure is None:
             trace = finish(recording, result, len(args) + len(kwargs), tuple(kwargs))
-        if trace is None:
+        if trace is None and recording.externals.has_symbols:
+            # Not a reason to give up yet: from now on each size is recorded by itself.
+            self._policy.is_static = True
+        elif trace is None:
             assert recording.failure is not None
             self._fall_back(recording.failure, kind)
         else:
@@ -179,7 +197,7 @@ class Compiled(NativeCallable):
             return None
 
     def _disagreed(self, kind: Any) -> None:
-        """A guard came out differently in native code: this call was eager, and no trace is added."""
+        """A guard came out differently in native code: this call was eager, no trace is added."""
         self._disagreements += 1
         if self._disagreements > TRACE_LIMIT:
             self._eager_kinds.add(kind)
@@ -208,7 +226,9 @@ def record_call(recording: Recording, function: Callable[..., Any], args: Any, k
     with recording.activate():
         try:
             load = recording.externals.load
-            load(fixed_place(owner := owner_of_call(function)), owner)
+            owner = owner_of_call(function)
+            if owner is not None:
+                load(fixed_place(owner), owner)
             seen = [load(argument_place(i), a) for i, a in enumerate(args)]
             named = {
                 name: load(argument_place(len(args) + i), a)
@@ -223,8 +243,10 @@ def record_call(recording: Recording, function: Callable[..., Any], args: Any, k
 
 
 def owner_of_call(function: Callable[..., Any]) -> Any:
-    """Return the object whose attributes a callable may read: the self of a method, or itself."""
-    return function.__self__ if isinstance(function, types.MethodType) else function
+    """Return the object whose attributes a callable may read, None for a function."""
+    if isinstance(function, types.MethodType):
+        return function.__self__
+    return None if isinstance(function, types.FunctionType) else function
 
 
 def find_links(first: Path, trace: Trace) -> list[tuple[Path, int]]:
@@ -266,7 +288,7 @@ def cannot_record(function: Callable[..., Any]) -> str | None:
         return "generators and async functions are not compiled"
     settings = np.geterr()
     if any(action in ("raise", "call") for action in settings.values()):
-        return "np.errstate turns floating-point events into errors or calls, which native code does not"
+        return "np.errstate asks for errors or calls, which native code does not make"
     return None
 
 
@@ -315,7 +337,7 @@ def compile(function: Callable[..., Any] | None = None, /, **options: Any) -> An
     Returns
     -------
     Compiled
-        The function, with ``graph``, ``explain``, ``fallbacks``, ``traces``, ``clear`` and ``eager``.
+        The function, with ``graph``, ``explain``, ``fallbacks``, ``traces``, ``clear``, ``eager``.
 
     Raises
     ------

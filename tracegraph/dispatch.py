@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.externals import fixed_place
+from tracegraph.places import fixed_place
 from tracegraph.recording import Recording, active
 from tracegraph.standin import ArrayHolder, Traced
 from tracegraph.values import real_of

@@ -1,4 +1,4 @@
-"""Values of what a transformation added to a recording: the graph, run on the recording's inputs."""
+"""Values of what a transformation added to a recording, computed from its inputs."""
 
 from __future__ import annotations
 

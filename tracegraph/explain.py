@@ -20,19 +20,19 @@ from __future__ import annotations
 import html
 import importlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from tracegraph.codegen import schedule
 from tracegraph.codegen.plan import Branch, CalloutStep, Gemm, GuardStep, Kernel, Plan, Step
 from tracegraph.codegen.signature import ArrayInput, ExactObject, Input, ScalarInput, SizeInput
-from tracegraph.externals import Place
 from tracegraph.ir.graph import Graph, Node, Site
 from tracegraph.ir.loop_text import loop_text
-from tracegraph.ir.loops import scalars
+from tracegraph.ir.loops import For, scalars, statements
+from tracegraph.ir.record import record
 from tracegraph.ir.text import print_graph
 from tracegraph.ir.types import SHORT_NAMES
+from tracegraph.places import Place
 
 if TYPE_CHECKING:
     from tracegraph.compile import Compiled
@@ -43,9 +43,10 @@ UNNAMED = frozenset(("literal", "broadcast_to", "guard", "mark"))
 """Operations that say nothing about what a kernel does."""
 
 NOT_ARITHMETIC = frozenset(("load", "const", "size", "result", "state"))
+FOLD_NAMES = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class GraphView:
     """A graph that shows itself as text, and as a drawing in a notebook. ``graph`` is the graph."""
 
@@ -60,7 +61,7 @@ class GraphView:
         return graph_svg(self.graph) or preformatted(str(self))
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class TraceView:
     """One trace of an explanation.
 
@@ -119,7 +120,7 @@ class TraceView:
         return "not met yet" if cell else "recorded when they come"
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Explanation:
     """What became of a compiled function.
 
@@ -180,13 +181,14 @@ def explanation(compiled: Compiled, traces: Sequence[Trace] | None = None) -> Ex
 def _known_traces(compiled: Compiled) -> list[TraceView]:
     paths = list(compiled._paths)
     numbers = {id(path): number for number, path in enumerate(paths)}
+    links: list[dict[int, int]] = [{} for _ in paths]
+    for number, path in enumerate(paths):
+        for cell, other in path.links.items():
+            links[number][cell] = numbers[id(other)]
+            if cell:  # who came here because of a guard has met its other answer
+                links[numbers[id(other)]].setdefault(cell, number)
     return [
-        TraceView(
-            number,
-            path.trace,
-            path.executable.plan,
-            {cell: numbers[id(other)] for cell, other in path.links.items()},
-        )
+        TraceView(number, path.trace, path.executable.plan, links[number])
         for number, path in enumerate(paths)
     ]
 
@@ -196,7 +198,7 @@ def plan_of(trace: Trace) -> Plan:
     return schedule.plan(trace.graph, trace.destinations, trace.layouts)
 
 
-# -- steps ----------------------------------------------------------------------------------------
+# -- steps --------------------------------------------------------------------------------------
 
 
 def step_lines(step: Step, nodes: Sequence[Node]) -> Iterator[str]:
@@ -222,8 +224,10 @@ def operations(kernel: Kernel, nodes: Sequence[Node]) -> Iterable[str]:
     """Return the operations of a kernel: of the graph where they are known, else of its loops."""
     if nodes:
         return dict.fromkeys(n.op.name for n in nodes if n.op.name not in UNNAMED)
-    found = (scalar.op for scalar in scalars(kernel.program))
-    return dict.fromkeys(op for op in found if op not in NOT_ARITHMETIC)
+    found = [s.op for s in scalars(kernel.program) if s.op not in NOT_ARITHMETIC]
+    loops = [s for s in statements(kernel.program.body) if isinstance(s, For)]
+    found += [FOLD_NAMES.get(fold.combine, fold.combine) for loop in loops for fold in loop.folds]
+    return dict.fromkeys(found)
 
 
 def programs(view: TraceView) -> str:
@@ -253,7 +257,7 @@ def _assumption(spec: Input) -> str | None:
     return None
 
 
-# -- text and HTML ----------------------------------------------------------------------------------
+# -- text and HTML --------------------------------------------------------------------------------
 
 
 def count(items: Sequence[Any], noun: str) -> str:

@@ -4,37 +4,34 @@ An object reached through arguments, globals, cells or attributes is *external*.
 among them are live inputs, read again at each call; of everything else the call depends on, the
 compiled function checks at its entry that it is what it was.
 
-Containers are handed to the function as copies that hold stand-ins. A copy that the function changed
-is written back to the real container, and the recording ends there.
+Containers are handed to the function as copies that hold stand-ins. A copy that the function
+changed is written back to the real container, and the recording ends there.
 """
 
 from __future__ import annotations
 
+import functools
+import sys
 import types
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tracegraph.codegen.signature import (
-    Argument,
     ArrayInput,
-    Attribute,
-    Cell,
     ExactObject,
-    Fixed,
-    Global,
     Input,
-    Key,
     SameObject,
     ScalarInput,
     SizeInput,
-    Source,
     Structure,
 )
 from tracegraph.ir.sizes import Size, Symbol, symbol
 from tracegraph.ir.types import ArrayType, is_supported
+from tracegraph.places import Place
+from tracegraph.policy import Policy
 from tracegraph.standin import Storage, Traced, TracedSize
 from tracegraph.views import owner_of
 
@@ -42,84 +39,13 @@ if TYPE_CHECKING:
     from tracegraph.recording import Recording
 
 CONSTANTS = (bool, int, str, bytes, type(None), type(Ellipsis), slice, range, np.dtype)
-IDENTITIES = (
-    types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type, np.ufunc,
-    types.MethodType, type(np.sum),
-)  # fmt: skip
-
-
 LARGEST_SIZE = 2**31
 """Ints below this may become symbols, so that their sums and products are far from overflow."""
 
-
-@dataclass(frozen=True, eq=False)
-class Place:
-    """A way to an external object; ``key`` is equal for equal ways."""
-
-    source: Source
-    key: tuple[Any, ...]
-
-    def attribute(self, name: str) -> Place:
-        return self._step(Attribute(name), ("attribute", name))
-
-    def item(self, key: Any) -> Place:
-        return self._step(Key(key), ("item", type(key), key))
-
-    def _step(self, step: Attribute | Key, key: tuple[Any, ...]) -> Place:
-        return Place(Source(self.source.root, (*self.source.steps, step)), (*self.key, key))
-
-    def __str__(self) -> str:
-        root = self.source.root
-        if isinstance(root, Argument):
-            text = f"argument {root.position}"
-        elif isinstance(root, Global):
-            text = f"global {root.name}"
-        else:
-            text = "a closure's variable" if isinstance(root, Cell) else "an object"
-        for step in self.source.steps:
-            text += f".{step.name}" if isinstance(step, Attribute) else f"[{step.key!r}]"
-        return text
-
-
-def argument_place(position: int) -> Place:
-    return Place(Source(Argument(position)), ("argument", position))
-
-
-def global_place(namespace: dict[str, Any], name: str) -> Place:
-    builtins = namespace.get("__builtins__")
-    known = vars(builtins) if isinstance(builtins, types.ModuleType) else builtins
-    return Place(Source(Global(namespace, name, known)), ("global", id(namespace), name))
-
-
-def cell_place(cell: types.CellType) -> Place:
-    return Place(Source(Cell(cell)), ("cell", id(cell)))
-
-
-def fixed_place(value: Any) -> Place:
-    return Place(Source(Fixed(value)), ("fixed", id(value)))
-
-
-@dataclass(eq=False)
-class Policy:
-    """What earlier recordings of a function saw: lengths and ints that differ become symbols.
-
-    Each entry is a history, one item for each recording that reached the place.
-    """
-
-    shapes: dict[tuple[Any, ...], list[tuple[int, ...]]] = field(default_factory=dict)
-    ints: dict[tuple[Any, ...], list[int]] = field(default_factory=dict)
-
-    def learn(self, externals: Externals) -> None:
-        """Add what one recording saw."""
-        for key, shape in externals.shapes.items():
-            self.shapes.setdefault((key, len(shape)), []).append(shape)
-        for key, value in externals.seen_ints.items():
-            self.ints.setdefault(key, []).append(value)
-
-    def histories(self, key: tuple[Any, ...], shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-        """Return for each axis the lengths that were seen, the present one last."""
-        seen = [*self.shapes.get((key, len(shape)), ()), shape]
-        return [tuple(lengths) for lengths in zip(*seen, strict=True)]
+IDENTITIES = (
+    types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type, np.ufunc,
+    types.MethodType, types.CodeType, type(np.sum), property, staticmethod, classmethod,
+)  # fmt: skip
 
 
 @dataclass(eq=False)
@@ -158,7 +84,8 @@ class Externals:
     def load(self, place: Place, value: Any) -> Any:
         """Return what the function sees of an external value, and note what is assumed of it."""
         if not self.recording.is_noting:
-            return value
+            copy = self._copies.get(id(value))
+            return value if copy is None else copy.copy
         if place.key in self._loaded:
             return self._loaded[place.key]
         seen = self._loaded[place.key] = self._load(place, value)
@@ -170,16 +97,16 @@ class Externals:
         for kinds, method in LOADERS:
             if kind in kinds:
                 return method(self, place, value)
-        if isinstance(value, tuple) and hasattr(kind, "_fields"):
+        if issubclass(kind, tuple) and hasattr(kind, "_fields"):
             return self._container(place, value)
         own = getattr(kind, "__tracegraph_load__", None)
         if own is not None:
             return own(self, place, value)
-        if isinstance(value, np.generic):
+        if issubclass(kind, np.generic):
             return self._number(place, value)
-        if isinstance(value, IDENTITIES):
-            return self._exact(place, value)
-        if isinstance(value, np.ndarray):
+        if issubclass(kind, IDENTITIES):
+            return self._identity(place, value)
+        if issubclass(kind, np.ndarray):
             self.recording.give_up(
                 f"{place} is a {kind.__name__}; only plain ndarrays are compiled: use np.asarray"
             )
@@ -200,7 +127,7 @@ class Externals:
             return known
         if not is_supported(value.dtype) or not value.flags.aligned:
             self.recording.give_up(
-                f"{place} has the dtype {value.dtype}, which is not compiled; use astype(np.float64)"
+                f"{place} has the dtype {value.dtype}, which is not compiled; use astype(float)"
             )
             return value
         self.shapes[place.key] = value.shape
@@ -214,7 +141,7 @@ class Externals:
         )
         self.params.append((number, buffer))
         self.reals.append(value)
-        storage = Storage(param, owner_of(value), external=True)
+        storage = Storage(param, owner_of(value), array=value, external=True)
         traced = Traced(self.recording, value, storage)
         self._arrays[id(value)] = traced
         return traced
@@ -229,12 +156,17 @@ class Externals:
     def _dim(self, history: tuple[int, ...]) -> int | Size:
         """Return a symbol for a length that varies; lengths of one history are one symbol."""
         length = history[-1]
-        if length < 2 or len(set(history)) == 1:
+        if length < 2 or len(set(history)) == 1 or self.policy.is_static:
             return length
         return symbol(self._name("n", history), lower=2, hint=length)
 
     def _name(self, kind: str, history: tuple[int, ...]) -> str:
         return self._names.setdefault((kind, history), f"{kind}{len(self._names)}")
+
+    @property
+    def has_symbols(self) -> bool:
+        """Return whether a size or an int is a symbol in this recording."""
+        return bool(self._names)
 
     def has_varied(self, place: Place, length: int) -> bool:
         """Return whether a list had another length in an earlier recording."""
@@ -258,7 +190,7 @@ class Externals:
     def _int(self, place: Place, value: int) -> Any:
         self.seen_ints[place.key] = value
         history = (*self.policy.ints.get(place.key, ()), value)
-        if len(set(history)) == 1 or not 0 <= value < LARGEST_SIZE:
+        if self.policy.is_static or len(set(history)) == 1 or not 0 <= value < LARGEST_SIZE:
             return self._exact(place, value)
         name = self._name("k", (*history, len(self._names)))
         size = symbol(name, hint=value)
@@ -266,9 +198,25 @@ class Externals:
         return TracedSize(self.recording, size, value)
 
     def _exact(self, place: Place, value: Any) -> Any:
-        if not _is_builtin(place, value):
-            self.add(place, ExactObject(source=place.source, value=value))
+        self.add(place, ExactObject(source=place.source, value=value))
         return value
+
+    def _identity(self, place: Place, value: Any) -> Any:
+        """Assume that a function, class or module stays the same; its attributes have places."""
+        self._exact(place, value)
+        if not belongs_to_library(value):
+            self.places.setdefault(id(value), place)
+        if isinstance(value, types.MethodType):
+            self.load(place.attribute("__self__"), value.__self__)
+        return value
+
+    def _partial(self, place: Place, value: Any) -> Any:
+        """Look into a ``functools.partial``."""
+        self.add(place, Structure(source=place.source, type=type(value)))
+        function = self.load(place.attribute("func"), value.func)
+        args = self.load(place.attribute("args"), value.args)
+        keywords = self.load(place.attribute("keywords"), value.keywords)
+        return functools.partial(function, *args, **keywords)
 
     def add_identity(self, place: Place, value: Any) -> None:
         """Assume that a place leads to this very object."""
@@ -276,6 +224,13 @@ class Externals:
         self.places.setdefault(id(value), place)
 
     def _object(self, place: Place, value: Any) -> Any:
+        own = operators_of(type(value))
+        if own:
+            self.recording.give_up(
+                f"{place} is a {type(value).__name__}, which answers {own[0]} itself: what it answers "
+                "is not known"
+            )
+            return value
         self.add(place, Structure(source=place.source, type=type(value)))
         self.places.setdefault(id(value), place)
         return value
@@ -314,6 +269,13 @@ class Externals:
         """Return the way by which an object was reached, or None for an object made inside."""
         return self.places.get(id(owner))
 
+    def bind_identity(self, value: Any) -> None:
+        """Assume that an outside object stays this very object, because ``is`` was asked of it."""
+        place = self.places.get(id(value))
+        if place is not None and isinstance(self.inputs[self.positions[place.key]], Structure):
+            source = place.source
+            self.inputs.append(ExactObject(source=source, value=value))
+
     def stand_for(self, made: Any, place: Place) -> None:
         """Let an object that was made inside count as the one at a place."""
         self._keep.append(made)
@@ -332,7 +294,7 @@ class Externals:
             other = traced.storage
             if other is not storage and np.may_share_memory(other.owner, storage.owner):
                 self.recording.give_up(
-                    "an array is written in place while another input shares its memory; pass a copy"
+                    "an array is written in place and another input shares its memory; pass a copy"
                 )
         self._snapshot(storage)
 
@@ -360,6 +322,14 @@ class Externals:
         """Return what is assumed of each place, as text that differs where assumptions do."""
         return {key: _fact(self.inputs[number]) for key, number in self.positions.items()}
 
+    def refresh(self) -> None:
+        """Take over what code that is not followed did to the real containers."""
+        for copy in {id(c): c for c in self._copies.values()}.values():
+            content = copy.real.items() if isinstance(copy.real, dict) else copy.real
+            if isinstance(copy.copy, (list, dict)):
+                refill(copy.copy, list(content))
+                copy.items = list(content)
+
     def write_back(self, real_of: Callable[[Any], Any]) -> bool:
         """Give changed copies back to the real containers; return whether there were any."""
         changed = False
@@ -370,6 +340,7 @@ class Externals:
             ):
                 changed = True
                 refill(copy.real, [real_of(item) for item in now])
+                copy.items = now
         return changed
 
 
@@ -410,16 +381,38 @@ def _layout(param: int, array: Any) -> tuple[Any, ...] | None:
     )
 
 
-def _is_builtin(place: Place, value: Any) -> bool:
-    """Return whether a value was found in ``builtins``, which nobody is expected to change."""
-    root = place.source.root
-    return (
-        isinstance(root, Global)
-        and not place.source.steps
-        and root.name not in root.namespace
-        and value is not None
-    )
+def belongs_to_library(value: Any) -> bool:
+    """Return whether nobody is expected to change a function's or class's attributes."""
+    module = getattr(value, "__module__", None) or getattr(type(value), "__module__", "")
+    return is_library(str(module))
 
+
+def is_library(module: str) -> bool:
+    """Return whether a module is NumPy's, Python's or ours."""
+    top = module.partition(".")[0]
+    return top in ("numpy", "tracegraph") or top in sys.stdlib_module_names
+
+
+def operators_of(kind: type) -> list[str]:
+    """Return the special methods by which instances answer Python unseen by the recording."""
+    found = []
+    for one in kind.__mro__[:-1]:
+        if one.__module__.partition(".")[0] == "tracegraph":
+            continue
+        made = DATACLASS_MADE if "__dataclass_fields__" in vars(one) else frozenset()
+        found += [name for name in vars(one) if name in ANSWERS and name not in made]
+    return found
+
+
+ANSWERS = frozenset(
+    "__bool__ __len__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __contains__ __iter__ __next__ "
+    "__enter__ __exit__ __add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ __truediv__ __matmul__ "
+    "__rtruediv__ __neg__ __abs__ __float__ __int__ __index__ __complex__ __array__ "
+    "__getattribute__ __getattr__".split()
+)
+"""What Python asks an object directly: no hook sees it."""
+
+DATACLASS_MADE = frozenset({"__eq__"})
 
 LOADERS: tuple[tuple[tuple[type, ...], Callable[[Externals, Place, Any], Any]], ...] = (
     ((np.ndarray,), Externals._array),
@@ -428,4 +421,5 @@ LOADERS: tuple[tuple[tuple[type, ...], Callable[[Externals, Place, Any], Any]], 
     ((int,), Externals._int),
     (CONSTANTS, Externals._exact),
     ((tuple, list, dict), Externals._container),
+    ((functools.partial,), Externals._partial),
 )

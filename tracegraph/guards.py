@@ -142,7 +142,7 @@ class Guards(Pen):
             return real
 
     def convert(self, kind: type, x: Any) -> Any:
-        """Return ``float(x)``, ``int(x)``, ``bool(x)`` or ``complex(x)``, symbolic where it can be."""
+        """Return ``kind(x)`` for float, int, bool or complex, symbolic where it can be."""
         if x.real is ABSENT:
             no_value(f"{kind.__name__}()")
         with self.giving_up_if_raised(kind):

@@ -7,8 +7,8 @@ import types
 from typing import Any
 
 from tracegraph.calls import attribute_of, call
-from tracegraph.externals import cell_place, global_place
 from tracegraph.objects import get_item, load, set_attribute, set_item
+from tracegraph.places import cell_place, global_place
 from tracegraph.recording import active
 from tracegraph.standin import Text, Traced
 from tracegraph.text import formatted, holds_recorded, joined, text_of
@@ -29,13 +29,13 @@ class RecordingHooks(PlainHooks):
 
     def load_global(self, name: str, value: Any, /) -> Any:
         recording = active()
-        if recording is None or not recording.is_noting:
+        if recording is None:
             return value
         return load(recording, global_place(self.namespace, name), value)
 
     def load_cell(self, name: str, value: Any, /) -> Any:
         recording = active()
-        if recording is None or not recording.is_noting or name not in self.cells:
+        if recording is None or name not in self.cells:
             return value
         return load(recording, cell_place(self.cells[name]), value)
 
@@ -102,7 +102,15 @@ class RecordingHooks(PlainHooks):
 
     def is_(self, left: Any, right: Any, /) -> Any:
         if type(left) is Traced and type(right) is Traced:
-            return left.real is right.real
+            one, other = left.storage, right.storage
+            if one is not other and one.external and other.external:
+                give_up("whether two outside arrays are one object is asked")
+        if type(left) is Traced or type(right) is Traced:
+            return real_of(left) is real_of(right)
+        recording = active()
+        if recording is not None and recording.is_noting:
+            for one in (left, right):
+                recording.externals.bind_identity(one)
         return left is right
 
     def format(self, value: Any, conversion: str, spec: Any, /) -> Any:

@@ -15,8 +15,8 @@ import numpy as np
 from tracegraph.calls import attribute_of
 from tracegraph.codegen.signature import Structure
 from tracegraph.containers import KINDS, register_node
-from tracegraph.externals import Place
 from tracegraph.ir.errors import TreeError
+from tracegraph.places import Place
 from tracegraph.recording import Recording
 from tracegraph.standin import ArrayHolder, Traced
 from tracegraph.tree import flatten

@@ -5,15 +5,15 @@ from __future__ import annotations
 import builtins
 import inspect
 import operator
-import sys
 import types
 from typing import Any
 
 import numpy as np
 
 from tracegraph.attributes import Method
-from tracegraph.externals import Place, fixed_place, global_place
+from tracegraph.externals import is_library
 from tracegraph.numpy.table import RULES
+from tracegraph.places import Place, fixed_place, global_place
 from tracegraph.recording import Effect, Recording
 from tracegraph.standin import ArrayHolder, Traced, TracedSize
 from tracegraph.values import real_of, stand_ins
@@ -31,15 +31,21 @@ def property_of(recording: Recording, owner: Any, name: str) -> Any:
     if recording.externals.place_of(owner) is None:
         return None
     static = inspect.getattr_static(type(owner), name, None)
-    return static.fget if isinstance(static, property) else None
+    if not isinstance(static, property):
+        return None
+    recording.externals.load(fixed_place(type(owner)).attribute(name), static)
+    return static.fget
 
 
 def get_attribute(recording: Recording, owner: Any, name: str) -> Any:
     """Return ``owner.name``, for anything but a property."""
-    if type(owner) in (Traced, TracedSize, Method) or isinstance(owner, ArrayHolder):
+    kind = type(owner)
+    if kind in (Traced, TracedSize, Method) or issubclass(kind, ArrayHolder):
         return builtins.getattr(owner, name)
-    if isinstance(owner, types.ModuleType):
+    if issubclass(kind, types.ModuleType):
         return _module_attribute(recording, owner, name)
+    if kind is super:
+        return _inherited(recording, owner, name)
     place = recording.externals.place_of(owner)
     if place is None:
         return builtins.getattr(owner, name)
@@ -51,44 +57,58 @@ def get_attribute(recording: Recording, owner: Any, name: str) -> Any:
     except AttributeError:
         recording.give_up(f"whether an outside object has the attribute {name!r} is asked")
         raise
-    if isinstance(value, types.MethodType) and value.__self__ is owner:
-        recording.externals.load(fixed_place(type(owner)).attribute(name), value.__func__)
+    if type(value) is types.MethodType and value.__self__ is owner:
+        method = place.attribute(name)
+        recording.externals.load(method.attribute("__func__"), value.__func__)
         return value
     return load(recording, place.attribute(name), value)
 
 
 def _module_attribute(recording: Recording, module: types.ModuleType, name: str) -> Any:
     value = builtins.getattr(module, name)
-    if is_library(module.__name__):
+    if is_library(module.__name__) and (callable(value) or type(value) in FIXED_IN_LIBRARIES):
         return value
     return load(recording, global_place(vars(module), name), value)
 
 
-def is_library(module: str) -> bool:
-    """Return whether nobody is expected to change a module's names: NumPy's, Python's and ours."""
-    top = module.partition(".")[0]
-    return top in ("numpy", "tracegraph") or top in sys.stdlib_module_names
+FIXED_IN_LIBRARIES = (float, types.ModuleType, type(None))
+"""What the modules of Python and NumPy hold that nobody changes: pi, submodules, newaxis."""
+
+
+def _inherited(recording: Recording, owner: Any, name: str) -> Any:
+    """Return an attribute that ``super()`` finds, and assume that its class keeps it."""
+    value = builtins.getattr(owner, name)
+    order = type(owner.__self__).__mro__
+    for kind in order[order.index(owner.__thisclass__) + 1 :]:
+        if name in vars(kind):
+            place = fixed_place(kind).attribute(name)
+            recording.externals.load(place, builtins.getattr(kind, name))
+            break
+    return value
 
 
 def get_item(recording: Recording, owner: Any, index: Any) -> Any:
-    if type(owner) is Traced or isinstance(owner, ArrayHolder) or not recording.is_noting:
+    """Return ``owner[index]``."""
+    kind = type(owner)
+    if kind is Traced or issubclass(kind, ArrayHolder) or not recording.is_noting:
         return owner[index]
-    if isinstance(owner, np.ndarray) and type(owner) is np.ndarray:
+    if kind is np.ndarray:
         return recording.call(operator.getitem, (owner, index), {})
     is_outside = recording.externals.place_of(owner) is not None
-    if isinstance(owner, (list, tuple, dict, str)) and not is_outside:
+    if issubclass(kind, (list, tuple, dict, str)) and not is_outside:
         if type(index) is Traced:
             index = recording.observe(index)
         return owner[index]
-    if RULES.get(owner) is not None:
+    if kind in (type(np.mgrid), type(np.ogrid), type(np.r_), type(np.c_)) and owner in RULES:
         return recording.call(owner, (index,), {})
-    if recording.externals.place_of(owner) is not None or stand_ins(index):
-        recording.give_up(f"an item of a {type(owner).__name__} is read")
+    if is_outside or stand_ins(index):
+        recording.give_up(f"an item of a {kind.__name__} is read")
     return owner[real_of(index)]
 
 
 def set_item(recording: Recording, owner: Any, index: Any, value: Any) -> None:
-    if type(owner) is Traced or isinstance(owner, ArrayHolder):
+    """Assign ``owner[index]``; items of outside containers end the recording."""
+    if type(owner) is Traced or issubclass(type(owner), ArrayHolder):
         operator.setitem(owner, index, value)  # type: ignore[call-overload]  # both have items
         return
     if type(owner) is np.ndarray and recording.is_noting:
@@ -104,6 +124,7 @@ def set_item(recording: Recording, owner: Any, index: Any, value: Any) -> None:
 
 
 def set_attribute(recording: Recording, owner: Any, name: str, value: Any) -> None:
+    """Assign ``owner.name``: now, and of an outside object again in each compiled call."""
     if type(owner) is Traced:
         setattr(owner, name, value)
         return

@@ -10,7 +10,7 @@ from typing import Any
 class Operators:
     """A class whose operators all go through ``_operate(function, *operands)``.
 
-    ``function`` is the member of the ``operator`` module, operands are in the order of the expression.
+    ``function`` is the member of the ``operator`` module; operands stand as in the expression.
     """
 
     __slots__ = ()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
 from tracegraph.ir.graph import Builder, Site, Value
+from tracegraph.ir.record import record
 from tracegraph.numpy.emit import Emitter, Unsupported
 from tracegraph.standin import Traced
 from tracegraph.twin import Hooks
@@ -17,7 +17,7 @@ from tracegraph.values import name_of, user_site
 FAULT = "{!r}; this is a fault of tracegraph, please report it"
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Fallback:
     """Why and where a function could not be recorded.
 
@@ -89,8 +89,8 @@ class Pen:
             yield
         except Exception as error:
             self.give_up(
-                f"{name_of(what)} raised {type(error).__name__} for recorded values; test the values "
-                "before the call instead of catching the exception"
+                f"{name_of(what)} raised {type(error).__name__} for recorded values; test the "
+                "values before the call instead of catching the exception"
             )
             raise
 

@@ -12,19 +12,21 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from tracegraph.attributes import Attributes, MethodCall
-from tracegraph.externals import Externals, Policy, fixed_place
+from tracegraph.externals import Externals
 from tracegraph.ir.errors import AbstractValueError, TracegraphError
 from tracegraph.ir.graph import Node, Value
+from tracegraph.ir.record import record
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.numpy.table import RULES, WRITERS, WRITING_METHODS
 from tracegraph.pen import FAULT, Fallback
+from tracegraph.places import fixed_place
+from tracegraph.policy import Policy
 from tracegraph.standin import ABSENT, Storage, Traced, no_value
 from tracegraph.twin import Hooks
 from tracegraph.values import (
@@ -64,9 +66,9 @@ def paused() -> Iterator[None]:
         _active.reset(token)
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Effect:
-    """Something to be done after the computation: ``function(*args)``, with stand-ins among them."""
+    """Something to be done after the computation, with stand-ins among its arguments."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
@@ -247,7 +249,7 @@ class Recording(Attributes):
         return Traced(self, real, traced.storage, (*traced.path, *path))
 
     def _alias(self, real: Any, value: Value, traced: Traced) -> Traced:
-        """Return a stand-in for a view that is no structural one: good until its memory is written."""
+        """Return a stand-in for any other view: good until its memory is written."""
         storage = Storage(value, owner_of(real), array=real)
         storage.shares = traced.storage
         storage.seen = traced.storage.version

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Callable
 from typing import Any
 
 from tracegraph import tree
@@ -32,26 +33,27 @@ def _release(recording: Recording, value: Any, seen: dict[int, Any]) -> Any:
     copy = recording.externals.copy_of(value)
     if copy is not None:
         return copy.real
-    if kind is list:
+    if kind in IN_PLACE:
         seen[id(value)] = value
-        value[:] = [_release(recording, item, seen) for item in value]
-    elif kind is dict:
-        seen[id(value)] = value
-        for key, item in value.items():
-            value[key] = _release(recording, item, seen)
-    elif kind is types.FunctionType:
-        _release_cells(recording, value, seen)
-    elif kind is tuple:
+        IN_PLACE[kind](recording, value, seen)
+        return value
+    if kind is tuple:
         return tuple(_release(recording, item, seen) for item in value)
-    elif KINDS[kind] is not None:
-        return tree.tree_map(real_of, value)
-    return value
+    return value if KINDS[kind] is None else tree.tree_map(real_of, value)
+
+
+def _release_list(recording: Recording, value: list[Any], seen: dict[int, Any]) -> None:
+    value[:] = [_release(recording, item, seen) for item in value]
+
+
+def _release_dict(recording: Recording, value: dict[Any, Any], seen: dict[int, Any]) -> None:
+    for key, item in value.items():
+        value[key] = _release(recording, item, seen)
 
 
 def _release_cells(
     recording: Recording, function: types.FunctionType, seen: dict[int, Any]
 ) -> None:
-    seen[id(function)] = function
     for cell in function.__closure__ or ():
         try:
             content = cell.cell_contents
@@ -60,3 +62,11 @@ def _release_cells(
         released = _release(recording, content, seen)
         if released is not content:
             cell.cell_contents = released
+
+
+IN_PLACE: dict[type, Callable[[Recording, Any, dict[int, Any]], None]] = {
+    list: _release_list,
+    dict: _release_dict,
+    types.FunctionType: _release_cells,
+}
+"""What changes the contents of mutable results."""

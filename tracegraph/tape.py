@@ -94,7 +94,7 @@ class GradientTape:
         """
         if self._used and not self.persistent:
             raise RuntimeError(
-                "this tape has given its gradient; use GradientTape(persistent=True) to take several"
+                "this tape has given its gradient; GradientTape(persistent=True) gives several"
             )
         self._used = True
         recording = self._recording

@@ -11,8 +11,9 @@ import numpy as np
 from tracegraph.codegen.signature import Structure
 from tracegraph.containers import register_node
 from tracegraph.dispatch import apply, as_real, current_data, held, seen_by_user
-from tracegraph.externals import Externals, Place
+from tracegraph.externals import Externals
 from tracegraph.operators import Operators
+from tracegraph.places import Place
 from tracegraph.standin import ArrayHolder, Traced
 
 

@@ -20,7 +20,7 @@ def holds_recorded(value: Any) -> bool:
         return any(map(holds_recorded, value))
     if kind is dict:
         return any(map(holds_recorded, value.values()))
-    if isinstance(value, ArrayHolder):
+    if issubclass(kind, ArrayHolder):
         return type(value._read()) is Traced
     return kind in (Traced, Text)
 
@@ -48,14 +48,17 @@ def real_text_part(value: Any) -> Any:
 
 
 def formatted(value: Any, conversion: str, spec: str) -> str:
+    """Return the text of one replacement field of an f-string."""
     text: str = PlainHooks().format(value, conversion, spec)
     return text
 
 
 def joined(*parts: str) -> str:
+    """Return the text of an f-string from its parts."""
     return "".join(parts)
 
 
 def text_method(owner: str, name: str, args: Any, kwargs: Any) -> str:
+    """Return what a method of ``str`` makes of its arguments."""
     text: str = getattr(owner, name)(*args, **kwargs)
     return text

@@ -1,7 +1,7 @@
 """A trace: what one recording leaves behind, ready to be compiled.
 
-A recording ends with a result. The trace says how that result, and every write and effect, comes out
-of the graph: what is fresh, what is an argument itself, what is a view of which memory.
+A recording ends with a result. The trace says how that result, and every write and effect, comes
+out of the graph: what is fresh, what is an argument itself, what is a view of which memory.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ from tracegraph.codegen.signature import (
     ViewOutput,
 )
 from tracegraph.containers import register_node
-from tracegraph.externals import Place
 from tracegraph.guards import Decision
 from tracegraph.ir.graph import Graph, Value
 from tracegraph.ir.passes import run_pipeline
+from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import INT64, Shape
 from tracegraph.numpy.emit import Unsupported
 from tracegraph.pen import FAULT, Fallback
+from tracegraph.places import Place
 from tracegraph.recording import Recording
 from tracegraph.standin import PYTHON_SCALARS, Storage, Text, Traced, TracedSize
 
@@ -43,7 +44,7 @@ IMMUTABLE = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Trace:
     """A recorded path through a function.
 
@@ -58,7 +59,7 @@ class Trace:
     layouts : tuple
         The strides of each parameter, None for C-contiguous.
     signature : Signature
-        Inputs, checks and results; the buffer of parameter i is ``#in{i}``, of output i ``#out{i}``.
+        Inputs, checks, results; the buffer of parameter i is ``#in{i}``, of output i ``#out{i}``.
     decisions : tuple of Decision
         The answers of the guards, in order.
     facts : dict
@@ -233,7 +234,7 @@ class _Finish:
             of = self._memory(leaf.storage)
             order = of.order or tuple(range(len(of.shape)))
             strides = strides_in_order(of.shape, order)
-        if not leaf.path:
+        if leaf.real is leaf.storage.array:
             return of
         return self._view(leaf, of, strides)
 
@@ -256,7 +257,7 @@ class _Finish:
     def _view(
         self, leaf: Traced, of: InputOutput | ArrayOutput, strides: tuple[Dim, ...]
     ) -> Output:
-        found = self._views.get(id(leaf))
+        found = self._views.get(id(leaf.real))
         if found is None:
             offset: Dim = 0
             shape = leaf.storage.value.shape
@@ -264,7 +265,7 @@ class _Finish:
                 offset, shape, strides = VIEW_STEPS[op.name](offset, shape, strides, **attrs)
             writeable = bool(leaf.real.flags.writeable)
             found = ViewOutput(of, offset, shape, strides, writeable)
-            self._views[id(leaf)] = found
+            self._views[id(leaf.real)] = found
         return found
 
     # -- writes and effects ---------------------------------------------------------------------

@@ -54,6 +54,7 @@ def is_numpy(function: Any) -> bool:
 
 
 def is_abstract(traced: Traced) -> bool:
+    """Return whether a stand-in has a type but no value, as inside ``vmap``."""
     return traced.real is ABSENT
 
 

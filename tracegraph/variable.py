@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from tracegraph.dispatch import apply, as_real, held
-from tracegraph.externals import Externals, Place, fixed_place
+from tracegraph.externals import Externals
+from tracegraph.places import Place, fixed_place
 from tracegraph.recording import Effect, Recording, active
 from tracegraph.standin import Traced
 from tracegraph.tensor import Tensor

@@ -16,7 +16,7 @@ VIEWS = {op.name: op for op in (reshape, transpose, slice_)}
 
 
 def owner_of(array: Any) -> Any:
-    """Return the array that owns the memory of ``array``; an unknown owner is the outermost base."""
+    """Return the array that owns the memory of ``array``, as far as NumPy knows."""
     if not isinstance(array, np.ndarray):
         return None
     while isinstance(array.base, np.ndarray):

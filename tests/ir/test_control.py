@@ -131,7 +131,10 @@ def test_guard_gives_its_predicate_and_refuses_a_batch() -> None:
 
 
 def test_equal_guards_are_both_kept() -> None:
-    graph = trace(lambda p: [guard(p, expect=True, number=0), guard(p, expect=True, number=0)], ArrayType(BOOL))
+    def guards(p: Any) -> list[Any]:
+        return [guard(p, expect=True, number=0) for _ in range(2)]
+
+    graph = trace(guards, ArrayType(BOOL))
     assert len(graph) == 2
 
 

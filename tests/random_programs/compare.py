@@ -58,24 +58,29 @@ def check(program: Program) -> Outcome:
         warnings.simplefilter("ignore", tg.FallbackWarning)
         for number, call in enumerate(program.calls()):
             expected = run(program, plain, call, plain["program"])
-            try:
-                got = run(program, module, call, compiled)
-            except Exception as error:
-                raise DifferenceError(f"{program}\ncall {number}: {error!r}") from error
-            fault = _differs(program, call, got, expected)
+            fault = _fault(program, module, call, compiled, expected)
             if fault == UNSTABLE:
                 outcome.unstable = True
             elif fault:
                 raise DifferenceError(f"{program}\ncall {number}: {fault}")
-    outcome.reasons = [str(why) for why in compiled.fallbacks]
-    for why in outcome.reasons:
-        if "fault of tracegraph" in why:
-            raise DifferenceError(f"{program}\n{why}")
     outcome.traces = len(compiled.traces)
+    outcome.reasons = [str(why) for why in compiled.fallbacks]
     return outcome
 
 
 UNSTABLE = "unstable"
+
+
+def _fault(
+    program: Program, module: dict[str, Any], call: Call, compiled: tg.Compiled, expected: Any
+) -> str | None:
+    """Return what is wrong with a compiled call."""
+    try:
+        got = run(program, module, call, compiled)
+    except Exception as error:
+        return repr(error)
+    faults = (str(why) for why in compiled.fallbacks if "fault of tracegraph" in why.reason)
+    return next(faults, None) or _differs(program, call, got, expected)
 
 
 def _differs(program: Program, call: Call, got: Any, expected: Any) -> str | None:

@@ -39,11 +39,11 @@ MOVED = (
     "np.ones_like({x})", "np.zeros({x}.shape)", "np.full_like({x}, 2)", "np.arange({x}.shape[0])",
     "np.full({x}.shape, 0.5)", "np.array([{x}.sum(), 1.0])", "np.outer({x}, {x})", "np.asarray({x})",
     "{x}.astype(np.float32)", "{x}.astype(np.float64)", "{x}.astype(int)", "{x}.astype(bool)",
-    "np.sort(np.unique([1, 2])) * {x}.size", "{x} @ {x}.T", "np.dot({x}, {x}.T)", "np.eye(len({x}))",
+    "{x} @ {x}.T", "np.dot({x}, {x}.T)", "np.eye(len({x}))",
     "np.einsum('i,i->', {x}.ravel(), {x}.ravel())", "np.vstack([{x}, {x}])", "np.triu({x})",
     "np.linspace(0.0, 1.0, {x}.shape[0])", "np.split({x}, [1])[0]", "np.broadcast_to({x}, (2,) + {x}.shape)",
     "np.append({x}, 1)", "np.trace({x})", "{x}.flatten()", "np.ascontiguousarray({x})", "np.diag({x})",
-    "np.matmul({x}, np.tanh({x}.T))", "np.meshgrid({x}, {x})[0]", "np.delete({x}, 0)",
+    "np.matmul({x}, np.tanh({x}.T))", "np.meshgrid({x}, {x})[0]",
 )  # fmt: skip
 VIEWS = (
     "{x}.T", "{x}.reshape(-1)", "{x}[None]", "{x}[..., None]", "{x}.ravel()", "{x}[::-1]", "{x}[1:]",

@@ -1,4 +1,4 @@
-"""Looks for programs that differ: ``python -m tests.random_programs.hunt [first] [count]``.
+"""Looks for programs that differ: ``python -m tests.random_programs.hunt first count [known]``.
 
 Each is reduced to few statements and printed. Then the share that was compiled, and why others
 were not.
@@ -18,6 +18,10 @@ import numpy as np
 from tests.random_programs.compare import DifferenceError, Outcome, check
 from tests.random_programs.generate import make_program
 from tests.random_programs.program import Program
+
+
+MANY = 8
+"""So many traces are worth a look: there are seven calls of three sizes."""
 
 
 def program_of(seed: int) -> Program:
@@ -65,25 +69,29 @@ def _smaller(program: Program) -> Iterator[Program]:
                 yield replace(program, params=plain)
 
 
-def main(first: int, count: int) -> None:
-    """Try some seeds."""
+def main(first: int, count: int, known: str = "") -> None:
+    """Try some seeds; a fault whose text contains ``known`` is passed over."""
     found: list[Outcome] = []
-    reasons: collections.Counter[str] = collections.Counter()
+    reasons: collections.defaultdict[str, list[int]] = collections.defaultdict(list)
     for seed in range(first, first + count):
         program = program_of(seed)
         try:
             found.append(check(program))
+            if found[-1].traces >= MANY:
+                print(f"==== seed {seed} has {found[-1].traces} traces\n{program}", flush=True)
         except DifferenceError as fault:
+            if known and known in str(fault):
+                continue
             print(f"==== seed {seed}\n{shrink(program) or fault}\n", flush=True)
             continue
         for why in found[-1].reasons:
-            reasons[re.sub(r"<random program \d+>:\d+: |\d+", "", why)] += 1
-    for why, times in reasons.most_common():
-        print(times, why)
+            reasons[re.sub(r"<random program \d+>:\d+: ", "", why)].append(seed)
+    for why, seeds in sorted(reasons.items(), key=lambda pair: -len(pair[1])):
+        print(len(seeds), why, seeds[:3])
     share = sum(o.compiled for o in found) / max(1, len(found))
     traces = collections.Counter(o.traces for o in found)
     print(f"{len(found)} of {count} agree; {share:.1%} compiled; unstable {sum(o.unstable for o in found)}; traces {traces}")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:4])

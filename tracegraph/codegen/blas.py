@@ -14,12 +14,12 @@ import functools
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tracegraph.codegen.cpython import pointer_of
+from tracegraph.ir.record import record
 from tracegraph.ir.types import FLOAT32, FLOAT64, DType
 
 _ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112
@@ -41,7 +41,7 @@ def _machine() -> str:
 _WIDE_CALLS = _machine() in ("x86_64", "AMD64")
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Blas:
     """The gemm functions of one library.
 

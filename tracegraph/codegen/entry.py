@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tracegraph.codegen import blas
@@ -32,12 +31,13 @@ from tracegraph.codegen.llvm import NativeKernel
 from tracegraph.codegen.plan import Gemm, GuardStep, Plan
 from tracegraph.codegen.quiet import quiet_text
 from tracegraph.codegen.signature import Signature
+from tracegraph.ir.record import record
 
 ENTRY, CELLS, OBJECTS, TRIM = "tg_entry", "tg_cells", "tg_objects", "tg_trim"
 _DECLARED_NAME = re.compile(r"@([\w.$]+)\(")
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class EntryText:
     """A module, the objects its table must hold, and how many miss cells it has.
 

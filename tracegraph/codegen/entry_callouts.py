@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,12 @@ import numpy as np
 from tracegraph.codegen.plan import CalloutStep
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.graph import Op
+from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Size, Symbol, evaluate, symbols
 from tracegraph.ir.types import ArrayType
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class EagerKernel:
     """Calls the eager kernel of an operation; the arrays that it returns are as promised.
 

@@ -27,7 +27,6 @@ from tracegraph.ir.errors import GraphError
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import DType
 
-
 PLAIN_KEYS = (str, int, bytes)
 EQUAL = 2  # Py_EQ
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 import sys
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from tracegraph.codegen.signature import (
     Source,
     Step,
 )
+from tracegraph.ir.record import record
 
 _EQUAL_BY_VALUE = (int, str, bytes)
 
@@ -99,7 +99,7 @@ def _step_key(step: Step) -> Hashable:
     return step if isinstance(step, Attribute) else (type(step), id(step.key))
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class _Identity:
     """Something that only equals itself."""
 

@@ -25,7 +25,7 @@ ERROR, EAGER = -1, -2
 """Exits that are no cells: return the exception that is set; run eagerly, whatever is linked."""
 
 ONCE = "optnone noinline"
-"""Attributes of code that runs once per call: optimising it costs a first call more than it gives."""
+"""Attributes of code that runs once per call: to optimise it costs more than it gives."""
 
 _LIKELY = "!prof !90001"
 METADATA = '!90001 = !{!"branch_weights", i32 4000, i32 1}'
@@ -229,7 +229,8 @@ class Text:
 def slow_path_text(text: Text) -> str:
     """Return the function that calls ``self._slow`` with the arguments of the call."""
     text.functions.update(("PyObject_GetAttr", "PyObject_Vectorcall", "Py_DecRef"))
-    return f"""define internal ptr @tg_slow(ptr %self, ptr %args, i64 %nargsf, ptr %kwnames) {ONCE} {{
+    params = "ptr %self, ptr %args, i64 %nargsf, ptr %kwnames"
+    return f"""define internal ptr @tg_slow({params}) {ONCE} {{
   %at = getelementptr i8, ptr @tg_objects, i64 {8 * text.object_number("_slow")}
   %name = load ptr, ptr %at
   %method = call ptr @PyObject_GetAttr(ptr %self, ptr %name)

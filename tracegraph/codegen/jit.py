@@ -13,17 +13,18 @@ import itertools
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from tracegraph.ir.errors import GraphError
+from tracegraph.ir.record import record
 
 _DECLARED = re.compile(r"^declare\b[^@]*@\"?([\w.$]+)\"?\(", re.MULTILINE)
 _library_numbers = itertools.count()
 _start_lock = threading.Lock()
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Code:
     """Machine code in memory. Whoever may still run it must hold this object."""
 
@@ -37,7 +38,7 @@ class Code:
         return int(self.library[name])
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class _Toolchain:
     """llvmlite, started: one target machine and one linker for the process."""
 

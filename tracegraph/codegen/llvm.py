@@ -8,14 +8,16 @@ instructions. One function is written by one ``FunctionWriter``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tracegraph.codegen.llvm_cold import any_lane, cold_call
 from tracegraph.codegen.llvm_fold import fold_end, fold_join, fold_states, fold_step
 from tracegraph.codegen.llvm_memory import Memory
 from tracegraph.codegen.llvm_scalar import instruction
 from tracegraph.codegen.llvm_scope import Register, Result, Scopes
+from tracegraph.codegen.llvm_table import Table
 from tracegraph.codegen.llvm_types import Writer, constant, memory, register
+from tracegraph.codegen.loops.analysis import is_chain, scalars_of
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.loops import (
     Buffer,
@@ -26,13 +28,14 @@ from tracegraph.ir.loops import (
     Store,
     parameters,
 )
+from tracegraph.ir.record import record
 from tracegraph.ir.scalar import ELEMENTARY, Scalar, constant_value, walk
 from tracegraph.ir.sizes import Symbol, nonnegative
 
 IDEMPOTENT = ("maximum", "minimum", "logical_or", "logical_and", "argmax", "argmin")
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class NativeKernel:
     """The text of a kernel and how it is called.
 
@@ -43,7 +46,7 @@ class NativeKernel:
     text : str
         The definition of the function.
     helpers : mapping of str to str
-        Definitions of the cold functions that it calls, by name: each stands once in a module.
+        Definitions of what it uses, by name, such as cold functions: each stands once in a module.
     declarations : frozenset of str
         ``declare`` lines that the text needs.
     buffers : tuple of str
@@ -73,6 +76,8 @@ class FunctionWriter:
         self._scopes = Scopes()
         self._declarations: set[str] = set()
         self._cold: dict[str, str] = {}
+        self._table = Table(program.name)
+        self._reads_constants = False
         self._vector: Symbol | None = None
         self._lanes = 1
         self._fresh: set[Scalar] = set()
@@ -101,7 +106,8 @@ class FunctionWriter:
         )
         names = tuple(b.name for b in given)
         declarations = frozenset(self._declarations)
-        return NativeKernel(program.name, text, self._cold, declarations, names, symbols)
+        helpers = self._cold | self._table.definitions()
+        return NativeKernel(program.name, text, helpers, declarations, names, symbols)
 
     def _declare(self, line: str) -> None:
         self._declarations.add(line)
@@ -242,9 +248,10 @@ class FunctionWriter:
         if clamp is not None:
             last = self._scopes.emit(self._scopes.top, f"sub i64 {clamp}, {loop.lanes}")
         self._vector, self._lanes = loop.index, loop.lanes
+        self._reads_constants = not loop.folds and is_chain(scalars_of((loop,)))
         bounds = "0", limit, loop.lanes
         results = self._loop(loop, bounds, self._identities(loop), last)
-        self._vector, self._lanes = None, 1
+        self._vector, self._lanes, self._reads_constants = None, 1, False
         return self._joined(loop, results)
 
     def _joined(self, loop: For, results: Sequence[Result]) -> list[Result]:
@@ -304,6 +311,9 @@ class FunctionWriter:
     def _spread(self, scalar: Scalar, found: Register, lanes: int) -> Register:
         if found.lanes == lanes:
             return found
+        if self._reads_constants and self._table.holds(scalar):
+            top = self._scopes.top
+            return Register(self._table.read(scalar, lanes, self._writer(top, lanes).emit), lanes, top)
         if scalar.op == "const":
             return Register(constant(constant_value(scalar), scalar.dtype, lanes), lanes, 0)
         key = ("spread", found.text, lanes)

@@ -7,23 +7,23 @@ product, a call of an eager kernel, a guard, a branch. All memory is named; size
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from tracegraph.ir.graph import Op
 from tracegraph.ir.loops import Program
+from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import ArrayType, DType
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Fresh:
     """A new buffer with the axes of the output in ``order``, the last of them contiguous."""
 
     order: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Into:
     """The memory of a parameter, written after all guards."""
 
@@ -33,7 +33,7 @@ class Into:
 Destination: TypeAlias = Fresh | Into
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class PlanBuffer:
     """Memory that steps name.
 
@@ -55,7 +55,7 @@ class PlanBuffer:
     kind: str
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Kernel:
     """A loop program; becomes one native function."""
 
@@ -66,7 +66,7 @@ class Kernel:
         return self.program.name
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Matrix:
     """A stack of matrices in a buffer, for BLAS: ``rows`` x ``columns`` as the product needs it.
 
@@ -81,7 +81,7 @@ class Matrix:
     transposed: bool
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Gemm:
     """``c[t] = a[t] @ b[t]`` for each ``t`` below ``count``: (m, k) by (k, n), f32 or f64.
 
@@ -99,7 +99,7 @@ class Gemm:
     c: Matrix
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class CalloutStep:
     """``op.eager(*operands, **attrs)``; sizes in ``attrs`` become ints.
 
@@ -123,7 +123,7 @@ class CalloutStep:
     types: tuple[ArrayType, ...]
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class GuardStep:
     """Leave by side exit ``number`` unless the bool in ``buffer`` is ``expect``."""
 
@@ -132,7 +132,7 @@ class GuardStep:
     number: int
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Branch:
     """Run one of two sequences of steps, by the bool in ``buffer``."""
 
@@ -144,7 +144,7 @@ class Branch:
 Step: TypeAlias = "Kernel | Gemm | CalloutStep | GuardStep | Branch"
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Slot:
     """A stretch of the arena for temporary buffers: ``size`` bytes, a multiple of 64."""
 
@@ -153,7 +153,7 @@ class Slot:
     buffers: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Plan:
     """What an executable does.
 

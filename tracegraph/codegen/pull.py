@@ -10,6 +10,7 @@ from typing import Any
 from tracegraph.codegen.storage import Storage
 from tracegraph.ir.graph import Node
 from tracegraph.ir.lowering import Fold, Index, Pull
+from tracegraph.ir.record import record
 from tracegraph.ir.scalar import Scalar, ScalarBuilder
 from tracegraph.ir.sizes import Dim, product
 from tracegraph.ir.types import BOOL, ArrayType, DType
@@ -20,7 +21,7 @@ FEW = 8
 PLAIN = ("add", "multiply", "maximum", "minimum", "logical_or", "logical_and")
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Element:
     """An operand as element rules see it."""
 

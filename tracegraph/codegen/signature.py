@@ -17,22 +17,22 @@ of it at every call; where anything differs it leaves by a miss cell with nothin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import CellType
 from typing import Any, Literal, TypeAlias
 
+from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim, Symbol
 from tracegraph.ir.types import ArrayType, DType, Shape
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Argument:
     """Argument number ``position`` of the call; keywords follow the positional ones."""
 
     position: int
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Global:
     """A global name of the user's module; found in ``builtins`` where the module has none."""
 
@@ -41,28 +41,28 @@ class Global:
     builtins: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Cell:
     """The content of a closure cell; an empty cell is a miss."""
 
     cell: CellType
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Fixed:
     """An object kept alive by the executable."""
 
     value: Any
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Attribute:
     """The step ``value.name``."""
 
     name: str
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Key:
     """The step ``value[key]``."""
 
@@ -73,7 +73,7 @@ Root: TypeAlias = Argument | Global | Cell | Fixed
 Step: TypeAlias = Attribute | Key
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Source:
     """Where an object is found at each call: a root, then attributes and items.
 
@@ -89,7 +89,7 @@ def argument(position: int) -> Source:
     return Source(Argument(position))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(kw_only=True)
 class ArrayInput:
     """An exact ndarray, aligned and in native byte order.
 
@@ -116,7 +116,7 @@ class ArrayInput:
     buffer: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(kw_only=True)
 class ScalarInput:
     """A number of one exact type, copied into a buffer: int as i64, NumPy scalars as their dtype.
 
@@ -129,7 +129,7 @@ class ScalarInput:
     buffer: str
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(kw_only=True)
 class SizeInput:
     """A Python int bound to a symbol; below ``symbol.lower`` or beyond int64 it is a miss."""
 
@@ -137,7 +137,7 @@ class SizeInput:
     symbol: Symbol
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(kw_only=True)
 class SameObject:
     """The same object as input number ``other``."""
 
@@ -145,7 +145,7 @@ class SameObject:
     other: int
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(kw_only=True)
 class ExactObject:
     """``value`` itself, or an equal object of the same type: see ``same_value``."""
 
@@ -153,7 +153,7 @@ class ExactObject:
     value: Any
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(kw_only=True)
 class Structure:
     """An object of exactly this type.
 
@@ -179,7 +179,7 @@ Input: TypeAlias = ArrayInput | ScalarInput | SizeInput | SameObject | ExactObje
 Relation: TypeAlias = Literal["==", "!=", "<", "<="]
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class SizeCheck:
     """``(left relation right) == expected``, evaluated when all symbols are bound."""
 
@@ -189,7 +189,7 @@ class SizeCheck:
     expected: bool = True
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class ArrayOutput:
     """A fresh ndarray that owns a buffer's memory.
 
@@ -202,7 +202,7 @@ class ArrayOutput:
     order: tuple[int, ...] | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class ScalarOutput:
     """A buffer's one element as a Python number, or as a NumPy scalar where ``kind`` is a dtype."""
 
@@ -210,14 +210,14 @@ class ScalarOutput:
     kind: type | DType
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class InputOutput:
     """The object that is input number ``input``."""
 
     input: int
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class ViewOutput:
     """A view of an input or of an array of ours, with NumPy's ``base``.
 
@@ -234,7 +234,7 @@ class ViewOutput:
     dtype: DType | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class ConstantOutput:
     """A known object; ``ConstantOutput(None)`` where the function returns nothing."""
 
@@ -244,7 +244,7 @@ class ConstantOutput:
 Output: TypeAlias = ArrayOutput | ScalarOutput | InputOutput | ViewOutput | ConstantOutput
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(kw_only=True)
 class Signature:
     """Everything about a trace that is not computation.
 

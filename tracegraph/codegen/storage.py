@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from tracegraph.ir.lowering import Index
+from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim, symbol
 from tracegraph.ir.types import Shape
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Storage:
     """A buffer with the distance, in elements, between neighbours along each axis."""
 

@@ -17,7 +17,6 @@ from tracegraph.ir.graph import (
     Derivative,
     Graph,
     Node,
-    Tangent,
     Value,
     rebuild,
     replay,

@@ -15,6 +15,7 @@ import numpy as np
 
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.lowering import Control, Lowering
+from tracegraph.ir.record import record
 from tracegraph.ir.types import ArrayType, TupleType, Type
 
 Attrs: TypeAlias = tuple[tuple[str, Any], ...]
@@ -29,7 +30,7 @@ class Derivative(enum.Enum):
     NONE = "not defined"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(kw_only=True)
 class Op:
     """One operation and every rule it has. To add an operation, declare one of these.
 
@@ -85,7 +86,7 @@ class Op:
         return f"<op {self.name}>"
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Site:
     """A place in a user's source."""
 
@@ -96,7 +97,7 @@ class Site:
         return f"{self.filename}:{self.line}"
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(slots=True)
 class Node:
     """One application of an operation. It holds no array, and is compared by identity."""
 
@@ -117,7 +118,7 @@ class Node:
         return f"<node {self.op.name}: {self.type}>"
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(slots=True)
 class Value:
     """A node together with the builder of the graph it stands in: what rules compute with."""
 
@@ -141,7 +142,7 @@ class Value:
         return len(self.type.shape)
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Graph:
     """A pure function of arrays: parameters, nodes in topological order, outputs."""
 
@@ -223,7 +224,7 @@ class Builder:
 
 
 def attrs_key(value: Any) -> Any:
-    """Return a key that is equal for attributes of equal type and bits: 0.0 is not -0.0, 1 not True."""
+    """Return a key of an attribute by type and bits: 0.0 is not -0.0, 1 not True."""
     if isinstance(value, tuple):
         return tuple(attrs_key(item) for item in value)
     if isinstance(value, float):

@@ -24,12 +24,13 @@ halves, and the iterations left over follow in order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from tracegraph.ir.record import record
 from tracegraph.ir.scalar import Scalar, ScalarBuilder, walk
 from tracegraph.ir.sizes import Dim, Symbol, symbols
 from tracegraph.ir.types import BOOL, INT64, DType
@@ -38,7 +39,7 @@ Statement: TypeAlias = "For | Store"
 PLACES = ("argmax", "argmin")
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Buffer:
     """Memory that a program reads or writes; ``local`` elements of its own, or none of its own."""
 
@@ -47,7 +48,7 @@ class Buffer:
     local: int = 0
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Store:
     """``buffer[offset] = value``."""
 
@@ -56,7 +57,7 @@ class Store:
     value: Scalar
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Fold:
     """``result`` combines ``value`` over the iterations of its loop, one of ``scalar.FOLDS``.
 
@@ -70,7 +71,7 @@ class Fold:
     careful: bool = False
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Carry:
     """``state`` is handed from each iteration to the next; ``result`` is its last value."""
 
@@ -80,7 +81,7 @@ class Carry:
     result: Scalar
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class For:
     """Run ``body`` for each ``index`` below ``extent``, ``lanes`` iterations at a time."""
 
@@ -92,7 +93,7 @@ class For:
     lanes: int = 1
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Program:
     """A kernel: buffers, statements, and the scalars that computed indices stand for.
 

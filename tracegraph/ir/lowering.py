@@ -18,9 +18,9 @@ vectors and buffers compute it is decided in ``tracegraph.codegen``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
+from tracegraph.ir.record import record
 from tracegraph.ir.scalar import Scalar
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import ArrayType
@@ -37,36 +37,37 @@ class Operand(Protocol):
     def __call__(self, index: Index, /) -> Scalar: ...
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Pull:
     """``element(b, index, *operands, type, **attrs)`` is the result's element at ``index``.
 
-    ``b`` is the ``ScalarBuilder`` and ``type`` the result's type. An operand may be read at any index
-    inside its shape; a place computed from data becomes an index by ``b.index(scalar)``.
+    ``b`` is the ``ScalarBuilder`` and ``type`` the result's type. An operand may be read at any
+    index inside its shape; a place computed from data becomes an index by ``b.index(scalar)``.
     """
 
     element: Callable[..., Scalar]
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Fold:
     """Combine along ``attrs["axes"]``, which leave the shape.
 
-    ``combine`` is one of ``scalar.FOLDS``: add, multiply, maximum, minimum, logical_or, logical_and,
-    argmax, argmin. Elements have the operand's dtype; the result's dtype is accumulated in.
+    ``combine`` is one of ``scalar.FOLDS``: add, multiply, maximum, minimum, logical_or,
+    logical_and, argmax, argmin. Elements have the operand's dtype; the result's dtype is
+    accumulated in.
     """
 
     combine: str
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Scan:
     """Running combinations (inclusive) along ``attrs["axis"]``."""
 
     combine: str
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Piece:
     """Operand number ``operand``, written at ``start + step * i`` for each of its indices ``i``."""
 
@@ -75,7 +76,7 @@ class Piece:
     step: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Boxes:
     """``pieces(types, **attrs)``: what fills the result, later pieces over earlier ones.
 
@@ -86,29 +87,30 @@ class Boxes:
     pieces: Callable[..., Sequence[Piece]]
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Scatter:
-    """``base`` with ``base[place(i)] = combine(base[place(i)], updates[i])`` for each ``i`` in order.
+    """``base``, with ``base[p] = combine(base[p], updates[i])`` at ``p = place(i)``, in order.
 
     The operands are base, updates, then index arrays. ``place(b, index, *index_operands, type,
-    **attrs)`` gives the index into base for the updates' index. ``combine`` is ``add`` or ``assign``.
+    **attrs)`` gives the index into base for the updates' index. ``combine`` is ``add`` or
+    ``assign``.
     """
 
     combine: str
     place: Callable[..., Index]
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Contract:
     """``[*batch, m, k] x [*batch, k, n] -> [*batch, m, n]``."""
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Control:
     """A node with a statement of its own in the program: ``cond``, ``item`` or ``guard``."""
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Callout:
     """No native form: the eager kernel is called between native segments, with the GIL."""
 

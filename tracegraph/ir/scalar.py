@@ -1,15 +1,15 @@
 """The scalar language: straight-line programs on single elements, the target of every lowering.
 
 A program is a graph of ``Scalar`` nodes; the ``ScalarBuilder`` shares equal ones. Operands have one
-dtype unless the table says otherwise. Code generation turns it into vectors; ``mathlib`` replaces the
-elementary functions by arithmetic before that.
+dtype unless the table says otherwise. Code generation turns it into vectors; ``mathlib`` replaces
+the elementary functions by arithmetic before that.
 
-=====================  ==============================================================================
+=====================  =============================================================================
 arithmetic             add subtract multiply negative absolute, integers wrap
 float                  divide sqrt fma floor ceil trunc rint copysign fmod
 integer                floor_divide remainder: NumPy's answers on every input, 0 divisors included
-bits                   bitwise_and bitwise_or bitwise_xor invert; left_shift right_shift with NumPy's
-                       answers past the width; shl lshr ashr for shifts known to be inside it
+bits                   bitwise_and bitwise_or bitwise_xor invert; left_shift right_shift with
+                       NumPy's answers past the width; shl lshr ashr for shifts inside it
 order                  maximum minimum: NaN wins, signed zeros as NumPy's; equal not_equal less
                        less_equal greater greater_equal give bool
 choice                 select(bool, a, b)
@@ -19,7 +19,7 @@ elementary             exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin ar
 leaves                 const; size: the value of a symbolic integer as i64; load; result of a fold
 ``slow_path``          (bool, fast, *args): where the bool holds, the C library's function ``name``
                        of ``args`` instead of ``fast``, in a cold block
-=====================  ==============================================================================
+=====================  =============================================================================
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph.ir.errors import GraphError
+from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim, Size, Symbol, symbol
 from tracegraph.ir.types import BOOL, INT64, SHORT_NAMES, DType
 
@@ -53,7 +54,7 @@ ARITY = {
 FOLDS = ("add", "multiply", "maximum", "minimum", "logical_or", "logical_and", "argmax", "argmin")
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(slots=True)
 class Scalar:
     """One value of a scalar program, compared by identity."""
 
@@ -70,7 +71,7 @@ class Scalar:
 
 
 def check(op: str, args: tuple[Scalar, ...]) -> DType:
-    """Return the dtype of ``op(*args)``; raise GraphError where the language has no such operation."""
+    """Return the dtype of ``op(*args)``; raise GraphError where there is no such operation."""
     if op not in ARITY or len(args) != ARITY[op]:
         raise GraphError(f"the scalar language has no {op} of {len(args)} operands")
     dtype = args[0].dtype
@@ -95,7 +96,7 @@ def _kinds(op: str) -> str:
 
 @dataclass(eq=False)
 class ScalarBuilder:
-    """Makes scalars, sharing equal ones. ``indices`` maps symbols to the scalars that define them."""
+    """Makes scalars, sharing equal ones. ``indices`` has the scalars that define symbols."""
 
     indices: dict[Symbol, Scalar] = field(default_factory=dict)
     _shared: dict[Any, Scalar] = field(default_factory=dict)

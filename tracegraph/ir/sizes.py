@@ -1,8 +1,8 @@
-"""Symbolic integers: polynomials over sizes, loop indices and quotients, equal when equal by structure.
+"""Symbolic integers: polynomials over sizes, indices and quotients, equal by structure.
 
-A dimension, a slice bound or an address is an ``int`` or a ``Size``. A ``Size`` is kept in one normal
-form, a sorted sum of integer multiples of products of *atoms*, so that equality and hashing are
-structural and cheap. An atom is a ``Symbol`` or a ``Call`` of a function that has no polynomial form.
+A dimension, a slice bound or an address is an ``int`` or a ``Size``. A ``Size`` is kept in one
+normal form, a sorted sum of integer multiples of products of *atoms*, so that equality and hashing
+are structural and cheap. An atom is a ``Symbol``, or a ``Call`` of what is no polynomial.
 
 ==============  ====================================================================================
 ``a // b``      exact parts leave the quotient; the rest is the atom ``floordiv(rest, b)``
@@ -17,16 +17,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import prod
 from typing import TypeAlias
+
+from tracegraph.ir.record import record
 
 Dim: TypeAlias = "int | Size"
 Atom: TypeAlias = "Symbol | Call"
 Monomial: TypeAlias = tuple[Atom, ...]
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Symbol:
     """A named unknown integer.
 
@@ -51,7 +53,7 @@ class Symbol:
         return self.name
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Call:
     """A function of sizes without polynomial form: ``floordiv``, ``max`` or ``min``."""
 
@@ -62,7 +64,7 @@ class Call:
         return f"{self.function}({', '.join(map(str, self.arguments))})"
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Size:
     """A symbolic integer: never a constant, which is always a plain ``int``."""
 

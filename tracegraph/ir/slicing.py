@@ -1,4 +1,4 @@
-"""Slices: the part of a growing graph that leads from some nodes to others, as a graph of its own."""
+"""Slices: what leads from some nodes of a growing graph to others, as a graph of its own."""
 
 from __future__ import annotations
 

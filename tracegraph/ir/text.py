@@ -7,9 +7,9 @@
       %3: f64[n,3] = multiply(%0, %2)  # model.py:12
       return %3
 
-Names are invented by the printer. Attributes are written as Python expressions: numbers of a dtype as
-``f64(2.0)``, or ``f64.bits(0x...)`` for a NaN with a payload; dtypes and sizes by their names; an
-inner graph as ``@0``, printed below the graph that holds it.
+Names are invented by the printer. Attributes are written as Python expressions: numbers of a dtype
+as ``f64(2.0)``, or ``f64.bits(0x...)`` for a NaN with a payload; dtypes and sizes by their names;
+an inner graph as ``@0``, printed below the graph that holds it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def print_graph(graph: Graph, *, sites: bool = True) -> str:
 
 
 class _Printer:
-    """Numbers the inner graphs as it meets them, and prints them after the graph that holds them."""
+    """Numbers the inner graphs as it meets them, and prints them after what holds them."""
 
     def __init__(self, sites: bool) -> None:
         self.sites = sites

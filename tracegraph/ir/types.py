@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim, Symbol, product, symbols
 
 DType: TypeAlias = "np.dtype[Any]"
@@ -31,7 +31,7 @@ def is_supported(dtype: DType) -> bool:
     return dtype in SHORT_NAMES and dtype.isnative and dtype.metadata is None
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class ArrayType:
     """What is known of an array before it is computed; prints as ``f64[n,4]``.
 
@@ -64,7 +64,7 @@ class ArrayType:
         return f"{SHORT_NAMES[self.dtype]}[{','.join(map(str, self.shape))}]"
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class TupleType:
     """The type of an operation with several results; ``item`` takes them apart."""
 

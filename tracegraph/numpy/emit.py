@@ -19,6 +19,7 @@ from tracegraph.ir.ops.cast import convert
 from tracegraph.ir.ops.compare import greater, less, not_equal
 from tracegraph.ir.ops.creation import size_value
 from tracegraph.ir.ops.structural import reshape
+from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim, Size, nonnegative
 from tracegraph.ir.types import BOOL, DType, Shape, is_supported
 
@@ -27,7 +28,7 @@ class Unsupported(Exception):
     """A call that cannot be recorded; the text says why, and what to write instead."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(slots=True)
 class Sym:
     """An array or a number in the graph.
 

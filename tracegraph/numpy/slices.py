@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.boxes import slice_, slice_update
+from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim, Size, floordiv, nonnegative
 from tracegraph.numpy.arguments import integer, reshaped
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Range:
     """Part of an axis: ``start + step * i`` for each i below ``length``."""
 
@@ -21,7 +21,7 @@ class Range:
     step: int
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Box:
     """A basic index: part of each axis, and the shape in which the view shows it."""
 

@@ -2,8 +2,8 @@
 
 A transformed function records the user's function, takes the part of the graph that leads from the
 chosen arguments to the result, transforms it and adds it to the same recording. Inside a compiled
-function, or inside another transformation, that recording is the one that is going on already: there
-are no levels, and any composition is one graph.
+function, or inside another transformation, that recording is the one that is going on already:
+there are no levels, and any composition is one graph.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from tracegraph import tree
 from tracegraph.calls import call
 from tracegraph.containers import KINDS
 from tracegraph.evaluate import evaluate
-from tracegraph.externals import argument_place
 from tracegraph.hooks import hooks_for
 from tracegraph.ir.errors import DifferentiationError, NotAFunctionError
 from tracegraph.ir.graph import Graph, Node, Value, rebuild, replay
 from tracegraph.ir.ops.identity import mark
 from tracegraph.ir.types import is_differentiable
+from tracegraph.places import argument_place
 from tracegraph.recording import Recording, active
 from tracegraph.release import release
 from tracegraph.standin import ABSENT, ArrayHolder, Storage, Traced
@@ -143,7 +143,7 @@ class Marked:
 def loaded(recording: Recording, value: Any) -> Any:
     """Return an argument with the arrays inside outside objects as stand-ins.
 
-    Dataclasses and Modules are handed to recorded functions as they are; here they become containers.
+    Recorded functions get dataclasses and Modules as they are; here they become containers.
     """
     place = recording.externals.place_of(value)
     kind = KINDS[type(value)]

@@ -73,6 +73,7 @@ def pull_back(
 
 
 def one_like(recording: Recording, value: Value) -> Value:
+    """Return the number 1 in a value's dtype: the cotangent of a scalar result."""
     return recording.emitter.literal(1, value.dtype)
 
 
@@ -104,7 +105,7 @@ def grad(function: Callable[..., Any], argnums: Argnums = 0) -> Transformed:
     -------
     callable
         Takes the arguments of ``function`` and returns the gradient in the structure of the chosen
-        argument; a tuple of them if ``argnums`` is a sequence. The effects of ``function`` happen once.
+        argument; a tuple of them if ``argnums`` is a sequence. The function's effects happen once.
 
     Raises
     ------
@@ -161,8 +162,8 @@ class Pullback:
         leaves, treedef = tree.flatten(cotangents)
         if treedef != self._treedef:
             raise DifferentiationError(
-                f"the pullback needs a cotangent for each output, in the structure {self._treedef}, "
-                f"got {treedef}"
+                "the pullback needs a cotangent for each output, in the structure "
+                f"{self._treedef}, got {treedef}"
             )
         recording = self._recording
         given: dict[Node, Any] = {}
@@ -247,7 +248,7 @@ def jacobian(function: Callable[..., Any], argnums: Argnums = 0) -> Transformed:
     Returns
     -------
     callable
-        Returns an array of shape ``out + in`` for each array of shape ``in`` in the chosen argument.
+        Returns an array of shape ``out + in`` for each array of shape ``in`` that was chosen.
 
     Raises
     ------

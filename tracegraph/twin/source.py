@@ -2,11 +2,11 @@
 
 import ast
 import linecache
-from dataclasses import dataclass
 from functools import lru_cache
 from types import FunctionType
 from typing import Any
 
+from tracegraph.ir.record import record
 from tracegraph.twin.errors import TwinError
 from tracegraph.twin.syntax import (
     FunctionNode,
@@ -20,7 +20,7 @@ from tracegraph.twin.syntax import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record(eq=True, slots=True)
 class Site:
     """A function in its file: its node, and the definitions around it, outermost first.
 

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from tracegraph.ir.loops import For, Program, Statement, Store, place_of, roots, statements
-from tracegraph.ir.scalar import Scalar, walk
+from tracegraph.ir.scalar import ELEMENTARY, Scalar, walk
 from tracegraph.ir.sizes import Dim, Symbol, hint, symbols
 
 GUESS = 256
 """The extent that an unknown size is taken for."""
+
+PARALLEL = 2
+"""Bodies in which so many operations could run at once on average keep the machine busy."""
+
+MANY = 16
+"""More constants than this do not stay in registers."""
+
+LEAVES = frozenset("const size load state result".split())
 
 
 def scalars_of(body: Iterable[Statement]) -> list[Scalar]:
@@ -69,3 +77,20 @@ class Dependence:
 def moves_with(place: Dim, symbol: Symbol) -> bool:
     """Return whether a place mentions a symbol."""
     return symbol in symbols(place)
+
+
+def is_chain(scalars: Iterable[Scalar]) -> bool:
+    """Return whether most operations wait for the one before, each with a constant of its own.
+
+    A Horner scheme is one; the elementary functions, made of pairs (Estrin), are not.
+    """
+    scalars = tuple(scalars)
+    if any(s.op in ELEMENTARY for s in scalars):
+        return False
+    depth: dict[Scalar, int] = {}
+    for scalar in scalars:
+        before = max((depth.get(a, 0) for a in scalar.args), default=0)
+        depth[scalar] = before + (scalar.op not in LEAVES)
+    operations = sum(s.op not in LEAVES for s in scalars)
+    constants = sum(s.op == "const" for s in scalars)
+    return constants > MANY and operations < PARALLEL * max(depth.values())

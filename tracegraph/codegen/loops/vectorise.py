@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from tracegraph.codegen.loops.analysis import Dependence, scalars_of, trips
+from tracegraph.codegen.loops.analysis import Dependence, is_chain, scalars_of, trips
 from tracegraph.ir.loops import For, Program, Statement, Store, roots, statements
 from tracegraph.ir.scalar import ELEMENTARY, Scalar, walk
 from tracegraph.ir.sizes import Dim, Symbol, coefficient, symbols
 
 BYTES = 64
 """The size of vectors: twice the machine's own, so that two of them are on their way at once."""
+
+CHAIN = 4
+"""Bodies that are one chain get so much wider vectors: the parts of a vector wait in parallel."""
 
 LIGHT = 16
 """Folds of so few operations get four times as wide vectors: additions take long, not much room."""
@@ -77,6 +80,8 @@ class Chooser:
         if len(varying) > LARGE:
             lanes //= 2
         folds = any(isinstance(s, For) and s.folds for s in statements((loop,)))
+        if not folds and not loop.carries and is_chain(scalars_of((loop,))):
+            lanes *= CHAIN
         choices = [lanes]
         if folds and len(varying) <= LIGHT and not any(s.op in ELEMENTARY for s in varying):
             choices = [lanes * 4, lanes * 2, lanes]

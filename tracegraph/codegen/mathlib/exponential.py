@@ -6,8 +6,6 @@ rounded (Software Manual for the Elementary Functions, 1980; Muller, Elementary 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tracegraph.codegen.mathlib.value import (
     Pair,
     Value,
@@ -16,9 +14,10 @@ from tracegraph.codegen.mathlib.value import (
     power_of_two,
     where,
 )
+from tracegraph.ir.record import record
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(slots=True)
 class Reduced:
     """``k ln(2) + high + low``: ``shifted`` is ``k + magic``, ``low`` an error term of ``high``."""
 

@@ -7,7 +7,6 @@ With ``x = 2**k (1 + f)`` and ``1 + f`` between sqrt(1/2) and sqrt(2), fdlibm's 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from tracegraph.codegen.mathlib.value import (
     Format,
@@ -19,9 +18,10 @@ from tracegraph.codegen.mathlib.value import (
     two_sum,
     where,
 )
+from tracegraph.ir.record import record
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(slots=True)
 class Split:
     """``2**k * (1 + f)``; ``field`` is the integer ``k + bias + 1``."""
 

@@ -7,8 +7,6 @@ would do here. sin, cos and tan of one argument share everything but the last ch
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tracegraph.codegen.mathlib.value import (
     Pair,
     Value,
@@ -18,9 +16,10 @@ from tracegraph.codegen.mathlib.value import (
     ratio,
     where,
 )
+from tracegraph.ir.record import record
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(slots=True)
 class Quadrant:
     """Sine and cosine of ``r``; ``turns`` counts quarter turns in its low bits."""
 

@@ -11,10 +11,11 @@ arithmetic shifts to the right and conversions between integers and floats. Addi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 from tracegraph.codegen.mathlib.coefficients import FLOAT32_TABLE, FLOAT64_TABLE
+from tracegraph.ir.record import record
 from tracegraph.ir.scalar import Scalar, ScalarBuilder
 from tracegraph.ir.types import DTYPES, DType
 
@@ -23,7 +24,7 @@ ESTRIN_FROM = 7
 chains of dependent operations longer than the machine can hide by overlapping iterations."""
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Format:
     """What a program must know of a float dtype.
 
@@ -61,7 +62,7 @@ FORMATS = {
 _BY_PATTERN = {f.pattern: f for f in FORMATS.values()}
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(slots=True)
 class Value:
     """A scalar and the builder it belongs to."""
 
@@ -226,7 +227,7 @@ def power_of_two(k: Value) -> Value:
     return ((k + (form.magic + form.bias)).bits << form.mantissa).as_float
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(slots=True)
 class Pair:
     """An unevaluated sum of two values, the smaller one second."""
 

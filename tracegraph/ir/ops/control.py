@@ -46,7 +46,7 @@ guard: Op = Op(
     batch=_guard_batch,
     effect=True,
 )
-"""``guard(predicate, expect=, number=)``: leave by side exit ``number`` unless it is as expected."""
+"""``guard(predicate, expect=, number=)``: leave by exit ``number`` unless it is as expected."""
 
 
 def _cond_type(predicate: ArrayType, *operands: ArrayType, then: Graph, orelse: Graph) -> TupleType:

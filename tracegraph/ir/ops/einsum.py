@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any, TypeAlias
 
@@ -19,6 +18,7 @@ from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.compose import iota_beside, take_axis
 from tracegraph.ir.ops.contract import dot_general, permuted, reshaped, summed
 from tracegraph.ir.ops.index import gather
+from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim, hint
 
 Labels: TypeAlias = "tuple[str, ...]"
@@ -26,7 +26,7 @@ LETTERS = ascii_uppercase + ascii_lowercase
 """The labels in the order that NumPy gives them: the integers of its list form are places here."""
 
 
-@dataclass(frozen=True)
+@record(eq=True)
 class Term:
     """A factor, and the label of each of its axes."""
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph.ir.graph import Graph, Value
-from tracegraph.ir.ops.arithmetic import chain, multiply, negative
+from tracegraph.ir.ops.arithmetic import multiply, negative
 from tracegraph.ir.ops.broadcast import broadcast_to
 from tracegraph.ir.ops.structural import reshape, transpose
 from tracegraph.ir.rewrite import Rules, constant_of, is_constant, rewrite
