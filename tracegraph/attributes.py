@@ -33,7 +33,13 @@ class Attributes(Guards, Sizing):
         if real is ABSENT:
             no_value(f"the attribute {name!r}")
         found = getattr(real, name)
-        if callable(found) or name in ("flat", "data", "ctypes", "base", "__array_interface__"):
+        if name in LAYOUT_ATTRIBUTES and not self.is_noting:
+            return found
+        if (
+            callable(found)
+            or name in LAYOUT_ATTRIBUTES
+            or name in ("flat", "data", "ctypes", "base", "__array_interface__")
+        ):
             return getattr(self.escape(traced, f"its attribute {name!r} is used"), name)
         return found
 
@@ -50,6 +56,10 @@ class Attributes(Guards, Sizing):
         if not shape:
             return len(traced.real)
         return self.size(shape[0])
+
+
+LAYOUT_ATTRIBUTES = ("flags", "strides")
+"""What depends on how an array lies in memory, which a compiled call may find otherwise."""
 
 
 class Method:

@@ -32,7 +32,7 @@ def _len(recording: Recording, value: Any) -> Any:
 def _print(recording: Recording, *args: Any, **kwargs: Any) -> None:
     if kwargs.get("file") is not None:
         recording.give_up("print writes to a file; print to the standard output")
-    recording.effects.append(Effect(print, args, kwargs))
+    recording.effects.append(Effect(print, args, kwargs, by_value=True))
     shown = real_text_part(args)
     with paused():
         print(*shown, **kwargs)

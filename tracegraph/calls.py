@@ -15,7 +15,7 @@ from tracegraph.builtin_calls import SPECIAL
 from tracegraph.externals import is_library
 from tracegraph.ir.graph import Site
 from tracegraph.numpy.table import RULES
-from tracegraph.objects import get_attribute, load, property_of
+from tracegraph.objects import get_attribute, leaving, load, property_of
 from tracegraph.places import fixed_place
 from tracegraph.recording import Effect, Recording
 from tracegraph.release import release
@@ -133,6 +133,8 @@ def _call_other(recording: Recording, function: Any, args: Any, kwargs: Any) -> 
         return escape(recording, function, args, kwargs)
     if isinstance(function, type) and issubclass(function, BaseException):
         return _make_exception(recording, function, args, kwargs)
+    if any(function is one for one in CALLING_BACK):
+        return _call_with_callback(recording, function, args, kwargs)
     if _lookup(PASSING_SET, function) or is_plain_class(function) or is_ours(function):
         return function(*args, **kwargs)
     owner = getattr(function, "__self__", None)
@@ -145,6 +147,23 @@ def _call_other(recording: Recording, function: Any, args: Any, kwargs: Any) -> 
     if _is_pure(function) and not stand_ins((args, kwargs)):
         return function(*args, **kwargs)
     return escape(recording, function, args, kwargs)
+
+
+CALLING_BACK = (map, filter, sorted, min, max)
+"""Builtins that call a function they are given."""
+
+
+def _call_with_callback(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
+    if function in (map, filter) and args and callable(args[0]):
+        args = (followed(recording, args[0]), *args[1:])
+    if callable(kwargs.get("key")):
+        kwargs = {**kwargs, "key": followed(recording, kwargs["key"])}
+    return function(*args, **kwargs)
+
+
+def followed(recording: Recording, function: Any) -> Any:
+    """Return a function whose calls by code that is not ours are followed all the same."""
+    return lambda *args, **kwargs: call(recording, function, args, kwargs)
 
 
 def asks_outside_object(recording: Recording, function: Any, args: Any) -> bool:
@@ -290,9 +309,10 @@ def _append(recording: Recording, copy: Any, value: Any) -> None:
         recording.give_up("an outside list grows from call to call; return the values instead")
         copy.real.append(real_of(value))
         return
+    stored = leaving(recording, value)
     recording.externals.places.setdefault(id(copy.real), place)
     recording.effects.append(Effect(list.append, (copy.real, value), {}))
-    copy.real.append(real_of(value))
+    copy.real.append(stored)
     copy.copy.append(value)
     copy.items.append(value)
 

@@ -236,6 +236,8 @@ def record_call(recording: Recording, function: Callable[..., Any], args: Any, k
             }
             return call(recording, function, tuple(seen), named)
         finally:
+            for container in recording.leaked:
+                release(recording, container)
             if recording.externals.write_back(real_of):
                 recording.give_up(
                     "a container that was passed in is changed; return a new one instead"

@@ -11,6 +11,7 @@ changed is written back to the real container, and the recording ends there.
 from __future__ import annotations
 
 import functools
+import itertools
 import sys
 import types
 from collections.abc import Callable
@@ -28,12 +29,12 @@ from tracegraph.codegen.signature import (
     SizeInput,
     Structure,
 )
-from tracegraph.ir.sizes import Size, Symbol, symbol
+from tracegraph.ir.sizes import Dim, Size, Symbol, symbol
 from tracegraph.ir.types import ArrayType, is_supported
 from tracegraph.places import Place
 from tracegraph.policy import Policy
 from tracegraph.standin import Storage, Traced, TracedSize
-from tracegraph.views import owner_of
+from tracegraph.views import owner_of, strides_in_order
 
 if TYPE_CHECKING:
     from tracegraph.recording import Recording
@@ -132,7 +133,7 @@ class Externals:
             return value
         self.shapes[place.key] = value.shape
         type_ = ArrayType(value.dtype, self._dims(place, value.shape))
-        layout = _layout(len(self.params), value)
+        layout = self._layout(type_, value)
         param = self.recording.builder.parameter(type_)
         buffer = f"in{len(self.params)}"
         number = self.add(
@@ -145,6 +146,24 @@ class Externals:
         traced = Traced(self.recording, value, storage)
         self._arrays[id(value)] = traced
         return traced
+
+    def _layout(self, type_: ArrayType, array: Any) -> tuple[Dim, ...] | None:
+        """Return None for a C-contiguous array, else its strides in elements.
+
+        Strides that no shape tells are symbols; their order is checked, because NumPy's results have
+        the order of their operands.
+        """
+        if array.flags.c_contiguous:
+            return None
+        if array.flags.f_contiguous:
+            return strides_in_order(type_.shape, tuple(reversed(range(array.ndim))))
+        strides = [
+            symbol(f"stride{len(self.params)}_{axis}", lower=-(2**63), hint=step // array.itemsize)
+            for axis, step in enumerate(array.strides)
+        ]
+        for slow, fast in itertools.pairwise(strides):
+            self.recording.ask_size(slow, "<", fast)
+        return tuple(strides)
 
     def params_of_arrays(self) -> list[tuple[int, Any]]:
         """Return input number and real value of each parameter of the graph."""
@@ -369,16 +388,6 @@ def refill(container: Any, items: list[Any]) -> None:
         container.update(items)
     elif isinstance(container, list):
         container[:] = items
-
-
-def _layout(param: int, array: Any) -> tuple[Any, ...] | None:
-    """Return None for a C-contiguous array, else symbols for its strides in elements."""
-    if array.flags.c_contiguous:
-        return None
-    return tuple(
-        symbol(f"stride{param}_{axis}", lower=-(2**63), hint=stride // array.itemsize)
-        for axis, stride in enumerate(array.strides)
-    )
 
 
 def belongs_to_library(value: Any) -> bool:

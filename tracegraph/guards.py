@@ -86,10 +86,13 @@ class Guards(Pen):
             no_value("the value of an array")
         if self.is_noting:
             self.builder.site = user_site()
-            value = self.value_of(traced)
-            if value.shape:
-                value = self.emitter_reshape(value)
-            self._bind(value, traced.real)
+            try:
+                value = self.value_of(traced)
+                if value.shape:
+                    value = self.emitter_reshape(value)
+                self._bind(value, traced.real)
+            except Unsupported as why:
+                self.give_up(f"the value of an array is used: {why}")
         return traced.real
 
     def _bind(self, value: Value, real: Any) -> None:

@@ -106,10 +106,23 @@ def get_item(recording: Recording, owner: Any, index: Any) -> Any:
     return owner[real_of(index)]
 
 
+def leaving(recording: Recording, value: Any) -> Any:
+    """Return what is really stored outside of the function for a value.
+
+    A container must stay the object that it is: it is stored itself, and the recording ends; what it
+    holds is released when the function has returned.
+    """
+    if type(value) in (list, dict, set):
+        recording.give_up("a container that the function made is stored outside; return it instead")
+        recording.leaked.append(value)
+        return value
+    return real_of(value)
+
+
 def set_item(recording: Recording, owner: Any, index: Any, value: Any) -> None:
     """Assign ``owner[index]``; items of outside containers end the recording."""
     if type(owner) is Traced or issubclass(type(owner), ArrayHolder):
-        operator.setitem(owner, index, value)  # type: ignore[call-overload]  # both have items
+        operator.setitem(owner, index, value)
         return
     if type(owner) is np.ndarray and recording.is_noting:
         recording.call(operator.setitem, (owner, index, value), {})
@@ -137,7 +150,7 @@ def set_attribute(recording: Recording, owner: Any, name: str, value: Any) -> No
     if recording.is_noting:
         recording.externals.store(owner, name, value)
         recording.effects.append(Effect(builtins.setattr, (owner, name, value), {}))
-    builtins.setattr(owner, name, real_of(value))
+    builtins.setattr(owner, name, leaving(recording, value))
 
 
 # -- calls --------------------------------------------------------------------------------------

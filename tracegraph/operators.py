@@ -164,3 +164,19 @@ class Operators:
 
     def __invert__(self) -> Any:
         return self._operate(operator.invert, self)
+
+    def __divmod__(self, other: Any) -> Any:
+        return self._operate(divmod, self, other)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return self._operate(divmod, other, self)
+
+
+IN_PLACE = frozenset(
+    {
+        operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ifloordiv,
+        operator.imod, operator.ipow, operator.imatmul, operator.iand, operator.ior, operator.ixor,
+        operator.ilshift, operator.irshift,
+    }
+)  # fmt: skip
+"""The operators that write into their first operand, where it is an array."""

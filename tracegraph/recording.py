@@ -22,6 +22,7 @@ from tracegraph.externals import Externals
 from tracegraph.ir.errors import AbstractValueError, TracegraphError
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.record import record
+from tracegraph.ir.sizes import hint
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.numpy.table import RULES, WRITERS, WRITING_METHODS
 from tracegraph.pen import FAULT, Fallback
@@ -41,7 +42,7 @@ from tracegraph.values import (
     stand_ins,
     user_site,
 )
-from tracegraph.views import owner_of, view_path, write_through
+from tracegraph.views import owner_of, structural_ancestors, view_path, write_through
 
 __all__ = ["Effect", "Fallback", "Recording", "active", "paused"]
 
@@ -73,6 +74,7 @@ class Effect:
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    by_value: bool = False
 
 
 class Recording(Attributes):
@@ -101,6 +103,7 @@ class Recording(Attributes):
         self.emitter = Emitter(self.builder, self.ask_size, self.guard)
         self.externals = Externals(self, policy)
         self.effects: list[Effect] = []
+        self.leaked: list[Any] = []
         self.is_abstract = False
         self.variables: dict[int, tuple[Any, Any]] = {}
         self.watchers: list[dict[int, Any]] = []
@@ -240,6 +243,15 @@ class Recording(Attributes):
         for traced in arrays:
             if owner_of(traced.real) is owner:
                 return self._view(real, value, traced)
+        return self._new(real, value) if owner is real else self._view_of_hidden(real, value, owner)
+
+    def _view_of_hidden(self, real: Any, value: Value, owner: Any) -> Traced:
+        """Return a stand-in for a view of memory that the function has no name for."""
+        for node in structural_ancestors(value.node):
+            if tuple(map(hint, node.array_type.shape)) == owner.shape:
+                path = view_path(value.node, node)
+                storage = Storage(Value(self.builder, node), owner)
+                return Traced(self, real, storage, path or ())
         return self._new(real, value)
 
     def _view(self, real: Any, value: Value, traced: Traced) -> Traced:

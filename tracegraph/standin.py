@@ -16,7 +16,7 @@ import numpy as np
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Value
 from tracegraph.ir.sizes import Dim, Size
-from tracegraph.operators import Operators
+from tracegraph.operators import IN_PLACE, Operators
 
 if TYPE_CHECKING:
     from tracegraph.attributes import Attributes
@@ -147,8 +147,11 @@ class Traced(Operators):
         return self.kind
 
     def _operate(self, function: Callable[..., Any], *operands: Any) -> Any:
-        if any(isinstance(operand, ArrayHolder) for operand in operands):
-            return NotImplemented
+        if any(issubclass(type(operand), ArrayHolder) for operand in operands):
+            if function not in IN_PLACE:
+                return NotImplemented
+            self, other = operands
+            operands = (self, other._read())
         return self.recording.call(function, operands, {})
 
     def __getattr__(self, name: str) -> Any:
@@ -331,11 +334,34 @@ class Text:
     def __len__(self) -> int:
         return len(self._release())
 
-    def __add__(self, other: Any) -> str:
-        return self._release() + str(other)
+    def __add__(self, other: Any) -> Any:
+        return self._release() + other
 
-    def __radd__(self, other: Any) -> str:
-        return str(other) + self._release()
+    def __radd__(self, other: Any) -> Any:
+        return other + self._release()
+
+    def __mul__(self, times: Any) -> Any:
+        return self._release() * times
+
+    __rmul__ = __mul__
+
+    def __mod__(self, values: Any) -> Any:
+        return self._release() % values
+
+    def __getitem__(self, index: Any) -> str:
+        return self._release()[index]
+
+    def __contains__(self, part: Any) -> bool:
+        return part in self._release()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._release())
+
+    def __lt__(self, other: Any) -> Any:
+        return self._release() < other
+
+    def __gt__(self, other: Any) -> Any:
+        return self._release() > other
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._release(), name)

@@ -12,7 +12,7 @@ from tracegraph.codegen.signature import Structure
 from tracegraph.containers import register_node
 from tracegraph.dispatch import apply, as_real, current_data, held, seen_by_user
 from tracegraph.externals import Externals
-from tracegraph.operators import Operators
+from tracegraph.operators import IN_PLACE, Operators
 from tracegraph.places import Place
 from tracegraph.standin import ArrayHolder, Traced
 
@@ -178,24 +178,6 @@ class Tensor(Operators, ArrayHolder):
 
 
 TEXT = "it is turned into text"
-IN_PLACE = frozenset(
-    getattr(operator, f"i{name}")
-    for name in [
-        "add",
-        "sub",
-        "mul",
-        "truediv",
-        "floordiv",
-        "mod",
-        "pow",
-        "matmul",
-        "and",
-        "or",
-        "xor",
-        "lshift",
-        "rshift",
-    ]
-)
 
 
 def wrap(result: Any) -> Any:

@@ -37,6 +37,7 @@ from tracegraph.pen import FAULT, Fallback
 from tracegraph.places import Place
 from tracegraph.recording import Recording
 from tracegraph.standin import PYTHON_SCALARS, Storage, Text, Traced, TracedSize
+from tracegraph.views import strides_in_order
 
 IMMUTABLE = (
     type(None), bool, int, float, complex, str, bytes, type, np.dtype, np.generic, slice, range,
@@ -234,7 +235,8 @@ class _Finish:
             of = self._memory(leaf.storage)
             order = of.order or tuple(range(len(of.shape)))
             strides = strides_in_order(of.shape, order)
-        if leaf.real is leaf.storage.array:
+        is_own = leaf.storage.external or leaf.real.flags.writeable
+        if leaf.real is leaf.storage.array and is_own:
             return of
         return self._view(leaf, of, strides)
 
@@ -289,10 +291,12 @@ class _Finish:
         for effect in self.recording.effects:
             leaves, treedef = tree.flatten(self._mark((effect.args, effect.kwargs)))
             effects.append((effect.function, treedef))
-            outputs.extend(self._effect_argument(leaf) for leaf in leaves)
+            output = self._shown if effect.by_value else self._output
+            outputs.extend(map(output, leaves))
         return effects, outputs
 
-    def _effect_argument(self, leaf: Any) -> Output:
+    def _shown(self, leaf: Any) -> Output:
+        """Return an array as it was when an effect looked at it."""
         if type(leaf) is Traced and isinstance(leaf.real, np.ndarray):
             order = tuple(range(leaf.real.ndim))
             return ArrayOutput(self._new(leaf.value, order), leaf.value.shape, order)
@@ -326,16 +330,6 @@ def _assembly(treedef: Any, count: int, effects: list[tuple[Any, Any]]) -> tuple
 def contiguous(shape: Shape) -> tuple[Dim, ...]:
     """Return the strides, in elements, of a C-contiguous array."""
     return strides_in_order(shape, tuple(range(len(shape))))
-
-
-def strides_in_order(shape: Shape, order: tuple[int, ...]) -> tuple[Dim, ...]:
-    """Return the strides of an array whose axes vary from slow to fast in ``order``."""
-    strides: list[Dim] = [1] * len(shape)
-    step: Dim = 1
-    for axis in reversed(order):
-        strides[axis] = step
-        step = step * shape[axis]
-    return tuple(strides)
 
 
 def axes_order(array: Any) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.ops.boxes import slice_, slice_update
 from tracegraph.ir.ops.structural import reshape, transpose
+from tracegraph.ir.sizes import Dim
+from tracegraph.ir.types import Shape
 from tracegraph.numpy.emit import Unsupported
 from tracegraph.standin import Step
 
@@ -35,6 +38,14 @@ def view_path(node: Node, base: Node) -> tuple[Step, ...] | None:
     return tuple(reversed(steps))
 
 
+def structural_ancestors(node: Node) -> Iterator[Node]:
+    """Yield a node and what it is a structural view of, step by step."""
+    yield node
+    while node.op.name in VIEWS or node.op.name == "broadcast_to":
+        (node,) = node.operands
+        yield node
+
+
 def write_through(content: Value, path: tuple[Step, ...], new: Value) -> Value:
     """Return memory's content after ``new`` was written where ``path`` looks."""
     seen = [content]
@@ -56,3 +67,13 @@ def _write_step(name: str, attrs: dict[str, Any], base: Value, new: Value) -> Va
     else:
         raise Unsupported(f"a write through {name} cannot be followed")
     return out
+
+
+def strides_in_order(shape: Shape, order: tuple[int, ...]) -> tuple[Dim, ...]:
+    """Return the strides of an array whose axes vary from slow to fast in ``order``."""
+    strides: list[Dim] = [1] * len(shape)
+    step: Dim = 1
+    for axis in reversed(order):
+        strides[axis] = step
+        step = step * shape[axis]
+    return tuple(strides)

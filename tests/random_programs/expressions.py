@@ -47,9 +47,9 @@ MOVED = (
 )  # fmt: skip
 VIEWS = (
     "{x}.T", "{x}.reshape(-1)", "{x}[None]", "{x}[..., None]", "{x}.ravel()", "{x}[::-1]", "{x}[1:]",
-    "{x}.reshape({x}.shape[::-1])", "np.swapaxes({x}, 0, -1)", "np.expand_dims({x}, -1)", "{x}[()]",
+    "{x}.real", "{x}.reshape({x}.shape[::-1])", "np.swapaxes({x}, 0, -1)", "np.expand_dims({x}, -1)", "{x}[()]",
     "np.squeeze({x})", "{x}[::2]", "{x}[:, 1:]", "{x}[..., ::-1]", "{x}[:-1]", "{x}[0]", "{x}[..., -1]",
-    "np.reshape({x}, (1, -1))", "np.transpose({x})", "{x}[:]", "{x}.T[1:]", "{x}[1:][::2]", "{x}.real",
+    "np.reshape({x}, (1, -1))", "np.transpose({x})", "{x}[:]", "{x}.T[1:]", "{x}[1:][::2]",
 )  # fmt: skip
 NUMERIC = (
     "{x}.shape[0]", "len({x})", "{x}.ndim", "float({x}.sum())", "int(np.sum({x} > 0))", "{x}.size",

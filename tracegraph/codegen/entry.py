@@ -39,12 +39,14 @@ _DECLARED_NAME = re.compile(r"@([\w.$]+)\(")
 
 @record(eq=True)
 class EntryText:
-    """A module, the objects its table must hold, and how many miss cells it has.
+    """Two modules, the objects that the table must hold, and how many miss cells there are.
 
+    ``kernels`` deserves optimisation; ``text``, which runs once per call, does not repay it.
     ``has_arena`` and ``has_products`` say whether it keeps memory, and whether it calls the BLAS.
     """
 
     text: str
+    kernels: str
     objects: tuple[Any, ...]
     cells: int
     has_arena: bool
@@ -52,7 +54,7 @@ class EntryText:
 
 
 def entry_text(signature: Signature, plan: Plan, kernels: Mapping[str, NativeKernel]) -> EntryText:
-    """Write the module of one entry with its kernels, which are given by name."""
+    """Write the modules of one entry and of its kernels, which are given by name."""
     check_signature(signature)
     text = Text()
     _write_body(text, signature, plan, kernels)
@@ -60,14 +62,16 @@ def entry_text(signature: Signature, plan: Plan, kernels: Mapping[str, NativeKer
     guards = [step.number for step in walk(plan.steps) if isinstance(step, GuardStep)]
     cells = 2 + max(guards, default=-1)
     has_arena = text.uses("tg_put_back")
-    definitions, declarations = _parts(plan, kernels)
+    used = [kernels[kernel.name] for kernel in plan.kernels()]
+    products, declarations = _products(plan)
+    declarations += [_kernel_declaration(kernel) for kernel in used]
     functions = text.functions.union(ARENA_FUNCTIONS if has_arena else ())
     declarations += [_declaration(name) for name in sorted(functions)]
     parts = [
         f"@{OBJECTS} = dso_local global [{len(text.objects)} x ptr] zeroinitializer",
         f"@{CELLS} = dso_local global [{cells} x ptr] [{', '.join(['ptr @tg_slow'] * cells)}]",
         ARENA_TEXT if has_arena else "",
-        *definitions,
+        *products,
         slow,
         quiet,
         main,
@@ -76,7 +80,8 @@ def entry_text(signature: Signature, plan: Plan, kernels: Mapping[str, NativeKer
     ]
     has_products = any(isinstance(step, Gemm) for step in walk(plan.steps))
     whole = "\n".join([*parts, ""])
-    return EntryText(whole, tuple(text.objects), cells, has_arena, has_products)
+    objects = tuple(text.objects)
+    return EntryText(whole, _kernels_text(used), objects, cells, has_arena, has_products)
 
 
 def _write_body(
@@ -99,13 +104,23 @@ def _write_body(
     results.emit(steps)
 
 
-def _parts(plan: Plan, kernels: Mapping[str, NativeKernel]) -> tuple[list[str], list[str]]:
-    """Return definitions and declarations of what steps call; helpers stand once in a module."""
-    used = [kernels[kernel.name] for kernel in plan.kernels()]
-    named = {kernel.name: kernel.text for kernel in used}
-    for kernel in used:
-        named.update(kernel.helpers)
-    declarations = sorted(line for kernel in used for line in kernel.declarations)
+def _kernels_text(kernels: Sequence[NativeKernel]) -> str:
+    """Return the module of some kernels; what several of them use stands there once."""
+    helpers = {name: text for kernel in kernels for name, text in kernel.helpers.items()}
+    declarations = sorted({line for kernel in kernels for line in kernel.declarations})
+    definitions = {kernel.name: kernel.text for kernel in kernels}
+    return "\n".join([*helpers.values(), *definitions.values(), *_once(declarations), ""])
+
+
+def _kernel_declaration(kernel: NativeKernel) -> str:
+    types = ["ptr"] * len(kernel.buffers) + ["i64"] * len(kernel.symbols)
+    return f"declare hidden void @{kernel.name}({', '.join(types)})"
+
+
+def _products(plan: Plan) -> tuple[list[str], list[str]]:
+    """Return definitions and declarations of the matrix products that steps call."""
+    named: dict[str, str] = {}
+    declarations = []
     for step in walk(plan.steps):
         if isinstance(step, Gemm) and (found := blas.find()) is not None:
             layout = (step.a.transposed, step.b.transposed)

@@ -24,9 +24,6 @@ MISS = 0
 ERROR, EAGER = -1, -2
 """Exits that are no cells: return the exception that is set; run eagerly, whatever is linked."""
 
-ONCE = "optnone noinline"
-"""Attributes of code that runs once per call: to optimise it costs more than it gives."""
-
 _LIKELY = "!prof !90001"
 METADATA = '!90001 = !{!"branch_weights", i32 4000, i32 1}'
 
@@ -187,8 +184,7 @@ class Text:
         self._emit_exits(exit_code)
         body = "\n".join([*self._slots, "  br label %start", "start:", *self._lines])
         return (
-            f"define ptr @{name}(ptr %self, ptr %args, i64 %nargsf, ptr %kwnames)"
-            f" {ONCE} {{\n{body}\n}}\n"
+            f"define ptr @{name}(ptr %self, ptr %args, i64 %nargsf, ptr %kwnames) {{\n{body}\n}}\n"
         )
 
     def _emit_raised(self, code: int, label: str) -> None:
@@ -230,7 +226,7 @@ def slow_path_text(text: Text) -> str:
     """Return the function that calls ``self._slow`` with the arguments of the call."""
     text.functions.update(("PyObject_GetAttr", "PyObject_Vectorcall", "Py_DecRef"))
     params = "ptr %self, ptr %args, i64 %nargsf, ptr %kwnames"
-    return f"""define internal ptr @tg_slow({params}) {ONCE} {{
+    return f"""define internal ptr @tg_slow({params}) {{
   %at = getelementptr i8, ptr @tg_objects, i64 {8 * text.object_number("_slow")}
   %name = load ptr, ptr %at
   %method = call ptr @PyObject_GetAttr(ptr %self, ptr %name)

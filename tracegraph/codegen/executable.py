@@ -52,8 +52,8 @@ class Executable:
 
     @property
     def text(self) -> str:
-        """The LLVM text, for reading."""
-        return self._module.text
+        """The LLVM text, for reading: the kernels, then the entry."""
+        return self._module.kernels + self._module.text
 
     @property
     def cells(self) -> int:
@@ -91,7 +91,7 @@ def _load(module: EntryText) -> jit.Code:
     imports = {name: cpython.function_address(name) for name in cpython.FUNCTIONS}
     if module.has_products:  # finding the BLAS takes some 10 ms
         imports |= blas.imports()
-    code = jit.compile_text(module.text, exports, imports)
+    code = jit.compile_text(module.kernels, exports, imports, once=module.text)
     table = (ctypes.c_size_t * len(module.objects)).from_address(code.address(OBJECTS))
     table[:] = [id(one) for one in module.objects]
     return code

@@ -12,7 +12,7 @@ import functools
 import itertools
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
@@ -44,6 +44,7 @@ class _Toolchain:
 
     llvm: Any
     machine: Any
+    fast_machine: Any
     linker: Any
     identity: str
 
@@ -57,13 +58,16 @@ def _toolchain() -> _Toolchain:
     llvm.initialize_native_asmprinter()
     cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
     target = llvm.Target.from_default_triple()
-    machine = target.create_target_machine(cpu=cpu, features=features, opt=2, reloc="pic")
+    machine, fast_machine = (
+        target.create_target_machine(cpu=cpu, features=features, opt=level, reloc="pic")
+        for level in (2, 0)
+    )
     linker = llvm.create_lljit_compiler(target.create_target_machine(cpu=cpu, features=features))
     # Code may still run while the interpreter shuts down: the linker is never taken apart.
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(linker))
     versions = (llvmlite.__version__, *llvm.llvm_version_info)
     identity = f"{versions} {machine.triple} {cpu} {features}"
-    return _Toolchain(llvm, machine, linker, identity)
+    return _Toolchain(llvm, machine, fast_machine, linker, identity)
 
 
 def start() -> None:
@@ -86,33 +90,47 @@ def host_features() -> frozenset[str]:
     return frozenset(name for name, present in found.items() if present)
 
 
-def compile_text(text: str, exports: tuple[str, ...], imports: Mapping[str, int]) -> Code:
-    """Compile a module and load it.
+def compile_text(
+    text: str, exports: tuple[str, ...], imports: Mapping[str, int], once: str = ""
+) -> Code:
+    """Compile a module, or two that make one library, and load it.
 
     Parameters
     ----------
     text : str
-        LLVM assembly, without target lines.
+        LLVM assembly, without target lines. It may be empty.
     exports : tuple of str
         Names of the functions and variables whose addresses are wanted.
     imports : mapping of str to int
         Addresses of declared functions. Those that are not listed are looked for in the process.
+    once : str
+        LLVM assembly of what runs once in a call. It is compiled as quickly as possible: on
+        branches and calls optimisation takes three times as long and gains next to nothing.
     """
+    start()
+    parts = [_image(part, is_once) for part, is_once in ((text, False), (once, True)) if part]
+    declared = set(_DECLARED.findall(text + once))
+    used = {name: address for name, address in imports.items() if name in declared}
+    images = [image for image, _ in parts]
+    from_cache = all(cached for _, cached in parts)
+    return Code(_link(images, exports, used), exports, sum(map(len, images)), from_cache)
+
+
+def _image(text: str, once: bool) -> tuple[bytes, bool]:
+    """Return the object code of a module, and whether it was on disk."""
     # Imported with the first compilation only: what it imports takes longer than ours in all.
     from tracegraph.codegen import object_cache
 
-    start()
-    key = object_cache.key(text, _toolchain().identity)
+    key = object_cache.key(text, f"{_toolchain().identity}{' once' if once else ''}")
     found = object_cache.load(key)
-    image = _object_code(text) if found is None else found
-    if found is None:
-        object_cache.store(key, image)
-    declared = set(_DECLARED.findall(text))
-    used = {name: address for name, address in imports.items() if name in declared}
-    return Code(_link(image, exports, used), exports, len(image), found is not None)
+    if found is not None:
+        return found, True
+    image = _object_code(text, once)
+    object_cache.store(key, image)
+    return image, False
 
 
-def _object_code(text: str) -> bytes:
+def _object_code(text: str, once: bool) -> bytes:
     tools = _toolchain()
     try:
         # A context of its own: types and constants of the module are freed together with it.
@@ -120,6 +138,8 @@ def _object_code(text: str) -> bytes:
         module.verify()  # passes on an unverified module can abort the process
     except RuntimeError as error:
         raise GraphError(f"invalid LLVM text: {error}\n{text}") from error
+    if once:
+        return bytes(tools.fast_machine.emit_object(module))
     _run_passes(module)
     return bytes(tools.machine.emit_object(module))
 
@@ -135,9 +155,11 @@ def _run_passes(module: Any) -> None:
     passes.run(module, tools.llvm.create_pass_builder(tools.machine, options))
 
 
-def _link(image: bytes, exports: tuple[str, ...], imports: Mapping[str, int]) -> Any:
+def _link(images: Sequence[bytes], exports: tuple[str, ...], imports: Mapping[str, int]) -> Any:
     tools = _toolchain()
-    builder = tools.llvm.JITLibraryBuilder().add_object_img(image).add_current_process()
+    builder = tools.llvm.JITLibraryBuilder().add_current_process()
+    for image in images:
+        builder.add_object_img(image)
     for name, address in imports.items():
         builder.import_symbol(name, address)
     for name in exports:

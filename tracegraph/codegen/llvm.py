@@ -42,7 +42,7 @@ class NativeKernel:
     Parameters
     ----------
     name : str
-        The function is ``define internal void @name(pointers..., integers...)``.
+        The function is ``define hidden void @name(pointers..., integers...)``.
     text : str
         The definition of the function.
     helpers : mapping of str to str
@@ -95,7 +95,7 @@ class FunctionWriter:
         lines = self._scopes.stack[0].lines
         text = "\n".join(
             [
-                f"define internal void @{program.name}({', '.join(arguments)}) "
+                f"define hidden void @{program.name}({', '.join(arguments)}) "
                 '"prefer-vector-width"="256" nounwind {',
                 "entry:",
                 *(_local(b) for b in program.buffers if b.local),
@@ -313,7 +313,9 @@ class FunctionWriter:
             return found
         if self._reads_constants and self._table.holds(scalar):
             top = self._scopes.top
-            return Register(self._table.read(scalar, lanes, self._writer(top, lanes).emit), lanes, top)
+            return Register(
+                self._table.read(scalar, lanes, self._writer(top, lanes).emit), lanes, top
+            )
         if scalar.op == "const":
             return Register(constant(constant_value(scalar), scalar.dtype, lanes), lanes, 0)
         key = ("spread", found.text, lanes)

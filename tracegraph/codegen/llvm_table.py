@@ -45,4 +45,6 @@ class Table:
         if not self._entries:
             return {}
         values = ", ".join(f"i64 {entry}" for entry in self._entries)
-        return {self.name: f"@{self.name} = internal global [{len(self._entries)} x i64] [{values}]"}
+        return {
+            self.name: f"@{self.name} = internal global [{len(self._entries)} x i64] [{values}]"
+        }
