@@ -55,7 +55,7 @@ def test_a_compiler_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_failing_self_test_is_the_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: Any) -> None:
+    def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("no memory may be executed")
 
     monkeypatch.setattr(jit, "compile_text", broken)

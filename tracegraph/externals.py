@@ -29,12 +29,13 @@ from tracegraph.codegen.signature import (
     SizeInput,
     Structure,
 )
+from tracegraph.geometry import strides_in_order
 from tracegraph.ir.sizes import Dim, Size, Symbol, symbol
 from tracegraph.ir.types import ArrayType, is_supported
 from tracegraph.places import Place
 from tracegraph.policy import Policy
 from tracegraph.standin import Storage, Traced, TracedSize
-from tracegraph.views import owner_of, strides_in_order
+from tracegraph.views import owner_of
 
 if TYPE_CHECKING:
     from tracegraph.recording import Recording
@@ -150,20 +151,31 @@ class Externals:
     def _layout(self, type_: ArrayType, array: Any) -> tuple[Dim, ...] | None:
         """Return None for a C-contiguous array, else its strides in elements.
 
-        Strides that no shape tells are symbols; their order is checked, because NumPy's results have
-        the order of their operands.
+        Strides that no shape tells are symbols; their order is checked, because NumPy's results
+        have the order of their operands.
         """
         if array.flags.c_contiguous:
             return None
         if array.flags.f_contiguous:
             return strides_in_order(type_.shape, tuple(reversed(range(array.ndim))))
-        strides = [
+        strides: list[Dim] = [
             symbol(f"stride{len(self.params)}_{axis}", lower=-(2**63), hint=step // array.itemsize)
             for axis, step in enumerate(array.strides)
         ]
-        for slow, fast in itertools.pairwise(strides):
-            self.recording.ask_size(slow, "<", fast)
+        self._bind_layout(type_, strides)
         return tuple(strides)
+
+    def _bind_layout(self, type_: ArrayType, strides: list[Dim]) -> None:
+        """Check what NumPy's results look at: signs, order, and which neighbours are contiguous."""
+        ask = self.recording.ask_size
+        signs = [1 if ask(0, "<", stride) else -1 for stride in strides]
+        for axis, stride in enumerate(strides[:-1]):
+            ask(stride, "==", type_.shape[axis + 1] * strides[axis + 1])
+        ask(strides[-1], "==", 1)
+        lengths = [sign * stride for sign, stride in zip(signs, strides, strict=True)]
+        for one, other in itertools.combinations(lengths, 2):
+            if not ask(one, "<", other):
+                ask(one, "==", other)
 
     def params_of_arrays(self) -> list[tuple[int, Any]]:
         """Return input number and real value of each parameter of the graph."""
@@ -246,8 +258,8 @@ class Externals:
         own = operators_of(type(value))
         if own:
             self.recording.give_up(
-                f"{place} is a {type(value).__name__}, which answers {own[0]} itself: what it answers "
-                "is not known"
+                f"{place} is a {type(value).__name__}, which answers {own[0]} itself: what it "
+                "answers is not known"
             )
             return value
         self.add(place, Structure(source=place.source, type=type(value)))
@@ -307,6 +319,8 @@ class Externals:
 
     def before_write(self, storage: Storage) -> None:
         """End the recording where a write reaches memory that another input shows too."""
+        while storage.origin is not None:
+            storage = storage.origin
         if not storage.external or storage.written:
             return
         for traced in self._arrays.values():
@@ -322,7 +336,8 @@ class Externals:
         for traced in self._arrays.values():
             if traced.storage is storage:
                 index = next(i for i, real in enumerate(self.reals) if real is traced.real)
-                self.originals[index] = traced.real.copy()
+                if index not in self.originals:
+                    self.originals[index] = traced.real.copy()
 
     # -- attributes that the function stored ----------------------------------------------------
 

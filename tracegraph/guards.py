@@ -9,6 +9,7 @@ import numpy as np
 
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.ops.control import guard
+from tracegraph.ir.rewrite import constant_of
 from tracegraph.ir.types import INT64
 from tracegraph.numpy.emit import Sym, Unsupported
 from tracegraph.numpy.table import RULES
@@ -31,6 +32,17 @@ PYTHON_FLOAT = {
 """Operators on Python floats that mean what they mean on float64, division by zero aside."""
 
 
+DIVISIONS = frozenset(
+    {
+        operator.truediv, operator.itruediv, operator.mod, operator.imod,
+        operator.floordiv, operator.ifloordiv,
+    }
+)  # fmt: skip
+GUARDED_FLOAT = DIVISIONS | {operator.pow, operator.ipow}
+"""Operators on Python floats that raise for some values, which guards exclude."""
+
+WHOLE_EXPONENTS = frozenset(np.float64(n) for n in range(-64, 65))
+
 Decision = tuple[bool, bytes]
 """The answer of a guard, and the bits of the value that it compared with."""
 
@@ -42,6 +54,7 @@ class Guards(Pen):
         super().__init__(permissive=permissive)
         self.guards: list[Node] = []
         self.decisions: list[Decision] = []
+        self.cuts: list[Node] = []
 
     def guard(self, predicate: Value, expect: bool, seen: bytes = b"") -> None:
         """Make the trace hold only where ``predicate`` is ``expect``.
@@ -80,8 +93,11 @@ class Guards(Pen):
         result: Value = sym.value
         return result
 
-    def observe(self, traced: Traced) -> Any:
-        """Return the real value of a scalar, which the trace is then bound to, bit by bit."""
+    def observe(self, traced: Traced, *, cuts: bool = False) -> Any:
+        """Return the real value of a scalar, which the trace is then bound to, bit by bit.
+
+        ``cuts`` says that the number goes on as data: a derivative through it would be lost.
+        """
         if traced.real is ABSENT:
             no_value("the value of an array")
         if self.is_noting:
@@ -91,6 +107,8 @@ class Guards(Pen):
                 if value.shape:
                     value = self.emitter_reshape(value)
                 self._bind(value, traced.real)
+                if cuts:
+                    self.cuts.append(value.node)
             except Unsupported as why:
                 self.give_up(f"the value of an array is used: {why}")
         return traced.real
@@ -123,18 +141,35 @@ class Guards(Pen):
         rule = RULES.get(function)
         if rule is None or kwargs or not stays_symbolic(function, real, args):
             for traced in stand_ins(args):
-                self.observe(traced)
+                self.observe(traced, cuts=type(real) in (float, complex))
             return real
         self.builder.site = user_site()
         operands = [operands_of(self, x) for x in args]
-        if function not in PYTHON_FLOAT:
+        if function not in PYTHON_FLOAT and function not in GUARDED_FLOAT:
             return self._by_rule(rule, operands, args, real)
-        if function is operator.truediv:
-            zero = self._literal(np.float64(0))
-            self.guard(RULES[np.equal](self.emitter, operands[1], zero).value, False)
         wide = np.dtype(np.float64)
         values = [Sym(self.emitter.value(x, wide)) for x in operands]
+        if function in (operator.pow, operator.ipow):
+            return self._power(values, real)
+        if function in DIVISIONS:
+            self._guard_zero(values[1])
         return self.fresh(real, rule(self.emitter, *values).value)
+
+    def _guard_zero(self, divisor: Sym) -> None:
+        zero = self._literal(np.float64(0))
+        self.guard(RULES[np.equal](self.emitter, divisor, zero).value, False)
+
+    def _power(self, values: list[Sym], real: float) -> Any:
+        """Python's power of floats: raises at infinity and zero, is complex below zero."""
+        base, exponent = values
+        zero = self._literal(np.float64(0))
+        if constant_of(exponent.value) not in WHOLE_EXPONENTS:
+            self.guard(RULES[np.less](self.emitter, zero, base).value, True)
+        else:
+            self._guard_zero(base)
+        result = RULES[np.power](self.emitter, base, exponent).value
+        self.guard(RULES[np.isfinite](self.emitter, Sym(result)).value, bool(np.isfinite(real)))
+        return self.fresh(real, result)
 
     def _by_rule(self, rule: Any, operands: Any, args: Any, real: Any) -> Any:
         try:
@@ -161,7 +196,7 @@ class Guards(Pen):
         value = value.value if isinstance(value, Sym) else self.emitter.value(value, INT64)
         source, target = value.dtype.kind, np.dtype(kind)
         if (source, target.kind) not in CONVERSIONS:
-            return kind(self.observe(x))
+            return kind(self.observe(x, cuts=kind in (float, complex)))
         if value.shape:
             value = self.emitter_reshape(value)
         return self.fresh(real, self.emitter.cast(value, target))
@@ -171,4 +206,5 @@ def stays_symbolic(function: Any, real: Any, args: Any) -> bool:
     """Return whether a function of Python numbers is one of floats that the graph can compute."""
     if type(real) not in (float, bool) or any(type(x) is int and abs(x) > 2**53 for x in args):
         return False
-    return function in PYTHON_FLOAT or getattr(function, "__module__", None) == "math"
+    known = function in PYTHON_FLOAT or function in GUARDED_FLOAT
+    return known or getattr(function, "__module__", None) == "math"

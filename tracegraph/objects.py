@@ -40,7 +40,11 @@ def property_of(recording: Recording, owner: Any, name: str) -> Any:
 def get_attribute(recording: Recording, owner: Any, name: str) -> Any:
     """Return ``owner.name``, for anything but a property."""
     kind = type(owner)
-    if kind in (Traced, TracedSize, Method) or issubclass(kind, ArrayHolder):
+    if kind is Traced:
+        return owner.recording.attribute(owner, name)
+    if kind is TracedSize:
+        return builtins.getattr(operator.index(owner), name)
+    if kind is Method or issubclass(kind, ArrayHolder):
         return builtins.getattr(owner, name)
     if issubclass(kind, types.ModuleType):
         return _module_attribute(recording, owner, name)
@@ -109,8 +113,8 @@ def get_item(recording: Recording, owner: Any, index: Any) -> Any:
 def leaving(recording: Recording, value: Any) -> Any:
     """Return what is really stored outside of the function for a value.
 
-    A container must stay the object that it is: it is stored itself, and the recording ends; what it
-    holds is released when the function has returned.
+    A container must stay the object that it is: it is stored itself, and the recording ends; what
+    it holds is released when the function has returned.
     """
     if type(value) in (list, dict, set):
         recording.give_up("a container that the function made is stored outside; return it instead")

@@ -19,6 +19,7 @@ import numpy as np
 
 from tracegraph.attributes import Attributes, MethodCall
 from tracegraph.externals import Externals
+from tracegraph.geometry import concrete, lies_as
 from tracegraph.ir.errors import AbstractValueError, TracegraphError
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.record import record
@@ -248,10 +249,10 @@ class Recording(Attributes):
     def _view_of_hidden(self, real: Any, value: Value, owner: Any) -> Traced:
         """Return a stand-in for a view of memory that the function has no name for."""
         for node in structural_ancestors(value.node):
-            if tuple(map(hint, node.array_type.shape)) == owner.shape:
-                path = view_path(value.node, node)
-                storage = Storage(Value(self.builder, node), owner)
-                return Traced(self, real, storage, path or ())
+            path = view_path(value.node, node)
+            same_shape = tuple(map(hint, node.array_type.shape)) == owner.shape
+            if same_shape and path is not None and lies_as(real, owner, concrete(path)):
+                return Traced(self, real, Storage(Value(self.builder, node), owner), path)
         return self._new(real, value)
 
     def _view(self, real: Any, value: Value, traced: Traced) -> Traced:

@@ -59,11 +59,12 @@ class Storage:
     external : bool
         Whether it was reached from outside.
 
-    A storage that ``shares`` another's memory in a way that is no structural view is good for
+    ``origin`` is the storage of the same memory that an argument of a transformation was before. A
+    storage that ``shares`` another's memory in a way that is no structural view is good for
     reading while the other has the version that was ``seen``.
     """
 
-    __slots__ = ("array", "external", "owner", "seen", "shares", "value", "version")
+    __slots__ = ("array", "external", "origin", "owner", "seen", "shares", "value", "version")
 
     def __init__(
         self, value: Value, owner: Any, *, array: Any = None, external: bool = False
@@ -73,6 +74,7 @@ class Storage:
         self.array = owner if array is None else array
         self.external = external
         self.version = 0
+        self.origin: Storage | None = None
         self.shares: Storage | None = None
         self.seen = 0
 
@@ -195,13 +197,13 @@ class Traced(Operators):
         return bool(self.recording.observe_truth(self))
 
     def __float__(self) -> float:
-        return float(self.recording.observe(self))
+        return float(self.recording.observe(self, cuts=True))
 
     def __int__(self) -> int:
         return int(self.recording.observe(self))
 
     def __complex__(self) -> complex:
-        return complex(self.recording.observe(self))
+        return complex(self.recording.observe(self, cuts=True))
 
     def __index__(self) -> int:
         return operator.index(self.recording.observe(self))

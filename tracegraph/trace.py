@@ -26,18 +26,19 @@ from tracegraph.codegen.signature import (
     ViewOutput,
 )
 from tracegraph.containers import register_node
+from tracegraph.geometry import axes_order, contiguous, strides_in_order, view_geometry
 from tracegraph.guards import Decision
 from tracegraph.ir.graph import Graph, Value
 from tracegraph.ir.passes import run_pipeline
 from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim
-from tracegraph.ir.types import INT64, Shape
+from tracegraph.ir.types import INT64
 from tracegraph.numpy.emit import Unsupported
 from tracegraph.pen import FAULT, Fallback
 from tracegraph.places import Place
 from tracegraph.recording import Recording
 from tracegraph.standin import PYTHON_SCALARS, Storage, Text, Traced, TracedSize
-from tracegraph.views import strides_in_order
+from tracegraph.values import holds_stand_ins
 
 IMMUTABLE = (
     type(None), bool, int, float, complex, str, bytes, type, np.dtype, np.generic, slice, range,
@@ -201,6 +202,8 @@ class _Finish:
             return ScalarOutput(self._new(value, ()), int)
         if kind is Outside:
             return self._input(leaf.place.key)
+        if isinstance(leaf, slice) and holds_stand_ins(leaf):
+            raise Unsupported("a slice of recorded bounds is returned; return the bounds")
         if isinstance(leaf, IMMUTABLE) or callable(leaf):
             return ConstantOutput(leaf)
         raise Unsupported(
@@ -261,11 +264,9 @@ class _Finish:
     ) -> Output:
         found = self._views.get(id(leaf.real))
         if found is None:
-            offset: Dim = 0
-            shape = leaf.storage.value.shape
-            for op, attrs in leaf.path:
-                offset, shape, strides = VIEW_STEPS[op.name](offset, shape, strides, **attrs)
-            writeable = bool(leaf.real.flags.writeable)
+            offset, shape, strides = view_geometry(leaf.storage.value.shape, strides, leaf.path)
+            spread = any(op.name == "broadcast_to" for op, _ in leaf.path)
+            writeable = not spread and (bool(leaf.path) or bool(leaf.real.flags.writeable))
             found = ViewOutput(of, offset, shape, strides, writeable)
             self._views[id(leaf.real)] = found
         return found
@@ -322,64 +323,3 @@ def _assembly(treedef: Any, count: int, effects: list[tuple[Any, Any]]) -> tuple
         return tree.unflatten(treedef, outputs[:count])
 
     return tuple, finisher
-
-
-# -- strides --------------------------------------------------------------------------------------
-
-
-def contiguous(shape: Shape) -> tuple[Dim, ...]:
-    """Return the strides, in elements, of a C-contiguous array."""
-    return strides_in_order(shape, tuple(range(len(shape))))
-
-
-def axes_order(array: Any) -> tuple[int, ...]:
-    """Return the axes of a real array from slow to fast."""
-    if array.flags.c_contiguous:
-        return tuple(range(array.ndim))
-    return tuple(int(axis) for axis in np.argsort([-s for s in array.strides], kind="stable"))
-
-
-Geometry = tuple[Dim, Shape, tuple[Dim, ...]]
-
-
-def _view_slice(
-    offset: Dim, shape: Shape, strides: tuple[Dim, ...], /, *, start: Any, step: Any, **attrs: Any
-) -> Geometry:
-    for first, stride in zip(start, strides, strict=True):
-        offset = offset + first * stride
-    return offset, attrs["shape"], tuple(s * k for s, k in zip(strides, step, strict=True))
-
-
-def _view_transpose(
-    offset: Dim, shape: Shape, strides: tuple[Dim, ...], /, *, axes: tuple[int, ...]
-) -> Geometry:
-    return offset, tuple(shape[a] for a in axes), tuple(strides[a] for a in axes)
-
-
-def _view_broadcast(
-    offset: Dim, old: Shape, strides: tuple[Dim, ...], /, *, shape: Shape, axes: tuple[int, ...]
-) -> Geometry:
-    new: list[Dim] = [0] * len(shape)
-    for axis, stride in zip(axes, strides, strict=True):
-        new[axis] = stride
-    return offset, shape, tuple(new)
-
-
-def _view_reshape(
-    offset: Dim, old: Shape, strides: tuple[Dim, ...], /, *, shape: Shape
-) -> Geometry:
-    if strides == contiguous(old):
-        return offset, shape, contiguous(shape)
-    kept = [(d, s) for d, s in zip(old, strides, strict=True) if d != 1]
-    if tuple(d for d, _ in kept) != tuple(d for d in shape if d != 1):
-        raise Unsupported("a reshaped view of strided memory is returned; return a copy")
-    moving = iter(kept)
-    return offset, shape, tuple(next(moving)[1] if d != 1 else 1 for d in shape)
-
-
-VIEW_STEPS: dict[str, Callable[..., Geometry]] = {
-    "slice": _view_slice,
-    "transpose": _view_transpose,
-    "broadcast_to": _view_broadcast,
-    "reshape": _view_reshape,
-}

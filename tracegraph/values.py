@@ -128,3 +128,8 @@ def operands_of(recording: Knows, value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return operands_of(recording, recording.array_of_unknown_origin(value))
     return value
+
+
+def holds_stand_ins(part: slice) -> bool:
+    """Return whether a bound of a slice is recorded."""
+    return any(type(x) in (Traced, TracedSize) for x in (part.start, part.stop, part.step))

@@ -10,8 +10,6 @@ import numpy as np
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.ops.boxes import slice_, slice_update
 from tracegraph.ir.ops.structural import reshape, transpose
-from tracegraph.ir.sizes import Dim
-from tracegraph.ir.types import Shape
 from tracegraph.numpy.emit import Unsupported
 from tracegraph.standin import Step
 
@@ -67,13 +65,3 @@ def _write_step(name: str, attrs: dict[str, Any], base: Value, new: Value) -> Va
     else:
         raise Unsupported(f"a write through {name} cannot be followed")
     return out
-
-
-def strides_in_order(shape: Shape, order: tuple[int, ...]) -> tuple[Dim, ...]:
-    """Return the strides of an array whose axes vary from slow to fast in ``order``."""
-    strides: list[Dim] = [1] * len(shape)
-    step: Dim = 1
-    for axis in reversed(order):
-        strides[axis] = step
-        step = step * shape[axis]
-    return tuple(strides)

@@ -53,7 +53,7 @@ def elementwise(
     limit = f"%{count.name}" if isinstance(count, Symbol) else str(count)
     symbols = (count,) if isinstance(count, Symbol) else ()
     arguments = f"{pointers}, ptr %r" + "".join(f", i64 %{s.name}" for s in symbols)
-    text = f"""define internal void @{name}({arguments}) {{
+    text = f"""define hidden void @{name}({arguments}) {{
 entry:
   br label %test
 test:

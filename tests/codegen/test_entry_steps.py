@@ -276,7 +276,9 @@ def test_a_callout_that_fails_after_a_write_raises() -> None:
 
 
 @pytest.mark.parametrize(
-    "eager", [lambda x: x.astype(F4), lambda x: x[:, None], lambda x: (x, x)], ids=["dtype", "rank", "tuple"]
+    "eager",
+    [lambda x: x.astype(F4), lambda x: x[:, None], lambda x: (x, x)],
+    ids=["dtype", "rank", "tuple"],
 )
 def test_callouts_that_break_their_promise_of_type_run_eagerly(eager: Callable[..., Any]) -> None:
     assert native(called(callout(eager)))(X) is MISSED

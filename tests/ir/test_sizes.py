@@ -33,8 +33,8 @@ from tracegraph.ir.sizes import (
 
 LOWER = {"n": 0, "m": 2, "k": 1}
 N, M, K = (Symbol(name, lower) for name, lower in LOWER.items())
-I = Symbol("i", bound=symbol("n"))  # a loop index: 0 <= i < n
-n, m, k, i = (Size((((s,), 1),)) for s in (N, M, K, I))
+INDEX = Symbol("i", bound=symbol("n"))  # of a loop: 0 <= i < n
+n, m, k, i = (Size((((s,), 1),)) for s in (N, M, K, INDEX))
 
 Numbers = dict[Symbol, int]
 Formula = tuple[Dim, Callable[[Numbers], int]]
@@ -47,7 +47,7 @@ def formulas(draw: st.DrawFn, depth: int = 3) -> Formula:
         if draw(st.booleans()):
             number = draw(st.integers(-6, 6))
             return number, lambda values: number
-        atom = draw(st.sampled_from((N, M, K, I)))
+        atom = draw(st.sampled_from((N, M, K, INDEX)))
         return Size((((atom,), 1),)), lambda values: values[atom]
     a, of_a = draw(formulas(depth=depth - 1))
     name = draw(st.sampled_from(("add", "sub", "mul", "floordiv", "mod", "max", "min", "neg")))
@@ -90,13 +90,13 @@ OPERATIONS: dict[str, tuple[Callable[[Dim, Dim], Dim], Callable[[int, int], int]
 def values(draw: st.DrawFn) -> Numbers:
     """Draw numbers that the symbols can stand for."""
     found = {N: draw(st.integers(1, 9)), M: draw(st.integers(2, 9)), K: draw(st.integers(1, 9))}
-    return {**found, I: draw(st.integers(0, found[N] - 1))}
+    return {**found, INDEX: draw(st.integers(0, found[N] - 1))}
 
 
 def everywhere() -> list[Numbers]:
     """Return small numbers that the symbols can stand for."""
     return [
-        {N: a, M: b, K: c, I: d}
+        {N: a, M: b, K: c, INDEX: d}
         for a, b, c in itertools.product((1, 2, 3, 7), (2, 3, 5), (1, 2, 4))
         for d in {0, 1, a - 1} if d < a
     ]  # fmt: skip

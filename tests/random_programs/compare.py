@@ -105,7 +105,8 @@ def _structure(a: Any, b: Any, where: str) -> str | None:
     if isinstance(b, (tuple, list)):
         if len(a) != len(b):
             return f"{where} has {len(a)} items"
-        faults = (_structure(x, y, f"{where}[{i}]") for i, (x, y) in enumerate(zip(a, b, strict=True)))
+        pairs = enumerate(zip(a, b, strict=True))
+        faults = (_structure(x, y, f"{where}[{i}]") for i, (x, y) in pairs)
         return next((fault for fault in faults if fault), None)
     return None
 
@@ -189,9 +190,9 @@ def _aliases(ours: list[Any], theirs: list[Any]) -> str | None:
     for i, j in itertools.combinations(arrays, 2):
         if (ours[i] is ours[j]) != (theirs[i] is theirs[j]):
             return f"values {i} and {j}: one object: {ours[i] is ours[j]}"
-        shared = _offset(theirs[i], theirs[j])
-        if _offset(ours[i], ours[j]) != shared:
-            return f"values {i} and {j} share memory at {_offset(ours[i], ours[j])}, expected {shared}"
+        got, expected = _offset(ours[i], ours[j]), _offset(theirs[i], theirs[j])
+        if got != expected:
+            return f"values {i} and {j} share memory at {got}, expected {expected}"
     return None
 
 

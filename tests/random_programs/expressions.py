@@ -10,12 +10,12 @@ import numpy as np
 NUMBERS = ("2", "-1", "3", "0.5", "1.5", "-0.25", "True", "np.float32(0.5)", "np.int64(3)", "1e-3")
 SLICES = ("1:", ":-1", "::2", "::-1", "1:-1", ":", "-2:", ":2", "::-2", "1::2")
 
-SMOOTH = ("sin", "cos", "tanh", "arctan", "arcsinh", "square", "exp2", "exp", "expm1", "cbrt", "sinh")
+SMOOTH = "sin cos tanh arctan arcsinh square exp2 exp expm1 cbrt sinh".split()
 ROUGH = ("abs", "negative", "sign", "positive")
 UNARY = (
     *(f"np.{name}({{}})" for name in (*SMOOTH, *ROUGH)),
     "-{}", "np.sqrt(np.abs({}))", "np.log1p(np.abs({}))", "np.log(np.abs({}) + 1)", "{} ** 2",
-    "np.exp(-np.abs({}))", "np.arcsin(np.tanh({}))", "abs({})", "~{}", "np.logical_not({})",
+    "np.exp(-np.abs({}))", "np.arcsin(np.tanh({}) * 0.9)", "abs({})", "~{}", "np.logical_not({})",
     "1 / (1 + np.abs({}))", "{} * 0.1", "{} + 1", "1 - {}", "2 * {}", "{} / 3", "np.isfinite({})",
     "np.clip({}, -1, 1)", "{} > 0.3", "np.nan_to_num({})", "np.where({} > 0.1, 1, 0)",
 )  # fmt: skip
@@ -28,7 +28,8 @@ BINARY = (
 )  # fmt: skip
 REDUCE = (
     "np.sum({x}{o})", "{x}.sum({p})", "np.mean({x}{o})", "{x}.mean({p})", "np.max({x}{o})",
-    "{x}.min({p})", "np.var({x}{o})", "np.std({x}{o})", "np.any({x} > 0.5{o})", "np.all({x} > -9{o})",
+    "{x}.min({p})", "np.var({x}{o})", "np.std({x}{o})", "np.any({x} > 0.5{o})",
+    "np.all({x} > -9{o})",
     "np.prod(np.tanh({x}){o})", "np.count_nonzero({x}{o})", "{x}.max({p})", "np.ptp({x}{o})",
 )  # fmt: skip
 MOVED = (
@@ -37,18 +38,24 @@ MOVED = (
     "np.take({x}, [0, 0])", "{x}[[0, -1, 0]]", "np.stack([{x}, {x} * 2])", "np.pad({x}, 1)",
     "np.diff({x})", "np.hstack([{x}, {x}])", "np.stack([{x}, {x}], axis=-1)", "np.array({x})",
     "np.ones_like({x})", "np.zeros({x}.shape)", "np.full_like({x}, 2)", "np.arange({x}.shape[0])",
-    "np.full({x}.shape, 0.5)", "np.array([{x}.sum(), 1.0])", "np.outer({x}, {x})", "np.asarray({x})",
+    "np.full({x}.shape, 0.5)", "np.array([{x}.sum(), 1.0])", "np.outer({x}, {x})",
+    "np.asarray({x})",
     "{x}.astype(np.float32)", "{x}.astype(np.float64)", "{x}.astype(int)", "{x}.astype(bool)",
     "{x} @ {x}.T", "np.dot({x}, {x}.T)", "np.eye(len({x}))",
     "np.einsum('i,i->', {x}.ravel(), {x}.ravel())", "np.vstack([{x}, {x}])", "np.triu({x})",
-    "np.linspace(0.0, 1.0, {x}.shape[0])", "np.split({x}, [1])[0]", "np.broadcast_to({x}, (2,) + {x}.shape)",
-    "np.append({x}, 1)", "np.trace({x})", "{x}.flatten()", "np.ascontiguousarray({x})", "np.diag({x})",
+    "np.linspace(0.0, 1.0, {x}.shape[0])", "np.split({x}, [1])[0]",
+    "np.broadcast_to({x}, (2,) + {x}.shape)",
+    "np.append({x}, 1)", "np.trace({x})", "{x}.flatten()", "np.ascontiguousarray({x})",
+    "np.diag({x})",
     "np.matmul({x}, np.tanh({x}.T))", "np.meshgrid({x}, {x})[0]",
 )  # fmt: skip
 VIEWS = (
-    "{x}.T", "{x}.reshape(-1)", "{x}[None]", "{x}[..., None]", "{x}.ravel()", "{x}[::-1]", "{x}[1:]",
-    "{x}.real", "{x}.reshape({x}.shape[::-1])", "np.swapaxes({x}, 0, -1)", "np.expand_dims({x}, -1)", "{x}[()]",
-    "np.squeeze({x})", "{x}[::2]", "{x}[:, 1:]", "{x}[..., ::-1]", "{x}[:-1]", "{x}[0]", "{x}[..., -1]",
+    "{x}.T", "{x}.reshape(-1)", "{x}[None]", "{x}[..., None]", "{x}.ravel()", "{x}[::-1]",
+    "{x}[1:]",
+    "{x}.real", "{x}.reshape({x}.shape[::-1])", "np.swapaxes({x}, 0, -1)", "np.expand_dims({x}, -1)",
+    "{x}[()]",
+    "np.squeeze({x})", "{x}[::2]", "{x}[:, 1:]", "{x}[..., ::-1]", "{x}[:-1]", "{x}[0]",
+    "{x}[..., -1]",
     "np.reshape({x}, (1, -1))", "np.transpose({x})", "{x}[:]", "{x}.T[1:]", "{x}[1:][::2]",
 )  # fmt: skip
 NUMERIC = (
@@ -78,7 +85,8 @@ class Expressions:
 
     def name(self) -> str:
         """Draw a variable, later ones more often."""
-        names = [n for n, v in self.env.items() if isinstance(v, (np.ndarray, np.generic, float, int))]
+        kinds = (np.ndarray, np.generic, float, int)
+        names = [n for n, v in self.env.items() if isinstance(v, kinds)]
         text: str = self.choose(names + names[-3:] + ["a"])
         return text
 
@@ -116,7 +124,8 @@ class Expressions:
 
     def binary(self) -> str:
         x = self.name()
-        text: str = self.choose(BINARY).format(*self.choose(((x, self.alike(x)), (self.alike(x), x))))
+        pair = self.choose(((x, self.alike(x)), (self.alike(x), x)))
+        text: str = self.choose(BINARY).format(*pair)
         return text
 
     def nested(self) -> str:
@@ -164,7 +173,7 @@ class Expressions:
             f"{x}.sum() > {self.threshold()}", f"np.mean({x}) < 0.1", f"{x}.max() > 2",
             f"np.any({x} > 1.5)", f"{x}.shape[0] > 4", f"len({x}) % 2 == 0", f"{x}.ndim == 2",
             f"float({x}.min()) < -1", f"RATE > 0.5 and {x}.sum() > 0", f"not {x}.any()",
-            f"STEPS == 2", f"{x}.ravel()[0] > 0", f"{x}.dtype == np.float64",
+            "STEPS == 2", f"{x}.ravel()[0] > 0", f"{x}.dtype == np.float64",
         ))  # fmt: skip
         return text
 

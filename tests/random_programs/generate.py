@@ -172,8 +172,10 @@ class Maker:
             lambda: f"for i in range(STEPS):\n    {x} += i",
             lambda: f"{name} = 0.0\nfor row in {x}:\n    {name} = {name} + row",
             lambda: f"{name} = [{x} * i for i in range(3)]\n{name} = {name}[1] - {name}[2]",
-            lambda: f"{name} = np.zeros({x}.shape)\nfor i in range(len({x})):\n    {name}[i] = {x}[i] * i",
-            lambda: f"{name} = []\nfor i in range(2):\n    {name}.append({x} + i)\n{name} = np.stack({name})",
+            lambda: f"{name} = np.zeros({x}.shape)\n"
+                    f"for i in range(len({x})):\n    {name}[i] = {x}[i] * i",
+            lambda: f"{name} = []\n"
+                    f"for i in range(2):\n    {name}.append({x} + i)\n{name} = np.stack({name})",
             lambda: f"{name}, i = {x} * 1.0, 0\nwhile i < 3:\n    {name}, i = {name} * 0.5, i + 1",
         ))()  # fmt: skip
         return text

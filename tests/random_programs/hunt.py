@@ -19,7 +19,6 @@ from tests.random_programs.compare import DifferenceError, Outcome, check
 from tests.random_programs.generate import make_program
 from tests.random_programs.program import Program
 
-
 MANY = 8
 """So many traces are worth a look: there are seven calls of three sizes."""
 
@@ -90,7 +89,8 @@ def main(first: int, count: int, known: str = "") -> None:
         print(len(seeds), why, seeds[:3])
     share = sum(o.compiled for o in found) / max(1, len(found))
     traces = collections.Counter(o.traces for o in found)
-    print(f"{len(found)} of {count} agree; {share:.1%} compiled; unstable {sum(o.unstable for o in found)}; traces {traces}")
+    unstable = sum(o.unstable for o in found)
+    print(f"{len(found)} of {count} agree; {share:.1%} compiled; unstable {unstable}; {traces}")
 
 
 if __name__ == "__main__":

@@ -102,8 +102,9 @@ class Program:
         return "\n    ".join([f"def program({names}):", *lines, f"return {self.result}"])
 
     def __str__(self) -> str:
-        kinds = ", ".join(f"{p.name}: {p.dtype}[{','.join(p.dims)}] {p.layout}" for p in self.params)
-        return f"# {kinds}; sizes {self.sizes}; seed {self.seed}; overlap {self.overlap}\n{self.function}\n"
+        kinds = (f"{p.name}: {p.dtype}[{','.join(p.dims)}] {p.layout}" for p in self.params)
+        how = f"sizes {self.sizes}; seed {self.seed}; overlap {self.overlap}"
+        return f"# {', '.join(kinds)}; {how}\n{self.function}\n"
 
     def module(self) -> dict[str, Any]:
         """Return the globals of a new module with this source, which Python can find again."""
@@ -116,8 +117,8 @@ class Program:
 
     def calls(self) -> list[Call]:
         """Return the sizes and seeds of the calls that are made, one after the other."""
-        first, second, third = self.sizes
-        return [(first, 0), (first, 0), (first, 1), (second, 2), (second, 3), (third, 4), (first, 5)]
+        one, two, three = self.sizes
+        return [(one, 0), (one, 0), (one, 1), (two, 2), (two, 3), (three, 4), (one, 5)]
 
     def arguments(self, sizes: Sizes, seed: int) -> list[Any]:
         rng = np.random.default_rng((self.seed, seed))

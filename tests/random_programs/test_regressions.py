@@ -9,7 +9,9 @@ SIZES = {"n": 5, "m": 3}, {"n": 7, "m": 4}, {"n": 9, "m": 6}
 SMALL = {"n": 2, "m": 3}, {"n": 1, "m": 3}, {"n": 0, "m": 2}
 
 
-def agrees(result: str, *body: str, sizes: tuple[dict[str, int], ...] = SIZES, **params: str) -> None:
+def agrees(
+    result: str, *body: str, sizes: tuple[dict[str, int], ...] = SIZES, **params: str
+) -> None:
     """Check a program; a parameter is written ``float64 n,m``, and a layout may follow."""
     made = []
     for name, text in params.items():

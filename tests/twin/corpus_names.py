@@ -4,7 +4,7 @@ A twin must do what the function does.
 """
 
 # Such code is what the tests are about.
-# ruff: noqa: B007, B032, F811, F821, F841, PIE804, RUF012, SIM905
+# ruff: noqa: B007, B032, F811, F821, F841, PIE804, RUF012
 # mypy: ignore-errors
 
 import math as mathematics

@@ -76,6 +76,12 @@ NUMPY_FUNCTIONS = {
 FUNCTIONS = PYTHON_FUNCTIONS | {name: type for name, (_, type) in NUMPY_FUNCTIONS.items()}
 
 
+def declaration(name: str) -> str:
+    """Return the LLVM line that declares one of ``FUNCTIONS``."""
+    result, _, rest = FUNCTIONS[name].partition(" ")
+    return f"declare {result} @{name}{rest}"
+
+
 @functools.cache
 def _numpy_table() -> Any:
     """Return NumPy's C function table, found as every C extension finds it."""

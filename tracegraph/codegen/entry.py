@@ -18,8 +18,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tracegraph.codegen import blas
-from tracegraph.codegen.cpython import FUNCTIONS
+from tracegraph.codegen import blas, cpython, quiet
 from tracegraph.codegen.entry_inputs import Inputs, check_signature
 from tracegraph.codegen.entry_memory import ARENA_FUNCTIONS, ARENA_TEXT, place, single_element
 from tracegraph.codegen.entry_results import Results
@@ -29,7 +28,6 @@ from tracegraph.codegen.entry_steps import Steps, walk
 from tracegraph.codegen.entry_text import METADATA, Text, slow_path_text
 from tracegraph.codegen.llvm import NativeKernel
 from tracegraph.codegen.plan import Gemm, GuardStep, Plan
-from tracegraph.codegen.quiet import quiet_text
 from tracegraph.codegen.signature import Signature
 from tracegraph.ir.record import record
 
@@ -58,7 +56,7 @@ def entry_text(signature: Signature, plan: Plan, kernels: Mapping[str, NativeKer
     check_signature(signature)
     text = Text()
     _write_body(text, signature, plan, kernels)
-    main, slow, quiet = text.finish(ENTRY), slow_path_text(text), quiet_text(text)
+    main, slow = text.finish(ENTRY), slow_path_text(text)
     guards = [step.number for step in walk(plan.steps) if isinstance(step, GuardStep)]
     cells = 2 + max(guards, default=-1)
     has_arena = text.uses("tg_put_back")
@@ -66,14 +64,14 @@ def entry_text(signature: Signature, plan: Plan, kernels: Mapping[str, NativeKer
     products, declarations = _products(plan)
     declarations += [_kernel_declaration(kernel) for kernel in used]
     functions = text.functions.union(ARENA_FUNCTIONS if has_arena else ())
-    declarations += [_declaration(name) for name in sorted(functions)]
+    declarations += [cpython.declaration(name) for name in sorted(functions)]
+    declarations.append(f"declare i32 @{quiet.NAME}()")
     parts = [
         f"@{OBJECTS} = dso_local global [{len(text.objects)} x ptr] zeroinitializer",
         f"@{CELLS} = dso_local global [{cells} x ptr] [{', '.join(['ptr @tg_slow'] * cells)}]",
         ARENA_TEXT if has_arena else "",
         *products,
         slow,
-        quiet,
         main,
         *_once([*declarations, *INTRINSICS.splitlines()]),
         METADATA,
@@ -128,11 +126,6 @@ def _products(plan: Plan) -> tuple[list[str], list[str]]:
             named[name] = blas.emit_gemm(step.dtype, layout, found.passed_bits)
             declarations.append(blas.gemm_declaration(step.dtype, found.passed_bits))
     return list(named.values()), declarations
-
-
-def _declaration(name: str) -> str:
-    result, _, rest = FUNCTIONS[name].partition(" ")
-    return f"declare {result} @{name}{rest}"
 
 
 def _once(declarations: Sequence[str]) -> Iterable[str]:

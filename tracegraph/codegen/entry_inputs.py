@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.codegen import cpython
+from tracegraph.codegen import cpython, quiet
 from tracegraph.codegen.entry_sizes import Sizes, bare_symbol
 from tracegraph.codegen.entry_sources import Sources, same_value
 from tracegraph.codegen.entry_text import EAGER, MISS, Text
@@ -88,10 +88,10 @@ class Inputs:
 
     def _check_quiet(self) -> None:
         """Leave for an eager call where a floating-point event would be noticed."""
-        quiet = self.text.let("call i32 @tg_quiet()")
-        answered = self.text.let(f"icmp sge i32 {quiet}, 0")
+        answer = self.text.let(f"call i32 @{quiet.NAME}()")
+        answered = self.text.let(f"icmp sge i32 {answer}, 0")
         self.text.require(answered, self.text.raised(EAGER))
-        self.text.require(self.text.let(f"icmp ne i32 {quiet}, 0"), self.text.exit(EAGER))
+        self.text.require(self.text.let(f"icmp ne i32 {answer}, 0"), self.text.exit(EAGER))
 
     def _check_object(self, one: SameObject | ExactObject | Structure, pointer: str) -> None:
         if isinstance(one, SameObject):

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
-from tracegraph.codegen import blas, cpython, jit
+from tracegraph.codegen import blas, cpython, jit, quiet
 from tracegraph.codegen.entry import CELLS, ENTRY, OBJECTS, TRIM, EntryText, entry_text
 from tracegraph.codegen.llvm import NativeKernel
 from tracegraph.codegen.plan import Plan
@@ -89,6 +89,7 @@ def _call_keeping(function: Any, keep: object) -> None:
 def _load(module: EntryText) -> jit.Code:
     exports = (ENTRY, CELLS, OBJECTS) + ((TRIM,) if module.has_arena else ())
     imports = {name: cpython.function_address(name) for name in cpython.FUNCTIONS}
+    imports[quiet.NAME] = quiet.address()
     if module.has_products:  # finding the BLAS takes some 10 ms
         imports |= blas.imports()
     code = jit.compile_text(module.kernels, exports, imports, once=module.text)

@@ -7,9 +7,11 @@ for an MCJIT engine). Memory of a linked library stays valid as long as its ``Co
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import itertools
+import os
 import re
 import threading
 from collections.abc import Mapping, Sequence
@@ -21,7 +23,10 @@ from tracegraph.ir.record import record
 
 _DECLARED = re.compile(r"^declare\b[^@]*@\"?([\w.$]+)\"?\(", re.MULTILINE)
 _library_numbers = itertools.count()
-_start_lock = threading.Lock()
+
+LOCK = threading.RLock()
+"""Held while code is compiled, and while the process forks: LLVM's own locks are free then, and the
+child can compile. Who waits for it must hold no lock that a compilation needs."""
 
 
 @record
@@ -70,10 +75,34 @@ def _toolchain() -> _Toolchain:
     return _Toolchain(llvm, machine, fast_machine, linker, identity)
 
 
+def _before_fork() -> None:
+    LOCK.acquire()
+    if _toolchain.cache_info().currsize:
+        _llvmlite_lock().__enter__()
+
+
+def _after_fork() -> None:
+    if _toolchain.cache_info().currsize:
+        _llvmlite_lock().__exit__()
+    LOCK.release()
+
+
+def _llvmlite_lock() -> Any:
+    """Return the lock of all calls into LLVM: code that is freed takes it without ``LOCK``."""
+    found = getattr(_toolchain().llvm.ffi.lib, "_lock", None)
+    return found if hasattr(found, "__enter__") else contextlib.ExitStack()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
+    )
+
+
 def start() -> None:
     """Load llvmlite now; it takes some 0.2 s, once."""
     # functools.cache alone would let two threads make a linker each.
-    with _start_lock:
+    with LOCK:
         _toolchain()
 
 
@@ -108,12 +137,13 @@ def compile_text(
         branches and calls optimisation takes three times as long and gains next to nothing.
     """
     start()
-    parts = [_image(part, is_once) for part, is_once in ((text, False), (once, True)) if part]
     declared = set(_DECLARED.findall(text + once))
     used = {name: address for name, address in imports.items() if name in declared}
-    images = [image for image, _ in parts]
-    from_cache = all(cached for _, cached in parts)
-    return Code(_link(images, exports, used), exports, sum(map(len, images)), from_cache)
+    with LOCK:
+        parts = [_image(part, is_once) for part, is_once in ((text, False), (once, True)) if part]
+        images = [image for image, _ in parts]
+        library = _link(images, exports, used)
+    return Code(library, exports, sum(map(len, images)), all(cached for _, cached in parts))
 
 
 def _image(text: str, once: bool) -> tuple[bytes, bool]:

@@ -24,15 +24,27 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.codegen.cpython import LIST_ITEMS, OB_TYPE, TUPLE_ITEMS, VALUE
+from tracegraph.codegen import jit
+from tracegraph.codegen.cpython import (
+    LIST_ITEMS,
+    OB_TYPE,
+    TUPLE_ITEMS,
+    VALUE,
+    declaration,
+    function_address,
+)
 from tracegraph.codegen.entry_text import Text
 
+NAME, OBJECTS = "tg_quiet", "tg_objects"
 LOUD_MODES = ("raise", "call")
 _LOUD_BITS = 0o2222
 """The bit that "raise" (2) and "call" (3) share and no other mode has, for each of four events."""
 
 _MODES = ("ignore", "warn", "raise", "call", "print", "log")
 _EVENTS = ("divide", "over", "under", "invalid")
+
+_kept: list[Any] = []
+"""What native code knows the addresses of."""
 
 _harmless: list[tuple[Any, ...]] = [()]
 """The filters that were last found to turn nothing into an error; native code reads this too."""
@@ -98,13 +110,31 @@ def _all_modes_are_read() -> bool:
     return True
 
 
-def quiet_text(text: Text) -> str:
-    """Return the function ``tg_quiet``: 1 where native code may run, 0 where not, -1 for an error.
+def address() -> int:
+    """Return the address of ``i32 tg_quiet()``: 1 where native code may run, 0 where not, -1 for an
+    error. It may run Python code. All entries share one."""
+    with jit.LOCK:  # with two threads functools.cache alone would free the first one's code
+        return _library(modes_are_known()).address(NAME)
 
-    It may run Python code.
-    """
+
+@functools.cache
+def _library(read_modes: bool) -> jit.Code:
+    text = Text()
+    functions = _functions_text(text, read_modes)
+    objects = f"@{OBJECTS} = dso_local global [{len(text.objects)} x ptr] zeroinitializer"
+    declarations = [declaration(name) for name in sorted(text.functions)]
+    module = "\n".join([objects, functions, *declarations, ""])
+    imports = {name: function_address(name) for name in text.functions}
+    code = jit.compile_text(module, (NAME, OBJECTS), imports)
+    _kept.extend(text.objects)
+    table = (ctypes.c_size_t * len(text.objects)).from_address(code.address(OBJECTS))
+    table[:] = [id(one) for one in text.objects]
+    return code
+
+
+def _functions_text(text: Text, read_modes: bool) -> str:
     text.functions.update(("PyDict_GetItemWithError", "PyObject_CallFunctionObjArgs", "Py_DecRef"))
-    modes = _modes_text(text) if modes_are_known() else _asking_for_modes_text(text)
+    modes = _modes_text(text) if read_modes else _asking_for_modes_text(text)
     return f"""define internal i32 @tg_ask(ptr %question) noinline {{
   %answer = call ptr (ptr, ...) @PyObject_CallFunctionObjArgs(ptr %question, ptr null)
   %none = icmp eq ptr %answer, null
@@ -119,7 +149,7 @@ fail:
   ret i32 -1
 }}
 
-define internal i32 @tg_quiet() noinline {{
+define i32 @{NAME}() {{
 {modes}
 filters:
 {_object(text, "module", vars(warnings))}

@@ -227,12 +227,12 @@ def attrs_key(value: Any) -> Any:
     """Return a key of an attribute by type and bits: 0.0 is not -0.0, 1 not True."""
     if isinstance(value, tuple):
         return tuple(attrs_key(item) for item in value)
+    if isinstance(value, np.generic):  # before the others: a float64 is a float as well
+        return type(value), value.tobytes()
     if isinstance(value, float):
         return float, struct.pack("<d", value)
     if isinstance(value, complex):
         return complex, struct.pack("<dd", value.real, value.imag)
-    if isinstance(value, np.generic):
-        return value.dtype, value.tobytes()
     if isinstance(value, Graph) or callable(value):
         return Graph, id(value)
     return type(value), value

@@ -87,6 +87,7 @@ class _Batch:
         self.size: Dim | None = None
         self.sources: list[Node] = []
         self.whole: list[Value] = []
+        self.examples: list[Traced] = []
 
     def run(self) -> Any:
         recording = self.recording
@@ -99,6 +100,10 @@ class _Batch:
         with abstract(recording):
             result = call(recording, self.function, tuple(examples), self.kwargs)
         still_noting(recording, "vmap")
+        if any(example.storage.written for example in self.examples):
+            raise AbstractValueError(
+                "vmap cannot write into the argument of a mapped function; write into a copy"
+            )
         leaves, treedef = tree.flatten(result)
         values = [recording.value_of(self._result(leaf)) for leaf in leaves]
         guards = recording.take_guards(before)
@@ -135,7 +140,9 @@ class _Batch:
         source = mark(reshape(first, shape=value.shape[1:]), token=next(tokens))
         self.sources.append(source.node)
         self.whole.append(value)
-        return Traced(recording, ABSENT, Storage(source, None))
+        example = Traced(recording, ABSENT, Storage(source, None))
+        self.examples.append(example)
+        return example
 
     def _result(self, leaf: Any) -> Traced:
         if type(leaf) is Traced:

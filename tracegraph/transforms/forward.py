@@ -16,6 +16,7 @@ from tracegraph.transforms.marking import (
     Transformed,
     add_graph,
     as_traced,
+    check_cuts,
     results_of,
     still_noting,
 )
@@ -72,6 +73,7 @@ def _jvp(recording: Recording, function: Any, args: Any, kwargs: Any) -> tuple[A
     outputs = [as_traced(recording, leaf, "the result") for leaf in leaves]
     values = [recording.value_of(output) for output in outputs]
     sources = marked.nodes
+    check_cuts(recording, sources)
     graph, frontier = between(recording.builder.nodes, sources, [v.node for v in values])
     flags = [True] * len(sources) + [False] * len(frontier)
     derivative = autodiff.jvp(graph, flags)

@@ -23,6 +23,7 @@ from tracegraph.hooks import hooks_for
 from tracegraph.ir.errors import DifferentiationError, NotAFunctionError
 from tracegraph.ir.graph import Graph, Node, Value, rebuild, replay
 from tracegraph.ir.ops.identity import mark
+from tracegraph.ir.slicing import between
 from tracegraph.ir.types import is_differentiable
 from tracegraph.places import argument_place
 from tracegraph.recording import Recording, active
@@ -95,6 +96,7 @@ class Marked:
         self.leaves: list[Traced] = []
         self.trees: list[Any] = []
         self.args = list(args)
+        still_noting(recording, "the transformation")
         for argnum in argnums:
             argument = loaded(recording, args[argnum])
             leaves, treedef = tree.flatten(argument)
@@ -106,7 +108,8 @@ class Marked:
     def _mark(self, leaf: Any, argnum: int) -> Traced:
         original = as_traced(self.recording, leaf, f"argument {argnum}")
         value = mark(self.recording.value_of(original), token=next(tokens))
-        storage = Storage(value, original.storage.owner)
+        storage = Storage(value, original.storage.owner, array=original.real)
+        storage.origin = original.storage
         traced = Traced(self.recording, original.real, storage)
         self.originals.append(original)
         self.leaves.append(traced)
@@ -199,6 +202,19 @@ def still_noting(recording: Recording, name: str) -> None:
         raise DifferentiationError(
             f"{name} cannot follow the function: {recording.failure or 'its recording has ended'}"
         )
+
+
+def check_cuts(recording: Recording, sources: Sequence[Node]) -> None:
+    """Raise where a number that depends on the sources went on as a plain Python number."""
+    graph, _ = between(recording.builder.nodes, sources, recording.cuts)
+    inside = {*sources, *graph.nodes}
+    for node in recording.cuts:
+        if node in inside:
+            place = f" ({node.site})" if node.site else ""
+            raise DifferentiationError(
+                f"a derivative is lost where a value is used as a plain Python number{place}; use "
+                "NumPy functions and arrays there"
+            )
 
 
 def chosen(argnums: Argnums, count: int) -> tuple[int, ...]:

@@ -30,6 +30,7 @@ from tracegraph.transforms.marking import (
     add_graph,
     as_kind,
     as_traced,
+    check_cuts,
     chosen,
     results_of,
     still_noting,
@@ -64,6 +65,7 @@ def pull_back(
 ) -> list[Value]:
     """Add the reverse-mode derivative of ``targets`` by ``sources`` to a recording."""
     nodes = [target.node for target in targets]
+    check_cuts(recording, sources)
     graph, frontier = between(recording.builder.nodes, sources, nodes)
     wanted = [True] * len(sources) + [False] * len(frontier)
     derivative = autodiff.vjp(graph, wanted)
@@ -279,6 +281,7 @@ def jacobian(function: Callable[..., Any], argnums: Argnums = 0) -> Transformed:
 def _jacobian_rows(recording: Recording, sources: Sequence[Node], output: Value) -> list[Value]:
     """Pull a batch of unit cotangents back: one for each element of the output."""
     builder = recording.builder
+    check_cuts(recording, sources)
     graph, frontier = between(builder.nodes, sources, [output.node])
     wanted = [True] * len(sources) + [False] * len(frontier)
     size = product(output.shape)

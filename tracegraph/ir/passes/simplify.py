@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tracegraph.ir.graph import Graph, Value
-from tracegraph.ir.ops.arithmetic import multiply, negative
-from tracegraph.ir.ops.broadcast import broadcast_to
+from tracegraph.ir.ops.arithmetic import add, multiply, negative
+from tracegraph.ir.ops.broadcast import broadcast_to, full_like
 from tracegraph.ir.ops.structural import reshape, transpose
 from tracegraph.ir.rewrite import Rules, constant_of, is_constant, rewrite
 
@@ -50,22 +50,27 @@ def _known_tangent(tangent: Value, factor: Value) -> Value | None:
 
 
 def _finite_factor(tangent: Value, factor: Value) -> Value | None:
-    """``chain(t, c) -> t * c`` for a finite constant: 0 * c is then a zero anyway."""
+    """``chain(t, c) -> t * c`` for a finite constant without a sign: 0 * c is then that very 0."""
     number = constant_of(factor)
-    if number is None or not np.isfinite(number):
+    if number is None or number.dtype.kind != "f" or not np.isfinite(number) or np.signbit(number):
         return None
-    if number.dtype.kind in "iuf" and number == 1:
+    if number == 1:
         return tangent
     out: Value = multiply(tangent, factor)
     return out
+
+
+def _sum_of_nothing(x: Value, *, axes: tuple[int, ...]) -> Value | None:
+    """``sum(x, axes=()) -> x``, which for a float is ``0.0 + x``: not -0.0."""
+    return _when(not axes, add(x, full_like(x, 0)) if x.dtype.kind in "fc" else x)
 
 
 def _merged_reshape(x: Value, *, shape: Any) -> Value | None:
     if x.shape == shape:
         return x
     if x.node.op is reshape:
-        out: Value = reshape(x.builder.value(x.node.operands[0]), shape=shape)
-        return out
+        source = x.builder.value(x.node.operands[0])
+        return _merged_reshape(source, shape=shape) or reshape(source, shape=shape)
     return None
 
 
@@ -75,8 +80,8 @@ def _merged_transpose(x: Value, *, axes: tuple[int, ...]) -> Value | None:
     if x.node.op is transpose:
         inner = dict(x.node.attrs)["axes"]
         whole = tuple(inner[axis] for axis in axes)
-        out: Value = transpose(x.builder.value(x.node.operands[0]), axes=whole)
-        return out
+        source = x.builder.value(x.node.operands[0])
+        return _merged_transpose(source, axes=whole) or transpose(source, axes=whole)
     return None
 
 
@@ -112,7 +117,7 @@ RULES: Rules = {
     "transpose": (_merged_transpose,),
     "broadcast_to": (_merged_broadcast,),
     "cast": (lambda x, *, dtype: _when(x.dtype == dtype, x),),
-    "sum": (lambda x, *, axes: _when(not axes, x),),
+    "sum": (_sum_of_nothing,),
     "select": (
         lambda c, x, y: _when(is_constant(c, True), x),
         lambda c, x, y: _when(is_constant(c, False), y),

@@ -1,0 +1,119 @@
+"""How arrays lie in memory: offset, shape and strides, in elements, of views and of fresh arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tracegraph.ir.sizes import Dim, Size, hint
+from tracegraph.ir.types import Shape
+from tracegraph.numpy.emit import Unsupported
+from tracegraph.standin import Step
+
+Geometry = tuple[Dim, Shape, tuple[Dim, ...]]
+
+
+def contiguous(shape: Shape) -> tuple[Dim, ...]:
+    """Return the strides, in elements, of a C-contiguous array."""
+    return strides_in_order(shape, tuple(range(len(shape))))
+
+
+def strides_in_order(shape: Shape, order: tuple[int, ...]) -> tuple[Dim, ...]:
+    """Return the strides of an array whose axes vary from slow to fast in ``order``."""
+    strides: list[Dim] = [1] * len(shape)
+    step: Dim = 1
+    for axis in reversed(order):
+        strides[axis] = step
+        step = step * shape[axis]
+    return tuple(strides)
+
+
+def axes_order(array: Any) -> tuple[int, ...]:
+    """Return the axes of a real array from slow to fast."""
+    if array.flags.c_contiguous:
+        return tuple(range(array.ndim))
+    return tuple(int(axis) for axis in np.argsort([-s for s in array.strides], kind="stable"))
+
+
+def view_geometry(shape: Shape, strides: tuple[Dim, ...], path: tuple[Step, ...]) -> Geometry:
+    """Return offset, shape and strides of a view of memory with ``shape`` and ``strides``.
+
+    Raises
+    ------
+    Unsupported
+        The view has no strides: it was a copy.
+    """
+    geometry: Geometry = (0, shape, strides)
+    for op, attrs in path:
+        geometry = VIEW_STEPS[op.name](*geometry, **attrs)
+    return geometry
+
+
+def concrete(path: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return a path with every size replaced by the number seen."""
+    return tuple((op, {name: _seen(value) for name, value in attrs.items()}) for op, attrs in path)
+
+
+def _seen(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_seen, value))
+    return hint(value) if isinstance(value, Size) else value
+
+
+def lies_as(real: Any, owner: Any, path: tuple[Step, ...]) -> bool:
+    """Return whether a real view lies in its owner's memory as a path says."""
+    if owner.itemsize != real.itemsize:
+        return False
+    steps = tuple(stride // owner.itemsize for stride in owner.strides)
+    try:
+        offset, shape, strides = view_geometry(owner.shape, steps, path)
+    except Unsupported:
+        return False
+    start = real.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
+    seen = tuple(stride // real.itemsize for stride in real.strides)
+    return (start, real.shape, seen) == (offset * owner.itemsize, shape, strides)
+
+
+def _view_slice(
+    offset: Dim, shape: Shape, strides: tuple[Dim, ...], /, *, start: Any, step: Any, **attrs: Any
+) -> Geometry:
+    for first, stride in zip(start, strides, strict=True):
+        offset = offset + first * stride
+    return offset, attrs["shape"], tuple(s * k for s, k in zip(strides, step, strict=True))
+
+
+def _view_transpose(
+    offset: Dim, shape: Shape, strides: tuple[Dim, ...], /, *, axes: tuple[int, ...]
+) -> Geometry:
+    return offset, tuple(shape[a] for a in axes), tuple(strides[a] for a in axes)
+
+
+def _view_broadcast(
+    offset: Dim, old: Shape, strides: tuple[Dim, ...], /, *, shape: Shape, axes: tuple[int, ...]
+) -> Geometry:
+    new: list[Dim] = [0] * len(shape)
+    for axis, stride in zip(axes, strides, strict=True):
+        new[axis] = stride
+    return offset, shape, tuple(new)
+
+
+def _view_reshape(
+    offset: Dim, old: Shape, strides: tuple[Dim, ...], /, *, shape: Shape
+) -> Geometry:
+    if strides == contiguous(old):
+        return offset, shape, contiguous(shape)
+    kept = [(d, s) for d, s in zip(old, strides, strict=True) if d != 1]
+    if tuple(d for d, _ in kept) != tuple(d for d in shape if d != 1):
+        raise Unsupported("a reshaped view of strided memory is returned; return a copy")
+    moving = iter(kept)
+    return offset, shape, tuple(next(moving)[1] if d != 1 else 1 for d in shape)
+
+
+VIEW_STEPS: dict[str, Callable[..., Geometry]] = {
+    "slice": _view_slice,
+    "transpose": _view_transpose,
+    "broadcast_to": _view_broadcast,
+    "reshape": _view_reshape,
+}
