@@ -1,19 +1,24 @@
-"""The documents are true: code in them runs and prints what they say, and the files they name exist."""
+"""The documents are true: code in them prints what they say, and the files they name exist."""
 
 import contextlib
+import doctest
+import importlib
 import io
 import linecache
 import re
 import subprocess
+import tomllib
 import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tracegraph import FallbackWarning
+from tracegraph import FallbackWarning, __version__
 
 ROOT = Path(__file__).parents[1]
+FILES = {p.relative_to(ROOT).as_posix(): p for p in (ROOT / "tracegraph").rglob("*.py")}
+WITH_EXAMPLES = sorted(name for name, p in FILES.items() if ">>> " in p.read_text("utf-8"))
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md")
 
 
@@ -46,6 +51,19 @@ def test_code_of_the_readme_prints_what_it_says() -> None:
                 assert printed.replace(name, "example.py") == expected * (following == "text")
 
 
+@pytest.mark.parametrize("file", WITH_EXAMPLES)
+def test_examples_in_docstrings(file: str) -> None:
+    module = importlib.import_module(file.removesuffix(".py").replace("/", "."))
+    assert doctest.testmod(module).failed == 0
+
+
+def test_version_is_said_alike() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert project["version"] == __version__
+    assert f"\n## {__version__}" in changes
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_commands_are_shell_and_name_scripts_that_exist(document: str) -> None:
     for language, code in blocks(document):
@@ -69,7 +87,7 @@ def test_links_lead_somewhere(document: str) -> None:
 
 
 def files_in_tables() -> list[str]:
-    """Return the files that the architecture's tables name, each below the heading of its folder."""
+    """Return the files that the architecture's tables name, each in the folder of its heading."""
     folder, found = "", []
     text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
     for line in text.splitlines():
@@ -81,8 +99,7 @@ def files_in_tables() -> list[str]:
 
 
 def test_architecture_names_every_file_once() -> None:
-    real = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tracegraph").rglob("*.py")}
     named = files_in_tables()
-    assert sorted(real - set(named)) == [], "files that docs/architecture.md does not name"
-    assert sorted(set(named) - real) == [], "files that are not there any more"
+    assert sorted(FILES.keys() - set(named)) == [], "files that docs/architecture.md does not name"
+    assert sorted(set(named) - FILES.keys()) == [], "files that are not there any more"
     assert len(named) == len(set(named)), "files that are named twice"

@@ -20,6 +20,8 @@ class Attributes(Guards, Sizing):
     def attribute(self, traced: Traced, name: str) -> Any:
         """Return ``traced.name``."""
         if traced.is_python_scalar:
+            if name == "real" and not isinstance(traced.real, complex):
+                return traced
             getattr(traced.real, name)  # raises what the number raises
             return getattr(self.observe(traced), name)
         if name in VIEW_ATTRIBUTES:

@@ -9,8 +9,8 @@ import numpy as np
 
 from tracegraph.objects import set_attribute
 from tracegraph.recording import Effect, Recording, paused
-from tracegraph.standin import ArrayHolder, Traced, TracedSize
-from tracegraph.text import holds_recorded, real_text_part, text_of
+from tracegraph.standin import ArrayHolder, Text, Traced, TracedSize
+from tracegraph.text import frozen, holds_recorded, is_asked_itself, real_text_part, text_of
 
 
 def _isinstance(recording: Recording, value: Any, kinds: Any) -> bool:
@@ -32,7 +32,7 @@ def _len(recording: Recording, value: Any) -> Any:
 def _print(recording: Recording, *args: Any, **kwargs: Any) -> None:
     if kwargs.get("file") is not None:
         recording.give_up("print writes to a file; print to the standard output")
-    recording.effects.append(Effect(print, args, kwargs, by_value=True))
+    recording.effects.append(Effect(print, frozen(recording, args), kwargs, by_value=True))
     shown = real_text_part(args)
     with paused():
         print(*shown, **kwargs)
@@ -43,6 +43,8 @@ def _as_text(kind: Callable[..., str]) -> Any:
 
     def make(recording: Recording, *args: Any) -> Any:
         del recording
+        if args and is_asked_itself(args[0]):
+            return kind(*args)
         return text_of(kind, *args) if holds_recorded(args) else kind(*args)
 
     return make
@@ -54,6 +56,9 @@ def _convert(kind: type) -> Any:
     def convert(recording: Recording, *args: Any) -> Any:
         if len(args) == 1 and isinstance(args[0], ArrayHolder):
             args = (args[0]._read(),)
+        elif len(args) == 1 and type(args[0]) is Text:
+            recording.give_up("text made of recorded values is turned into a number")
+            args = (args[0].real,)
         if len(args) != 1 or type(args[0]) not in (Traced, TracedSize):
             return kind(*args)
         return recording.convert(kind, args[0])

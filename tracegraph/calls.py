@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import dis
 import functools
 import inspect
 import math
@@ -115,6 +117,9 @@ def run_unfollowed(recording: Recording, function: Any, args: Any, kwargs: Any) 
     """Call code that is not followed: on the real containers, whose changes are then taken over."""
     externals = recording.externals
     externals.write_back(real_of)
+    copy = externals.copy_of(getattr(function, "__self__", None))
+    if copy is not None:
+        function = getattr(copy.real, function.__name__)
     real_args = tuple(release(recording, arg) for arg in args)
     real_kwargs = {name: release(recording, arg) for name, arg in kwargs.items()}
     try:
@@ -246,6 +251,11 @@ def call_twin(recording: Recording, function: types.FunctionType, args: Any, kwa
         return function(*args, **kwargs)
     try:
         twin = make_twin(function, recording.hooks_for)
+        missing = missing_globals(function)
+        if missing:
+            recording.give_up(
+                f"the global {missing[0]} does not exist: whether it will is not known"
+            )
         load(recording, fixed_place(function).attribute("__code__"), function.__code__)
     except TwinError as error:
         site = Site(error.filename, error.line)
@@ -254,6 +264,25 @@ def call_twin(recording: Recording, function: types.FunctionType, args: Any, kwa
     twin.__defaults__ = _loaded_defaults(recording, function)
     twin.__kwdefaults__ = _loaded_kwdefaults(recording, function)
     return twin(*args, **kwargs)
+
+
+def missing_globals(function: types.FunctionType) -> list[str]:
+    """Return the names that a function would look for in vain."""
+    namespace = function.__globals__
+    known = namespace.get("__builtins__", builtins)
+    provided = known if isinstance(known, dict) else vars(known)
+    names = global_names(function.__code__)
+    return [name for name in names if name not in namespace and name not in provided]
+
+
+@functools.cache
+def global_names(code: types.CodeType) -> tuple[str, ...]:
+    """Return the global names that code loads, that of nested functions included."""
+    names = {i.argval: None for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
+    for const in code.co_consts:
+        if isinstance(const, types.CodeType):
+            names.update(dict.fromkeys(global_names(const)))
+    return tuple(names)
 
 
 def _loaded_defaults(recording: Recording, function: types.FunctionType) -> Any:
@@ -293,6 +322,8 @@ def _call_builtin_method(
 
 
 def _call_on_text(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
+    if function.__name__ == "join" and len(args) == 1:
+        args = (list(args[0]),)
     if not holds_recorded((args, kwargs)):
         return function(*args, **kwargs)
     name = function.__name__
@@ -307,7 +338,7 @@ def _append(recording: Recording, copy: Any, value: Any) -> None:
     place = copy.place
     if recording.externals.has_varied(place, len(copy.real)):
         recording.give_up("an outside list grows from call to call; return the values instead")
-        copy.real.append(real_of(value))
+        run_unfollowed(recording, copy.copy.append, (value,), {})
         return
     stored = leaving(recording, value)
     recording.externals.places.setdefault(id(copy.real), place)

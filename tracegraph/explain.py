@@ -109,7 +109,7 @@ class TraceView:
 
     def steps(self) -> Iterator[str]:
         """Yield a line for each kernel, product and call of NumPy."""
-        sources: Sequence[Sequence[Node]] = getattr(self.plan, "sources", ())
+        sources: Sequence[Sequence[Node]] = self.plan.sources
         padded = [*sources, *[()] * (len(self.plan.steps) - len(sources))]
         for step, nodes in zip(self.plan.steps, padded, strict=True):
             yield from step_lines(step, nodes)

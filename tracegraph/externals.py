@@ -106,6 +106,8 @@ class Externals:
             return own(self, place, value)
         if issubclass(kind, np.generic):
             return self._number(place, value)
+        if issubclass(kind, np.dtype):
+            return self._exact(place, value)
         if issubclass(kind, IDENTITIES):
             return self._identity(place, value)
         if issubclass(kind, np.ndarray):
@@ -224,8 +226,9 @@ class Externals:
         if self.policy.is_static or len(set(history)) == 1 or not 0 <= value < LARGEST_SIZE:
             return self._exact(place, value)
         name = self._name("k", (*history, len(self._names)))
-        size = symbol(name, hint=value)
+        size = symbol(name, hint=value, bound=LARGEST_SIZE)
         self.add(place, SizeInput(source=place.source, symbol=Symbol(name, hint=value)))
+        self.recording.ask_size(size, "<", LARGEST_SIZE)
         return TracedSize(self.recording, size, value)
 
     def _exact(self, place: Place, value: Any) -> Any:
@@ -302,10 +305,10 @@ class Externals:
 
     def bind_identity(self, value: Any) -> None:
         """Assume that an outside object stays this very object, because ``is`` was asked of it."""
-        place = self.places.get(id(value))
+        copy = self.copy_of(value)
+        place, real = (self.place_of(value), value) if copy is None else (copy.place, copy.real)
         if place is not None and isinstance(self.inputs[self.positions[place.key]], Structure):
-            source = place.source
-            self.inputs.append(ExactObject(source=source, value=value))
+            self.inputs.append(ExactObject(source=place.source, value=real))
 
     def stand_for(self, made: Any, place: Place) -> None:
         """Let an object that was made inside count as the one at a place."""
@@ -424,7 +427,8 @@ def operators_of(kind: type) -> list[str]:
         if one.__module__.partition(".")[0] == "tracegraph":
             continue
         made = DATACLASS_MADE if "__dataclass_fields__" in vars(one) else frozenset()
-        found += [name for name in vars(one) if name in ANSWERS and name not in made]
+        if one is not types.SimpleNamespace:
+            found += [name for name in vars(one) if name in ANSWERS and name not in made]
     return found
 
 

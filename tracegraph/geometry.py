@@ -1,4 +1,4 @@
-"""How arrays lie in memory: offset, shape and strides, in elements, of views and of fresh arrays."""
+"""How arrays lie in memory: offset, shape and strides of views and fresh arrays, in elements."""
 
 from __future__ import annotations
 

@@ -41,6 +41,9 @@ DIVISIONS = frozenset(
 GUARDED_FLOAT = DIVISIONS | {operator.pow, operator.ipow}
 """Operators on Python floats that raise for some values, which guards exclude."""
 
+AS_OPERATOR: dict[Any, Any] = {abs: operator.abs, pow: operator.pow}
+"""Builtins that are operators under another name."""
+
 WHOLE_EXPONENTS = frozenset(np.float64(n) for n in range(-64, 65))
 
 Decision = tuple[bool, bytes]
@@ -138,6 +141,7 @@ class Guards(Pen):
         """Python's own arithmetic: floats stay symbolic, anything else is bound to its value."""
         with self.giving_up_if_raised(function):
             real = function(*real_of(args), **real_of(kwargs))
+        function = AS_OPERATOR.get(function, function)
         rule = RULES.get(function)
         if rule is None or kwargs or not stays_symbolic(function, real, args):
             for traced in stand_ins(args):

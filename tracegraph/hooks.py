@@ -11,7 +11,7 @@ from tracegraph.objects import get_item, load, set_attribute, set_item
 from tracegraph.places import cell_place, global_place
 from tracegraph.recording import active
 from tracegraph.standin import Text, Traced
-from tracegraph.text import formatted, holds_recorded, joined, text_of
+from tracegraph.text import formatted, holds_recorded, is_asked_itself, joined, text_of
 from tracegraph.twin import PlainHooks
 from tracegraph.twin.plain import INPLACE
 from tracegraph.values import real_of
@@ -114,7 +114,7 @@ class RecordingHooks(PlainHooks):
         return left is right
 
     def format(self, value: Any, conversion: str, spec: Any, /) -> Any:
-        if not holds_recorded((value, spec)):
+        if is_asked_itself(value) or not holds_recorded((value, spec)):
             return super().format(value, conversion, spec)
         return text_of(formatted, value, conversion, spec)
 

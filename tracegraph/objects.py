@@ -70,13 +70,15 @@ def get_attribute(recording: Recording, owner: Any, name: str) -> Any:
 
 def _module_attribute(recording: Recording, module: types.ModuleType, name: str) -> Any:
     value = builtins.getattr(module, name)
-    if is_library(module.__name__) and (callable(value) or type(value) in FIXED_IN_LIBRARIES):
+    if is_library(module.__name__) and (callable(value) or name in LIBRARY_CONSTANTS):
+        return value
+    if isinstance(value, types.ModuleType) and is_library(value.__name__):
         return value
     return load(recording, global_place(vars(module), name), value)
 
 
-FIXED_IN_LIBRARIES = (float, types.ModuleType, type(None))
-"""What the modules of Python and NumPy hold that nobody changes: pi, submodules, newaxis."""
+LIBRARY_CONSTANTS = frozenset({"pi", "e", "tau", "inf", "nan", "euler_gamma", "newaxis"})
+"""What the modules of Python and NumPy hold that nobody changes."""
 
 
 def _inherited(recording: Recording, owner: Any, name: str) -> Any:

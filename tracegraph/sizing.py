@@ -10,7 +10,7 @@ import numpy as np
 
 from tracegraph.codegen.signature import SizeCheck
 from tracegraph.guards import PYTHON_FLOAT
-from tracegraph.ir.sizes import Dim, Size, hint
+from tracegraph.ir.sizes import Dim, Size, Symbol, hint
 from tracegraph.ir.types import INT64
 from tracegraph.pen import Pen
 from tracegraph.standin import Traced, TracedSize, dim_of, is_size, no_value
@@ -74,7 +74,9 @@ class Sizing(Pen):
             return function(*real_of(operands))
         if all(map(is_size, operands)):
             if function in SYMBOLIC_SIZE:
-                return self.size(SYMBOLIC_SIZE[function](*map(dim_of, operands)))
+                dim = SYMBOLIC_SIZE[function](*map(dim_of, operands))
+                if fits_int64(dim):
+                    return self.size(dim)
             if function in SIZE_QUESTIONS:
                 relation, swap, negate = SIZE_QUESTIONS[function]
                 a, b = map(dim_of, operands[::-1] if swap else operands)
@@ -89,3 +91,22 @@ class Sizing(Pen):
         if type(x) is not TracedSize:
             return x
         return self.fresh(x.real, self.emitter.value(x.size, INT64))
+
+
+def fits_int64(dim: Dim) -> bool:
+    """Return whether arithmetic with ints that vary stays within int64, whatever they become.
+
+    Sizes of arrays are bounded by memory, and so are products of them.
+    """
+    total = 0
+    for monomial, factor in dim.terms if isinstance(dim, Size) else ():
+        bounds = [atom.bound for atom in monomial if isinstance(atom, Symbol)]
+        if any(bound is not None for bound in bounds):
+            total += abs(factor) * LARGEST ** len(monomial)
+        else:
+            total += abs(factor)
+    return total < 2**62
+
+
+LARGEST = 2**31
+"""Above what a size or int is in a product."""

@@ -258,6 +258,9 @@ class TracedSize(Operators):
     def __bool__(self) -> bool:
         return not self.recording.ask_size(self.size, "==", 0)
 
+    def __round__(self, digits: Any = None) -> int:
+        return round(operator.index(self), digits)
+
     def __float__(self) -> float:
         return float(operator.index(self))
 

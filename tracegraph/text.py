@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType, ModuleType
 from typing import Any
 
 from tracegraph.dispatch import as_real
-from tracegraph.recording import active, paused
-from tracegraph.standin import ArrayHolder, Text, Traced
+from tracegraph.recording import Recording, active, paused
+from tracegraph.standin import ArrayHolder, Storage, Text, Traced
 from tracegraph.tensor import Tensor
 from tracegraph.twin import PlainHooks
 from tracegraph.values import real_of
@@ -25,6 +26,16 @@ def holds_recorded(value: Any) -> bool:
     return kind in (Traced, Text)
 
 
+def is_asked_itself(value: Any) -> bool:
+    """Return whether text is made by an outside object's own method; then the recording ends."""
+    recording = active()
+    if recording is None or recording.externals.place_of(value) is None:
+        return False
+    if not isinstance(value, (type, FunctionType, ModuleType)):
+        recording.give_up(f"the text of an outside {type(value).__name__} is used")
+    return True
+
+
 def text_of(function: Callable[..., str], *args: Any) -> Any:
     """Return text that is made of recorded values: now, and again at each compiled call."""
     recording = active()
@@ -33,7 +44,21 @@ def text_of(function: Callable[..., str], *args: Any) -> Any:
         real = function(*parts)
     if recording is None or not recording.is_noting:
         return real
-    return Text(recording, function, args, real)
+    return Text(recording, function, frozen(recording, args), real)
+
+
+def frozen(recording: Recording, value: Any) -> Any:
+    """Return what text is made of, with arrays as they are now: a later write must not show."""
+    if issubclass(type(value), ArrayHolder):
+        value = Tensor(value._read())
+        return Tensor(frozen(recording, value._read()))
+    if type(value) is Traced:
+        return Traced(recording, value.real, Storage(value.value, None, array=value.real))
+    if type(value) in (tuple, list):
+        return type(value)(frozen(recording, item) for item in value)
+    if type(value) is dict:
+        return {key: frozen(recording, item) for key, item in value.items()}
+    return value
 
 
 def real_text_part(value: Any) -> Any:

@@ -265,8 +265,13 @@ class _Finish:
         found = self._views.get(id(leaf.real))
         if found is None:
             offset, shape, strides = view_geometry(leaf.storage.value.shape, strides, leaf.path)
+            # Read-only by its making, not because the memory is: native code looks at that itself.
+            base_is_writeable = leaf.storage.array.flags.writeable
             spread = any(op.name == "broadcast_to" for op, _ in leaf.path)
-            writeable = not spread and (bool(leaf.path) or bool(leaf.real.flags.writeable))
+            is_external = leaf.storage.external
+            writeable = bool(leaf.real.flags.writeable) or (
+                is_external and not base_is_writeable and not spread
+            )
             found = ViewOutput(of, offset, shape, strides, writeable)
             self._views[id(leaf.real)] = found
         return found

@@ -69,6 +69,12 @@ CASES: dict[str, Case] = {
         lambda x, y: (slice_update(x, twice(y), start=(0,), step=(1,)),), lambda x, y: (y * 2,),
         [Into(0)], 1,
     ),
+    "each overwritten with the other": (
+        lambda x, y: (
+            slice_update(x, y, start=(0,), step=(1,)), slice_update(y, x, start=(0,), step=(1,)),
+        ),
+        lambda x, y: (y, x), [Into(0), Into(1)], 3,
+    ),
     "summed and changed": (
         lambda x, y: (sum_(x, axes=(0,)), twice(x)), lambda x, y: (x.sum(), x * 2),
         [Fresh(()), Into(0)], 2,

@@ -64,6 +64,22 @@ def test_compiles_and_finds_functions() -> None:
     use(jit.compile_text(TEXT, EXPORTS, IMPORTS))
 
 
+def test_two_modules_are_one_library() -> None:
+    kernel = "define hidden i64 @half(i64 %x) {\n  %y = ashr i64 %x, 1\n  ret i64 %y\n}\n"
+    entry = """declare hidden i64 @half(i64)
+define i64 @quarter(i64 %x) {
+  %a = call i64 @half(i64 %x)
+  %b = call i64 @half(i64 %a)
+  ret i64 %b
+}
+"""
+    for cached in (False, True):
+        code = jit.compile_text(kernel, ("quarter",), {}, once=entry)
+        assert code.from_cache is cached
+        assert Unary(code.address("quarter"))(40) == 10
+    assert Unary(jit.compile_text(kernel + entry[34:], ("quarter",), {}).address("quarter"))(4) == 1
+
+
 def test_each_load_has_its_own_memory() -> None:
     first, second = (jit.compile_text(TEXT, EXPORTS, IMPORTS) for _ in range(2))
     use(first)

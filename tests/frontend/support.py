@@ -1,8 +1,8 @@
 """What tests of the front end share: a function run plainly and compiled, compared in all it does.
 
-`agree(make, *calls)` makes the function twice, runs one plainly and one through `tg.compile`, call by
-call, and compares results (types, dtypes, strides, flags, bits of zeros and NaNs), exceptions with
-their words, what was printed, the arguments and the state afterwards, and which arrays share memory.
+`agree(make, *calls)` makes the function twice, runs one plainly and one through `tg.compile`, call
+by call, and compares results (types, dtypes, strides, flags, bits of zeros and NaNs), exceptions
+with their words, what was printed, the arguments and the state afterwards, and what shares memory.
 """
 
 import contextlib
@@ -163,13 +163,7 @@ def same(a: Any, b: Any, where: str) -> None:
     """Check that two values cannot be told apart, but for the last bits of floats."""
     assert same_type(type(a), type(b)), f"{where}: {type(a)} became {type(b)}: {a!r} -> {b!r}"
     if isinstance(a, np.ndarray):
-        assert (a.dtype, a.shape) == (b.dtype, b.shape), where
-        moving = [i for i, n in enumerate(a.shape) if n > 1]
-        strides = [tuple(x.strides[i] for i in moving) for x in (a, b)]
-        assert strides[0] == strides[1], f"{where}: strides {a.strides} -> {b.strides}"
-        assert a.flags.writeable == b.flags.writeable, f"{where}: writeable"
-        if a.dtype != object:
-            same_numbers(a, b, where)
+        same_arrays(a, b, where)
     elif isinstance(a, (np.generic, float, complex)):
         assert getattr(a, "dtype", None) == getattr(b, "dtype", None), where
         same_numbers(a, b, where)
@@ -187,6 +181,16 @@ def same(a: Any, b: Any, where: str) -> None:
         same(vars(a), vars(b), f"{where}.__dict__")
     elif not callable(a) and type(a).__eq__ is not object.__eq__:
         assert a == b, f"{where}: {a!r} -> {b!r}"
+
+
+def same_arrays(a: Any, b: Any, where: str) -> None:
+    assert (a.dtype, a.shape) == (b.dtype, b.shape), where
+    moving = [i for i, n in enumerate(a.shape) if n > 1]
+    strides = [tuple(x.strides[i] for i in moving) for x in (a, b)]
+    assert strides[0] == strides[1], f"{where}: strides {a.strides} -> {b.strides}"
+    assert a.flags.writeable == b.flags.writeable, f"{where}: writeable"
+    if a.dtype != object:
+        same_numbers(a, b, where)
 
 
 def same_type(a: type, b: type) -> bool:

@@ -139,7 +139,7 @@ def _mixed(x: Value) -> Value:
 
 
 def same_bits(got: Any, expected: Any) -> None:
-    """Compare bits; one NaN is as good as another where NumPy's own choice depends on the machine."""
+    """Compare bits; one NaN is as good as another: NumPy's own choice depends on the machine."""
     got, expected = np.asarray(got), np.asarray(expected)
     assert got.dtype == expected.dtype
     assert got.shape == expected.shape

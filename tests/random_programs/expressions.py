@@ -52,7 +52,8 @@ MOVED = (
 VIEWS = (
     "{x}.T", "{x}.reshape(-1)", "{x}[None]", "{x}[..., None]", "{x}.ravel()", "{x}[::-1]",
     "{x}[1:]",
-    "{x}.real", "{x}.reshape({x}.shape[::-1])", "np.swapaxes({x}, 0, -1)", "np.expand_dims({x}, -1)",
+    "{x}.real", "{x}.reshape({x}.shape[::-1])", "np.swapaxes({x}, 0, -1)",
+    "np.expand_dims({x}, -1)",
     "{x}[()]",
     "np.squeeze({x})", "{x}[::2]", "{x}[:, 1:]", "{x}[..., ::-1]", "{x}[:-1]", "{x}[0]",
     "{x}[..., -1]",

@@ -9,11 +9,12 @@ from tracegraph.codegen.assemble import Assembler, nest, ready
 from tracegraph.codegen.pull import Element, Puller, combination
 from tracegraph.codegen.roots import Root
 from tracegraph.codegen.storage import Storage, domain_index
+from tracegraph.ir.graph import Node
 from tracegraph.ir.loops import Carry, For, Statement, Store, carry_leaves, identity
-from tracegraph.ir.lowering import Boxes, Index, Piece, Scan, Scatter
+from tracegraph.ir.lowering import Boxes, Index, Piece, Recurrence, Scan, Scatter
 from tracegraph.ir.scalar import Scalar
 from tracegraph.ir.sizes import Dim, Symbol
-from tracegraph.ir.types import Shape
+from tracegraph.ir.types import FLOAT64, DType, Shape
 
 
 def alone(a: Assembler, root: Root) -> tuple[Statement, ...]:
@@ -26,25 +27,43 @@ def alone(a: Assembler, root: Root) -> tuple[Statement, ...]:
 def _scan(a: Assembler, root: Root) -> tuple[Statement, ...]:
     """Loops over the other axes, and inside one that carries the running value."""
     node, index, target = root.node, root.index, a.targets[root]
-    lower = node.op.lower
-    assert isinstance(lower, Scan)
     axis = dict(node.attrs)["axis"]
     puller = Puller(a.b, a.storages)
     ready(root, puller, root.domain)
-    dtype = node.array_type.dtype
-    value = a.b.cast(puller.at(node.operands[0], index), dtype)
+    dtype, initial = _running(node)
+    values = [a.b.cast(puller.at(operand, index), dtype) for operand in node.operands]
     others = [k for k in range(len(root.domain)) if k != axis]
-    if root.domain[axis] == 1:
-        return nest(root.domain, others, (Store(target.buffer, target.place(index), value),))
-    state, result = carry_leaves(a.b, "running", dtype)
-    start = a.b.const(identity(lower.combine, dtype), dtype)
-    total = a.b.apply(combination(lower.combine), state, value)
-    store = Store(target.buffer, target.place(index), total)
+    start = a.b.const(initial, dtype)
+    alone = root.domain[axis] == 1
+    state, result = (start, start) if alone else carry_leaves(a.b, "running", dtype)
+    total = _following(a, node, state, values)
+    value = a.b.cast(total, node.array_type.dtype)
+    store = Store(target.buffer, target.place(index), value)
+    if alone:
+        return nest(root.domain, others, (store,))
     carry = Carry(state, start, total, result)
     loop = For(
         Symbol(f"i{axis}", bound=root.domain[axis]), root.domain[axis], (store,), (), (carry,)
     )
     return nest(root.domain, others, (loop,))
+
+
+def _running(node: Node) -> tuple[DType, Any]:
+    """Return dtype and start of what is handed on along an axis."""
+    if isinstance(node.op.lower, Recurrence):
+        return FLOAT64, node.op.lower.start
+    assert isinstance(node.op.lower, Scan)
+    dtype = node.array_type.dtype
+    return dtype, identity(node.op.lower.combine, dtype)
+
+
+def _following(a: Assembler, node: Node, before: Scalar, values: Sequence[Scalar]) -> Scalar:
+    """Return the value after ``before``."""
+    lower = node.op.lower
+    if isinstance(lower, Recurrence):
+        return lower.step(a.b, before, *values)
+    assert isinstance(lower, Scan)
+    return a.b.apply(combination(lower.combine), before, *values)
 
 
 def _boxes(a: Assembler, root: Root) -> tuple[Statement, ...]:

@@ -15,7 +15,7 @@ from tracegraph.codegen.pull import Element, element, is_pulled
 from tracegraph.codegen.roots import GEMM, PRODUCT, STEP, Root, root_of
 from tracegraph.codegen.storage import domain_index
 from tracegraph.ir.graph import Graph, Node
-from tracegraph.ir.lowering import Fold, Index, Scan
+from tracegraph.ir.lowering import Fold, Index, Recurrence, Scan
 from tracegraph.ir.scalar import Scalar, ScalarBuilder
 from tracegraph.ir.sizes import symbols
 from tracegraph.ir.types import ArrayType
@@ -121,8 +121,8 @@ class Demands:
             x, y = node.operands
             left, right = product_indices(index)
             return [(x, root.domain, left), (y, root.domain, right)]
-        if isinstance(node.op.lower, (Fold, Scan)) and root.kind != STEP:
-            return [(node.operands[0], root.domain, index)]
+        if isinstance(node.op.lower, (Fold, Scan, Recurrence)) and root.kind != STEP:
+            return [(o, root.domain, index) for o in node.operands]
         return [
             (o, (node, k), domain_index(o.type.shape) if isinstance(o.type, ArrayType) else ())
             for k, o in enumerate(node.operands)

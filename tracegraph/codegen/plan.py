@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
-from tracegraph.ir.graph import Op
+from tracegraph.ir.graph import Node, Op
 from tracegraph.ir.loops import Program
 from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim
@@ -168,6 +168,8 @@ class Plan:
         destination ``Into`` has its parameter's.
     slots : tuple of Slot
         Where temporary buffers live; the arena is as large as all slots together.
+    sources : tuple of tuples of Node
+        The graph's nodes that each step computes, for reading.
     """
 
     buffers: tuple[PlanBuffer, ...]
@@ -175,6 +177,7 @@ class Plan:
     params: tuple[str, ...]
     outputs: tuple[str, ...]
     slots: tuple[Slot, ...]
+    sources: tuple[tuple[Node, ...], ...] = ()
 
     def kernels(self) -> Iterator[Kernel]:
         """Yield every kernel, those in branches included."""

@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from tracegraph.codegen.pull import is_pulled
 from tracegraph.codegen.storage import domain_index
 from tracegraph.ir.graph import Node
-from tracegraph.ir.lowering import Boxes, Contract, Fold, Index, Piece, Scan, Scatter
+from tracegraph.ir.lowering import (
+    Boxes,
+    Contract,
+    Fold,
+    Index,
+    Piece,
+    Recurrence,
+    Scan,
+    Scatter,
+)
 from tracegraph.ir.sizes import product
 from tracegraph.ir.types import ArrayType, Shape
 
@@ -85,7 +94,7 @@ def root_of(node: Node) -> Root:
         return Root(node, "fold", domain, tuple(a for a in range(len(domain)) if a not in axes))
     if isinstance(lower, Contract):
         return _contraction(node)
-    kinds = {Scan: "scan", Boxes: "boxes", Scatter: "scatter"}
+    kinds = {Scan: "scan", Recurrence: "scan", Boxes: "boxes", Scatter: "scatter"}
     return Root(node, kinds.get(type(lower), STEP), shape, every)
 
 

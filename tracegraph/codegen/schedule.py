@@ -88,13 +88,17 @@ class Scheduler:
     buffers: dict[str, PlanBuffer] = field(default_factory=dict)
     outputs: list[str] = field(default_factory=list)
     tuples: dict[Node, tuple[str, ...]] = field(default_factory=dict)
+    sources: list[tuple[Node, ...]] = field(default_factory=list)
 
     def plan(self) -> Plan:
         params = [self._param(k, node) for k, node in enumerate(self.graph.params)]
         steps = self._all_steps(self._place_outputs())
         self._check_overwrites(steps)
         named = tuple(self.buffers.values())
-        return Plan(named, tuple(steps), tuple(params), tuple(self.outputs), arena(named, steps))
+        slots = arena(named, steps)
+        return Plan(
+            named, tuple(steps), tuple(params), tuple(self.outputs), slots, tuple(self.sources)
+        )
 
     def branch(self, params: Sequence[Storage], results: Sequence[Storage]) -> tuple[Step, ...]:
         """Return the steps of a graph inside a node, between buffers of the graph around it."""
@@ -115,7 +119,9 @@ class Scheduler:
         self._check_repeats(demands, groups)
         for group in groups:
             self._place(group, groups)
-        return [step for group in groups for step in self._steps(group)]
+        found = [(step, nodes_of(group)) for group in groups for step in self._steps(group)]
+        self.sources = [nodes for _, nodes in found]
+        return [step for step, _ in found]
 
     # ---- memory
 
@@ -319,10 +325,19 @@ class Scheduler:
                 _check_kernel(step.program, inputs, written, self)
 
     def late_nodes(self) -> set[Node]:
-        """Return the outputs that are copied into parameters and could be stored first."""
+        """Return what is written into parameters and could be stored first.
+
+        Of an update that is what it writes; where that is a parameter, which is stored already and
+        may itself be overwritten, the whole updated array.
+        """
         copied = {root.node for root in self.targets if root.kind == "copy"}
-        written = (root.node.operands[1:] for root in self.targets if root.kind == "update")
-        return copied | {o for operands in written for o in operands}
+        params, found = set(self.graph.params), set(copied)
+        for node in (root.node for root in self.targets if root.kind == "update"):
+            written = set(node.operands[1:])
+            found |= written - params
+            if written & params:
+                found.add(node)
+        return found
 
 
 def _check_kernel(
@@ -338,3 +353,14 @@ def _check_kernel(
         if buffer in written or elsewhere:
             raise StoreInstead({n for n in scheduler.late_nodes() if n not in scheduler.forced})
     written.update(own)
+
+
+def nodes_of(group: Group) -> tuple[Node, ...]:
+    """Return what a group computes, in the order of first mention."""
+    return tuple(
+        dict.fromkeys(
+            node
+            for member in group.members
+            for node in (*(n for _, n, _ in reversed(member.root.cone)), member.root.node)
+        )
+    )

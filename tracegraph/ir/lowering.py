@@ -3,16 +3,17 @@
 Code generation knows these few forms and no operation. A form names what is computed; which loops,
 vectors and buffers compute it is decided in ``tracegraph.codegen``.
 
-============  ======================================================================================
-``Pull``      each element of the result is an expression of elements of the operands
-``Fold``      the elements along some axes are combined into one
-``Scan``      running combinations along one axis
-``Boxes``     the result is filled region by region, each from one operand
-``Scatter``   a copy of the first operand, into which elements are combined at computed places
-``Contract``  a batched matrix product
-``Control``   graphs inside a node, or a guard: code generation has a statement for it
-``Callout``   no native form: the eager kernel is called
-============  ======================================================================================
+==============  ====================================================================================
+``Pull``        each element of the result is an expression of elements of the operands
+``Fold``        the elements along some axes are combined into one
+``Scan``        running combinations along one axis
+``Recurrence``  values along one axis, each computed from the one before
+``Boxes``       the result is filled region by region, each from one operand
+``Scatter``     a copy of the first operand, into which elements are combined at computed places
+``Contract``    a batched matrix product
+``Control``     graphs inside a node, or a guard: code generation has a statement for it
+``Callout``     no native form: the eager kernel is called
+==============  ====================================================================================
 """
 
 from __future__ import annotations
@@ -68,6 +69,18 @@ class Scan:
 
 
 @record(eq=True)
+class Recurrence:
+    """Along ``attrs["axis"]`` each value is ``step(b, before, *elements)``, computed in float64.
+
+    ``b`` is the ``ScalarBuilder``, ``before`` the value of the place before, ``start`` at first,
+    and ``elements`` those of the operands, whose shapes are the result's.
+    """
+
+    step: Callable[..., Scalar]
+    start: float
+
+
+@record(eq=True)
 class Piece:
     """Operand number ``operand``, written at ``start + step * i`` for each of its indices ``i``."""
 
@@ -116,5 +129,7 @@ class Callout:
 
 
 CALLOUT = Callout()
-Lowering: TypeAlias = Pull | Fold | Scan | Boxes | Scatter | Contract | Control | Callout
+Lowering: TypeAlias = (
+    Pull | Fold | Scan | Recurrence | Boxes | Scatter | Contract | Control | Callout
+)
 ElementRule: TypeAlias = Callable[..., Any]

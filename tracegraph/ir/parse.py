@@ -14,12 +14,17 @@ from tracegraph.ir.errors import ParseError
 from tracegraph.ir.graph import Builder, Graph, Op, Site, Value
 from tracegraph.ir.ops import OPS
 from tracegraph.ir.sizes import FUNCTIONS, Dim, symbol
-from tracegraph.ir.types import DTYPES, ArrayType, TupleType, Type
+from tracegraph.ir.types import DTYPES, ArrayType, DType, TupleType, Type
 
-HEAD = re.compile(r"(?:@(?P<number>\d+) = )?graph\((?P<params>.*)\)(?: where (?P<where>.*))?:")
+HEAD = re.compile(
+    r"(?:@(?P<number>\d+) = )?graph\((?P<params>.*)\)(?: where (?P<where>\w+>=\d+(, \w+>=\d+)*))?:"
+)
 NODE = re.compile(r"  %(?P<name>\d+): (?P<type>.*?) = (?P<call>\w+\(.*\))(?:  # (?P<site>.*:\d+))?")
 RETURN = re.compile(r"  return ?(?P<outputs>.*)")
 ARRAY = re.compile(r"(\w+)\[(.*?)\]")
+REFERENCE = re.compile(r"([%@])(\d+)")
+PREFIXES = {"%": "value_", "@": "graph_"}
+"""What stands for ``%`` and ``@`` where Python's grammar reads the text."""
 
 BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -62,7 +67,7 @@ def parse_graph(text: str, ops: Mapping[str, Op] = OPS) -> Graph:
         graph = _Parser(ops, inner).graph(match, block[1:])
         if match["number"] is None:
             return graph
-        inner[f"g{match['number']}"] = graph
+        inner[f"graph_{match['number']}"] = graph
     raise ParseError("expected a graph, got no text")
 
 
@@ -75,6 +80,19 @@ def _blocks(text: str) -> Iterator[list[str]]:
         block.append(line)
     if block:
         yield block
+
+
+def _expression(text: str) -> ast.expr:
+    try:
+        return ast.parse(text, mode="eval").body
+    except SyntaxError as error:
+        raise ParseError(f"expected an expression, got {text!r}") from error
+
+
+def _dtype(name: str) -> DType:
+    if name not in DTYPES:
+        raise ParseError(f"expected one of {', '.join(DTYPES)}, got {name!r}")
+    return DTYPES[name]
 
 
 class _Parser:
@@ -91,12 +109,12 @@ class _Parser:
             name, lower = bound.split(">=")
             self.lower[name] = int(lower)
         for name, type in re.findall(r"%(\d+): (\w+\[.*?\])", head["params"]):
-            self.names[f"v{name}"] = self.builder.parameter(self.type(type))
+            self.names[f"value_{name}"] = self.builder.parameter(self.type(type))
         for line in lines:
             match = RETURN.fullmatch(line)
             if match:
                 outputs = re.findall(r"%(\d+)", match["outputs"])
-                return self.builder.build(self.names[f"v{name}"] for name in outputs)
+                return self.builder.build(self.name(f"value_{name}") for name in outputs)
             self.node(line)
         raise ParseError("expected a `return` line at the end of the graph")
 
@@ -112,11 +130,10 @@ class _Parser:
         value = self.call(match["call"])
         if value.node.type != self.type(match["type"]):
             raise ParseError(f"{line.strip()!r} has the type {value.node.type}")
-        self.names[f"v{match['name']}"] = value
+        self.names[f"value_{match['name']}"] = value
 
     def call(self, text: str) -> Value:
-        source = text.replace("%", "v").replace("@", "g")
-        call = ast.parse(source, mode="eval").body
+        call = _expression(REFERENCE.sub(lambda m: PREFIXES[m[1]] + m[2], text))
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
             raise ParseError(f"expected a call of an operation, got {text!r}")
         op = self.ops.get(call.func.id)
@@ -127,13 +144,12 @@ class _Parser:
 
     def type(self, text: str) -> Type:
         found = [
-            ArrayType(DTYPES[name], tuple(self.dims(shape))) for name, shape in ARRAY.findall(text)
+            ArrayType(_dtype(name), tuple(self.dims(shape))) for name, shape in ARRAY.findall(text)
         ]
         return TupleType(tuple(found)) if text.startswith("(") else found[0]
 
     def dims(self, text: str) -> Iterator[Dim]:
-        tree = ast.parse(f"({text},)" if text else "()", mode="eval").body
-        yield from self.evaluate(tree)
+        yield from self.evaluate(_expression(f"({text},)" if text else "()"))
 
     def evaluate(self, tree: ast.expr) -> Any:
         match tree:
@@ -143,7 +159,7 @@ class _Parser:
                 return tuple(self.evaluate(item) for item in items)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return -self.evaluate(operand)
-            case ast.BinOp(left=left, op=op, right=right):
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in BINARY:
                 return BINARY[type(op)](self.evaluate(left), self.evaluate(right))
             case ast.Name(id=name):
                 return self.name(name)
@@ -154,6 +170,9 @@ class _Parser:
     def name(self, name: str) -> Any:
         if name in self.names:
             return self.names[name]
+        for sign, prefix in PREFIXES.items():
+            if name.startswith(prefix):
+                raise ParseError(f"{sign}{name.removeprefix(prefix)} is used before it is defined")
         if name in DTYPES:
             return DTYPES[name]
         if name in ("nan", "inf"):
@@ -165,8 +184,8 @@ class _Parser:
             case ast.Name(id=name) if name in FUNCTIONS:
                 return FUNCTIONS[name](*args)
             case ast.Name(id=name) if name in DTYPES:
-                return DTYPES[name].type(*args)
+                return DTYPES[name].type(complex(*args) if len(args) > 1 else args[0])
             case ast.Attribute(value=ast.Name(id=name), attr="bits"):
-                dtype = DTYPES[name]
+                dtype = _dtype(name)
                 return np.frombuffer(args[0].to_bytes(dtype.itemsize, "little"), dtype)[0]
         raise ParseError(f"there is no {ast.unparse(function)!r}")

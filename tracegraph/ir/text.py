@@ -8,12 +8,13 @@
       return %3
 
 Names are invented by the printer. Attributes are written as Python expressions: numbers of a dtype
-as ``f64(2.0)``, or ``f64.bits(0x...)`` for a NaN with a payload; dtypes and sizes by their names;
-an inner graph as ``@0``, printed below the graph that holds it.
+as ``f64(2.0)`` or ``c64(1.0, -0.0)``, or ``f64.bits(0x...)`` for a NaN with a sign or payload;
+dtypes and sizes by their names; an inner graph as ``@0``, printed below the graph that holds it.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -80,13 +81,13 @@ class _Printer:
 
 
 def _number(value: np.generic) -> str:
-    name = SHORT_NAMES[value.dtype]
-    item = value.item()
-    if type(value)(item).tobytes() == value.tobytes() and item == item:
-        return f"{name}({item})"
-    bits = int.from_bytes(value.tobytes(), "little")
-    canonical = value.dtype.type(np.nan).tobytes() == value.tobytes()
-    return f"{name}(nan)" if canonical else f"{name}.bits({bits:#x})"
+    name, item = SHORT_NAMES[value.dtype], value.item()
+    parts = (item.real, item.imag) if isinstance(item, complex) else (item,)
+    parts = tuple(math.nan if part != part else part for part in parts)  # as it will be read
+    read = complex(*parts) if isinstance(item, complex) else parts[0]
+    if type(value)(read).tobytes() == value.tobytes():
+        return f"{name}({', '.join(map(repr, parts))})"
+    return f"{name}.bits({int.from_bytes(value.tobytes(), 'little'):#x})"
 
 
 def _where(graph: Graph) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph.ir.graph import Op, Tangent, Value
-from tracegraph.ir.lowering import CALLOUT, Scan
+from tracegraph.ir.lowering import Recurrence, Scan
 from tracegraph.ir.ops.arithmetic import add_tangents, chain, chain_both
 from tracegraph.ir.ops.boxes import concatenate
 from tracegraph.ir.ops.broadcast import batched_alike, full_like, scalar_like, spread
@@ -17,6 +17,7 @@ from tracegraph.ir.ops.choice import select
 from tracegraph.ir.ops.compare import equal, isnan, logical_or
 from tracegraph.ir.ops.compose import flip, take_axis
 from tracegraph.ir.ops.family import ANY, INEXACT, NUMERIC, type_error
+from tracegraph.ir.scalar import Scalar, ScalarBuilder
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import ArrayType
 
@@ -154,6 +155,12 @@ def _step(carried: Any, now: tuple[Any, Any]) -> Any:
     return term + (carried and carried * scale)
 
 
+def _step_scalar(b: ScalarBuilder, before: Scalar, factor: Scalar, term: Scalar) -> Scalar:
+    is_zero = b.apply("equal", before, b.const(0, before.dtype))
+    handed = b.select(is_zero, before, b.apply("multiply", factor, before))
+    return b.apply("add", term, handed)
+
+
 def _recurrence_jvp(
     primals: Sequence[Value], tangents: Sequence[Tangent], out: Value, *, axis: int
 ) -> Value:
@@ -184,7 +191,8 @@ linear_recurrence: Op = Op(
     name="linear_recurrence",
     type_rule=_along_axis("linear_recurrence", INEXACT),
     eager=_recurrence_eager,
-    lower=CALLOUT,
+    # The start is a zero that keeps the sign of the first term.
+    lower=Recurrence(_step_scalar, start=-0.0),
     jvp=_recurrence_jvp,
     transpose=_recurrence_transpose,
     batch=_recurrence_batch,
