@@ -1,6 +1,7 @@
 """What `test_native_stress.py` runs: small functions of many kinds, and arguments of every kind."""
 
 import collections
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -110,7 +111,9 @@ def masked(x: Array, y: Array) -> Any:
 
 
 def callout(x: Array, y: Array) -> Any:
-    return np.sort(x, axis=-1) + np.linalg.norm(y)
+    """Complex arithmetic has no native code."""
+    z = x * (1 + 2j) + y
+    return z, z.sum(), np.abs(z)
 
 
 def casts(x: Array, y: Array) -> Any:
@@ -255,11 +258,11 @@ KINDS: dict[str, Callable[[Array], Any]] = {
     "scalar array": lambda x: np.array(1.5),
     "stack": lambda x: np.stack([x, x]),
     "subclass": lambda x: x.view(Sub),
-    "masked": lambda x: np.ma.masked_array(x, x > 1),
+    "masked": lambda x: np.ma.masked_array(x, np.arange(x.size).reshape(x.shape) % 4 == 0),
     "matrix": lambda x: np.matrix(x),
     "nan": lambda x: x * np.nan,
     "inf": lambda x: x * np.inf,
-    "list": lambda x: x.tolist(),
+    "list": lambda x: x.reshape(-1).tolist(),
     "float": lambda x: 1.5,
     "int": lambda x: 3,
     "huge int": lambda x: 10**30,
@@ -295,20 +298,28 @@ def arguments(turn: int) -> Iterator[tuple[str, Make]]:
     for number, (name, kind) in enumerate(KINDS.items()):
         yield name, of_kind(kind, (number + turn) % 3)
     for shift in (0, 1, 4):
-        yield f"overlapping by {shift}", lambda shift=shift: overlapping(shift)
+        yield f"overlapping by {shift}", functools.partial(overlapping, shift)
     yield "identical", lambda: (plain(),) * 2
     yield "transposed", transposed
     yield "too few", lambda: (plain(),)
     yield "too many", lambda: (*usual(), plain())
 
 
+def keyed(order: list[str]) -> tuple[Any, ...]:
+    return {key: plain() for key in order}, plain() - 1
+
+
+def of_kind_in_a_dict(kind: Callable[[Array], Any]) -> tuple[Any, ...]:
+    return {"w": kind(plain()), "b": plain()}, plain()
+
+
 def dicts() -> Iterator[tuple[str, Make]]:
     """Yield arguments of ``of_a_dict``."""
     for order in (["w", "b"], ["b", "w"], ["w", "b", "b2"], ["b"], []):
-        yield " ".join(order), lambda order=order: ({k: plain() for k in order}, plain() - 1)
+        yield " ".join(order), functools.partial(keyed, order)
     made = "".join(["b", " long"])
     yield "not interned", lambda: ({"w": plain(), made[:1] + made[1:]: plain()}, plain())
     yield "other keys", lambda: ({"w": plain(), 3: plain()}, plain())
     yield "ordered", lambda: (collections.OrderedDict(w=plain(), b=plain()), plain())
     for name, kind in KINDS.items():
-        yield name, lambda kind=kind: ({"w": kind(plain()), "b": plain()}, plain())
+        yield name, functools.partial(of_kind_in_a_dict, kind)

@@ -137,7 +137,7 @@ def growth(call: Callable[[], Any], calls: int) -> int:
 def test_calls_keep_nothing(function: Callable[..., Any]) -> None:
     compiled, args = tg.compile(function), usual()
     count = 1500
-    compiled(*args)
+    growth(lambda: compiled(*args), 10)
     known = (None, True, np.float64, np.dtype(np.float64), *args)
     before = [sys.getrefcount(one) for one in known]
     assert growth(lambda: compiled(*args), count) < 4 * count
@@ -209,7 +209,7 @@ def test_threads_that_call_while_one_clears(function: Callable[..., Any]) -> Non
 
     def work(seed: int) -> None:
         others = list(programs.arguments(seed))
-        for turn in range(60):
+        for turn in range(40):
             name, make = others[(7 * turn + seed) % len(others)] if turn % 4 == 0 else ("", usual)
             check(function, compiled, make, f"{name} in thread {seed}")
 
@@ -316,7 +316,7 @@ def test_interrupts_at_any_time() -> None:
         signal.signal(signal.SIGALRM, old)
     assert caught == 200
     assert sys.getrefcount(x) == before
-    np.testing.assert_array_equal(compiled(x, x), expected)
+    compare(Outcome(expected, None, "", (), None), outcome(compiled, (x, x)), "after all")
 
 
 # -- floating-point events ------------------------------------------------------------------------
@@ -329,7 +329,7 @@ def test_events_that_raise() -> None:
         with np.errstate(all="ignore"):
             check(programs.divisions, compiled, lambda: (x, zero), "ignored")
         for mode in ("raise", "call"):
-            with np.errstate(all=mode, call=lambda *_: None):  # type: ignore[call-overload]  # it takes one literal
+            with np.errstate(all=mode, call=lambda *_: None):
                 check(programs.divisions, compiled, lambda: (x, zero), mode)
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -9,7 +9,6 @@ another signature, or behind the guard that came out differently.
 from __future__ import annotations
 
 import functools
-import threading
 import types
 import warnings
 from collections.abc import Callable
@@ -18,14 +17,14 @@ from typing import Any, overload
 import numpy as np
 
 from tracegraph.calls import call
-from tracegraph.codegen import schedule
+from tracegraph.codegen import jit, schedule
 from tracegraph.codegen.executable import Executable
 from tracegraph.codegen.native import compile_kernel
 from tracegraph.codegen.native_type import NativeCallable
 from tracegraph.explain import Explanation, GraphView, explanation
 from tracegraph.hooks import hooks_for
 from tracegraph.ir.errors import FallbackWarning, NotAFunctionError, OptionError, RecordingError
-from tracegraph.pen import FAULT, Fallback
+from tracegraph.pen import Fallback, fault_text
 from tracegraph.places import argument_place, fixed_place
 from tracegraph.policy import Policy
 from tracegraph.recording import Recording, active
@@ -67,7 +66,7 @@ class Compiled(NativeCallable):
         self.fallbacks: list[Fallback] = []
         self._name = getattr(function, "__name__", type(function).__name__)
         self._strict, self._fp = strict, fp
-        self._lock = threading.RLock()
+        self._lock = jit.LOCK
         self._reset()
 
     def _reset(self) -> None:
@@ -193,7 +192,7 @@ class Compiled(NativeCallable):
             return native(trace, self._fp)
         except Exception as fault:
             # The eager run has given the result already; that it stays eager is said, not hidden.
-            self._fall_back(Fallback(f"compiling failed: {FAULT.format(fault)}", None), kind)
+            self._fall_back(Fallback(f"compiling failed: {fault_text(fault)}", None), kind)
             return None
 
     def _disagreed(self, kind: Any) -> None:

@@ -14,7 +14,10 @@ from tracegraph.standin import Traced
 from tracegraph.twin import Hooks
 from tracegraph.values import name_of, user_site
 
-FAULT = "{!r}; this is a fault of tracegraph, please report it"
+def fault_text(fault: Exception) -> str:
+    """Return what is said of an exception that should not have come."""
+    text = repr(fault).partition("\\n")[0]
+    return f"{text[:200]}; this is a fault of tracegraph, please report it"
 
 
 @record(eq=True)

@@ -26,7 +26,7 @@ from tracegraph.ir.record import record
 from tracegraph.ir.sizes import hint
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.numpy.table import RULES, WRITERS, WRITING_METHODS
-from tracegraph.pen import FAULT, Fallback
+from tracegraph.pen import Fallback, fault_text
 from tracegraph.places import fixed_place
 from tracegraph.policy import Policy
 from tracegraph.standin import ABSENT, Storage, Traced, no_value
@@ -191,7 +191,7 @@ class Recording(Attributes):
             raise
         except Exception as fault:
             # The eager result is right whatever happened to the notes of it.
-            self.give_up(f"{name_of(function)}: {FAULT.format(fault)}")
+            self.give_up(f"{name_of(function)}: {fault_text(fault)}")
         finally:
             if len(self.builder.nodes) > NODE_LIMIT:
                 self.give_up(

@@ -34,7 +34,7 @@ from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import INT64
 from tracegraph.numpy.emit import Unsupported
-from tracegraph.pen import FAULT, Fallback
+from tracegraph.pen import Fallback, fault_text
 from tracegraph.places import Place
 from tracegraph.recording import Recording
 from tracegraph.standin import PYTHON_SCALARS, Storage, Text, Traced, TracedSize
@@ -121,7 +121,7 @@ def finish(
         recording.failure = Fallback(str(why), None)
     except Exception as fault:
         # The eager result is right whatever happened here.
-        recording.failure = Fallback(FAULT.format(fault), None)
+        recording.failure = Fallback(fault_text(fault), None)
     return None
 
 

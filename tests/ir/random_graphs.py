@@ -174,8 +174,9 @@ class RandomGraph:
         length = x.shape[axis]
         if not nonnegative(length - 2):
             raise TypeError
-        parts = ((0, length - 1, 1), (1, length - 1, 1), (length - 1, length, -1), (0, length // 2, 2),
-                 (length - 1, length // 2, -2), (length - 2, 1, 1))  # fmt: skip
+        half = length // 2
+        parts = ((0, length - 1, 1), (1, length - 1, 1), (length - 1, length, -1), (0, half, 2),
+                 (length - 1, half, -2), (length - 2, 1, 1))  # fmt: skip
         return take_axis(x, axis, *self.choice(parts))
 
     def joined(self, x: Value) -> Value:
@@ -236,7 +237,7 @@ def arrays_for(graph: Graph, rng: np.random.Generator, lengths: dict[str, int]) 
     found = []
     for param in graph.params:
         dtype = param.array_type.dtype
-        shape = [lengths.get(str(d), d) for d in param.array_type.shape]
+        shape = [d if isinstance(d, int) else lengths[str(d)] for d in param.array_type.shape]
         if dtype.kind in "biu":
             found.append(rng.integers(0, 9, shape).astype(dtype))
         else:

@@ -40,8 +40,8 @@ def special(dtype: Any) -> Any:
     if dtype.kind == "b":
         return np.array([False, True])
     if dtype.kind in "iu":
-        info = np.iinfo(dtype)
-        whole = [info.min, info.min + 1, 0, 1, 2, 7, info.max - 1, info.max]
+        low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+        whole = [low, low + 1, 0, 1, 2, 7, high - 1, high]
         return np.array(sorted({*whole, *([-1] if dtype.kind == "i" else [])}), dtype)
     if dtype.kind == "c":
         parts = special(np.dtype("f4" if dtype.itemsize == 8 else "f8"))
@@ -63,7 +63,8 @@ class Case(NamedTuple):
 
 def _grid(x: Value) -> Value:
     """Return the numbers as a matrix of one column."""
-    return reshape(x, shape=(*x.shape, 1))
+    out: Value = reshape(x, shape=(*x.shape, 1))
+    return out
 
 
 HOLDS: dict[tuple[str, int], tuple[Case, ...]] = {
@@ -135,7 +136,8 @@ def _flags(x: Value, answer: bool) -> Value:
 
 
 def _mixed(x: Value) -> Value:
-    return cast(x, dtype=BOOL)
+    out: Value = cast(x, dtype=BOOL)
+    return out
 
 
 def same_bits(got: Any, expected: Any) -> None:
@@ -233,7 +235,8 @@ def test_dead_code_keeps_effects_in_order_and_parameters() -> None:
         add(x, x)
         guard(p, expect=True, number=0)
         guard(q, expect=False, number=1)
-        return negative(x)
+        out: Value = negative(x)
+        return out
 
     types = ArrayType(BOOL), ArrayType(BOOL), ArrayType(FLOAT64)
     graph = remove_dead_code(trace(function, *types))

@@ -45,7 +45,7 @@ def test_a_value_of_another_graph() -> None:
     graph, other = chain(1), chain(1)
     with pytest.raises(GraphError, match="uses a value before it is defined"):
         verify(replace(graph, nodes=other.nodes))
-    with pytest.raises(GraphError, match="returns <node add.*> *, which it does not define"):
+    with pytest.raises(GraphError, match=r"returns <node add.*>, which it does not define"):
         verify(replace(graph, outputs=other.outputs))
 
 

@@ -174,7 +174,8 @@ def _moved(program: Program, call: Call, eps: float, seed: int) -> list[Any]:
 
     def move(value: Any) -> Any:
         if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-            value *= (1 + ULPS * eps * rng.uniform(-1, 1, value.shape)).astype(value.dtype)
+            factors: Any = 1 + ULPS * eps * rng.uniform(-1, 1, value.shape)
+            value *= factors.astype(value.dtype)
         elif isinstance(value, (float, np.floating)):
             value = type(value)(value * (1 + ULPS * eps * rng.uniform(-1, 1)))
         return value
@@ -198,6 +199,6 @@ def _aliases(ours: list[Any], theirs: list[Any]) -> str | None:
 
 def _offset(a: Any, b: Any) -> int | None:
     """Return the distance of two arrays that share memory."""
-    if not np.shares_memory(a, b, max_work=-1 if a.size * b.size < 1e6 else 1):
+    if not np.shares_memory(a, b):
         return None
     return int(a.ctypes.data - b.ctypes.data)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import Phase, given, seed, settings
 
@@ -16,14 +18,16 @@ SHARE = 0.9
 def test_random_programs(group: int) -> None:
     outcomes: list[Outcome] = []
 
+    def chosen(test: Any) -> Any:
+        return seed(group)(test) if settings().derandomize else test
+
     # `hunt` reduces a program that fails, statement by statement: faster than hypothesis can.
     @settings(phases=(Phase.explicit, Phase.reuse, Phase.generate))
     @given(programs())
-    @(seed(group) if settings().derandomize else lambda test: test)
     def run(program: Program) -> None:
         outcomes.append(check(program))
 
-    run()
+    chosen(run)()
     reasons = [why for outcome in outcomes for why in outcome.reasons]
     compiled = sum(outcome.compiled for outcome in outcomes)
     assert compiled >= SHARE * len(outcomes), reasons

@@ -106,14 +106,21 @@ def _scatter(a: Assembler, root: Root) -> tuple[Statement, ...]:
     base, updates, *indices = node.operands
     body = _piece(a, root, Piece(0, (), ()), target)
     puller = Puller(a.b, a.storages)
-    for k in range(1, len(node.operands)):
+    for k in range(len(node.operands)):
         ready(root, puller, (node, k))
     shape = updates.array_type.shape
     index = domain_index(shape)
     attrs: dict[str, Any] = dict(node.attrs)
     operands = [Element(o.array_type, puller.reader(o)) for o in indices]
     place = lower.place(a.b, index, *operands, type=base.array_type, **attrs)
-    value = _combined(a, lower.combine, target, target.place(place), puller.at(updates, index))
+    value = puller.at(updates, index)
+    if lower.combine != "assign":
+        # A single update stands beside the copy of the base, and adjacent stores are made at once:
+        # it reads the base itself.
+        is_single = all(dim == 1 for dim in shape)
+        load = a.b.load(target.buffer, target.place(place), value.dtype)
+        before = puller.at(base, place) if is_single else load
+        value = a.b.apply(combination(lower.combine), before, value)
     store = Store(target.buffer, target.place(place), value)
     return body + nest(shape, range(len(shape)), (store,))
 

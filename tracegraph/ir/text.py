@@ -82,8 +82,8 @@ class _Printer:
 
 def _number(value: np.generic) -> str:
     name, item = SHORT_NAMES[value.dtype], value.item()
-    parts = (item.real, item.imag) if isinstance(item, complex) else (item,)
-    parts = tuple(math.nan if part != part else part for part in parts)  # as it will be read
+    exact = (item.real, item.imag) if isinstance(item, complex) else (item,)
+    parts = tuple(math.nan if part != part else part for part in exact)  # as it will be read
     read = complex(*parts) if isinstance(item, complex) else parts[0]
     if type(value)(read).tobytes() == value.tobytes():
         return f"{name}({', '.join(map(repr, parts))})"

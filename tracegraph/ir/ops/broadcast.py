@@ -110,6 +110,8 @@ def check_axes(name: str, x: ArrayType, axes: tuple[int, ...]) -> None:
 
 
 def _sum_type(x: ArrayType, *, axes: tuple[int, ...]) -> ArrayType:
+    if x.dtype.kind == "b":
+        raise TypeError(f"sum needs numbers, got {x}: cast it, or use any")
     check_axes("sum", x, axes)
     return x.with_shape(x.shape[axis] for axis in _other_axes(axes, x.ndim))
 
@@ -144,7 +146,7 @@ sum_: Op = Op(
     transpose=_sum_transpose,
     batch=lambda operands, batched, size, *, axes: batch_axes(operands, batched, size, sum_, axes),
 )
-"""``sum(x, axes=)``: the sum over some axes, in the dtype of x. Of booleans: whether any holds."""
+"""``sum(x, axes=)``: the sum over some axes, in the dtype of x."""
 
 
 def scalar_like(x: Value, value: Any) -> Value:
