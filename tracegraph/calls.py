@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from tracegraph.assumptions import is_library
 from tracegraph.attributes import Method
 from tracegraph.builtin_calls import SPECIAL
-from tracegraph.externals import is_library
 from tracegraph.ir.graph import Site
 from tracegraph.numpy.table import RULES
 from tracegraph.objects import get_attribute, leaving, load, property_of

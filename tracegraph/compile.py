@@ -122,6 +122,8 @@ class Compiled(NativeCallable):
             return call(recording, self.eager, args, kwargs)
         kind = kind_of(args, kwargs)
         if kind in self._eager_kinds:
+            if self._strict:
+                raise RecordingError(f"{self._name} runs eagerly: {self.fallbacks[-1]}")
             return self.eager(*args, **kwargs)
         return self._record(args, kwargs, kind)
 

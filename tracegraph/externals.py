@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import functools
 import itertools
-import sys
 import types
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tracegraph.assumptions import CONSTANTS, IDENTITIES, belongs_to_library, operators_of
 from tracegraph.codegen.signature import (
     ArrayInput,
     ExactObject,
@@ -29,6 +28,7 @@ from tracegraph.codegen.signature import (
     SizeInput,
     Structure,
 )
+from tracegraph.copies import Copy, refill, same_item
 from tracegraph.geometry import strides_in_order
 from tracegraph.ir.sizes import Dim, Size, Symbol, symbol
 from tracegraph.ir.types import ArrayType, is_supported
@@ -40,24 +40,8 @@ from tracegraph.views import owner_of
 if TYPE_CHECKING:
     from tracegraph.recording import Recording
 
-CONSTANTS = (bool, int, str, bytes, type(None), type(Ellipsis), slice, range, np.dtype)
 LARGEST_SIZE = 2**31
 """Ints below this may become symbols, so that their sums and products are far from overflow."""
-
-IDENTITIES = (
-    types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type, np.ufunc,
-    types.MethodType, types.CodeType, type(np.sum), property, staticmethod, classmethod,
-)  # fmt: skip
-
-
-@dataclass(eq=False)
-class Copy:
-    """A container that stands in for an external one."""
-
-    real: Any
-    copy: Any
-    place: Place
-    items: list[Any]
 
 
 class Externals:
@@ -373,7 +357,7 @@ class Externals:
         for copy in {id(c): c for c in self._copies.values()}.values():
             now = list(copy.copy.items()) if isinstance(copy.copy, dict) else list(copy.copy)
             if len(now) != len(copy.items) or any(
-                not _same_item(a, b) for a, b in zip(now, copy.items, strict=True)
+                not same_item(a, b) for a, b in zip(now, copy.items, strict=True)
             ):
                 changed = True
                 refill(copy.real, [real_of(item) for item in now])
@@ -394,53 +378,6 @@ def _fact(spec: Input) -> str:
         return f"{spec.type} {spec.length} {spec.keys}"
     return type(spec).__name__
 
-
-def _same_item(a: Any, b: Any) -> bool:
-    return a is b or (type(a) is tuple and a[0] == b[0] and a[1] is b[1])
-
-
-def refill(container: Any, items: list[Any]) -> None:
-    """Replace the content of a list or dict."""
-    if isinstance(container, dict):
-        container.clear()
-        container.update(items)
-    elif isinstance(container, list):
-        container[:] = items
-
-
-def belongs_to_library(value: Any) -> bool:
-    """Return whether nobody is expected to change a function's or class's attributes."""
-    module = getattr(value, "__module__", None) or getattr(type(value), "__module__", "")
-    return is_library(str(module))
-
-
-def is_library(module: str) -> bool:
-    """Return whether a module is NumPy's, Python's or ours."""
-    top = module.partition(".")[0]
-    return top in ("numpy", "tracegraph") or top in sys.stdlib_module_names
-
-
-def operators_of(kind: type) -> list[str]:
-    """Return the special methods by which instances answer Python unseen by the recording."""
-    found = []
-    for one in kind.__mro__[:-1]:
-        if one.__module__.partition(".")[0] == "tracegraph":
-            continue
-        made = DATACLASS_MADE if "__dataclass_fields__" in vars(one) else frozenset()
-        if one is not types.SimpleNamespace:
-            found += [name for name in vars(one) if name in ANSWERS and name not in made]
-    return found
-
-
-ANSWERS = frozenset(
-    "__bool__ __len__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __contains__ __iter__ __next__ "
-    "__enter__ __exit__ __add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ __truediv__ __matmul__ "
-    "__rtruediv__ __neg__ __abs__ __float__ __int__ __index__ __complex__ __array__ "
-    "__getattribute__ __getattr__".split()
-)
-"""What Python asks an object directly: no hook sees it."""
-
-DATACLASS_MADE = frozenset({"__eq__"})
 
 LOADERS: tuple[tuple[tuple[type, ...], Callable[[Externals, Place, Any], Any]], ...] = (
     ((np.ndarray,), Externals._array),

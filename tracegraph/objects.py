@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tracegraph.assumptions import is_library
 from tracegraph.attributes import Method
-from tracegraph.externals import is_library
 from tracegraph.numpy.table import RULES
 from tracegraph.places import Place, fixed_place, global_place
 from tracegraph.recording import Effect, Recording

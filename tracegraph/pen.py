@@ -14,6 +14,7 @@ from tracegraph.standin import Traced
 from tracegraph.twin import Hooks
 from tracegraph.values import name_of, user_site
 
+
 def fault_text(fault: Exception) -> str:
     """Return what is said of an exception that should not have come."""
     text = repr(fault).partition("\\n")[0]

@@ -184,6 +184,11 @@ class Traced(Operators):
         self.recording.call(operator.setitem, (self, index, value), {})
 
     def __iter__(self) -> Iterator[Any]:
+        if self.kind is not np.ndarray:
+            return iter(self.real)  # raises what the number raises
+        return self._items()
+
+    def _items(self) -> Iterator[Any]:
         for position in range(operator.index(self.recording.length(self))):
             yield self[position]
 

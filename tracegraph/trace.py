@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ from tracegraph.pen import Fallback, fault_text
 from tracegraph.places import Place
 from tracegraph.recording import Recording
 from tracegraph.standin import PYTHON_SCALARS, Storage, Text, Traced, TracedSize
+from tracegraph.twin import is_twin_code
 from tracegraph.values import holds_stand_ins
 
 IMMUTABLE = (
@@ -204,6 +206,8 @@ class _Finish:
             return self._input(leaf.place.key)
         if isinstance(leaf, slice) and holds_stand_ins(leaf):
             raise Unsupported("a slice of recorded bounds is returned; return the bounds")
+        if isinstance(leaf, FunctionType) and is_twin_code(leaf.__code__):
+            raise Unsupported("a function is returned that the function made; return arrays")
         if isinstance(leaf, IMMUTABLE) or callable(leaf):
             return ConstantOutput(leaf)
         raise Unsupported(

@@ -1,6 +1,7 @@
 """Bad input: NumPy's own exceptions at the user's line, named ones for what is ours, and nothing that
 leaves a function unusable."""
 
+import sys
 import traceback
 import warnings
 from collections.abc import Callable
@@ -89,7 +90,6 @@ NUMPYS: dict[str, tuple[Function, Any]] = {
     "an attribute of None": (lambda a: None.zzz, X),  # type: ignore[attr-defined]
     "calling a number": (lambda a: a[0](), X),
     "a missing argument": (lambda a, b: a, X),
-    "recursion": (lambda a: (lambda g: g(g, a))(lambda g, v: g(g, v)), X),
 }
 
 
@@ -216,7 +216,7 @@ GRADIENTS: dict[str, tuple[Function, Any, str]] = {
     "objects": (lambda x: x.sum(), X.astype(object), "object"),
     "half precision": (lambda x: x.sum(), X.astype(np.float16), "float16"),
     "unknown code": (lambda x: np.fft.fft(x).real.sum(), X, "fft"),
-    "a size from data": (lambda x: x[x > 1].sum() + np.unique(x).sum(), X, "unique"),
+    "a size from data": (lambda x: np.unique(x).sum(), X, "unique"),
 }
 
 
@@ -271,7 +271,7 @@ def test_vmap_of_what_cannot_be_mapped(transform: Function) -> None:
 @BOTH
 @pytest.mark.parametrize(
     "body",
-    ["1 if x > 0 else 2", "float(x)", "f'{x}'", "'s'", "int(x)", "[x][int(x)]", "x.item()", "{x: 1}"],
+    ["1 if x > 0 else 2", "float(x)", "f'{x}'", "'s'", "int(x)", "[x][int(x)]", "{x: 1}"],
 )
 def test_vmap_of_what_needs_a_value(body: str, transform: Function) -> None:
     function = program(f"def f(x): return {body}")()[0]
@@ -361,8 +361,7 @@ def test_an_interrupt_while_recording_leaves_the_function_usable(error: type) ->
 def test_an_interrupt_while_compiling_leaves_the_function_usable(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import tracegraph.compile as module
-
+    module = sys.modules["tracegraph.compile"]
     log: list[Any] = []
 
     def function(a: Any) -> Any:

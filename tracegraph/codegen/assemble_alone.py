@@ -13,7 +13,7 @@ from tracegraph.ir.graph import Node
 from tracegraph.ir.loops import Carry, For, Statement, Store, carry_leaves, identity
 from tracegraph.ir.lowering import Boxes, Index, Piece, Recurrence, Scan, Scatter
 from tracegraph.ir.scalar import Scalar
-from tracegraph.ir.sizes import Dim, Symbol
+from tracegraph.ir.sizes import Symbol
 from tracegraph.ir.types import FLOAT64, DType, Shape
 
 
@@ -123,10 +123,3 @@ def _scatter(a: Assembler, root: Root) -> tuple[Statement, ...]:
         value = a.b.apply(combination(lower.combine), before, value)
     store = Store(target.buffer, target.place(place), value)
     return body + nest(shape, range(len(shape)), (store,))
-
-
-def _combined(a: Assembler, combine: str, target: Storage, place: Dim, value: Scalar) -> Scalar:
-    if combine == "assign":
-        return value
-    before = a.b.load(target.buffer, place, value.dtype)
-    return a.b.apply(combination(combine), before, value)

@@ -1,0 +1,50 @@
+"""What is assumed of objects by type: which stay what they are, which answer by themselves."""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import Any
+
+import numpy as np
+
+CONSTANTS = (bool, int, str, bytes, type(None), type(Ellipsis), slice, range, np.dtype)
+IDENTITIES = (
+    types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type, np.ufunc,
+    types.MethodType, types.CodeType, type(np.sum), property, staticmethod, classmethod,
+)  # fmt: skip
+
+
+def belongs_to_library(value: Any) -> bool:
+    """Return whether nobody is expected to change a function's or class's attributes."""
+    module = getattr(value, "__module__", None) or getattr(type(value), "__module__", "")
+    return is_library(str(module))
+
+
+def is_library(module: str) -> bool:
+    """Return whether a module is NumPy's, Python's or ours."""
+    top = module.partition(".")[0]
+    return top in ("numpy", "tracegraph") or top in sys.stdlib_module_names
+
+
+def operators_of(kind: type) -> list[str]:
+    """Return the special methods by which instances answer Python unseen by the recording."""
+    found = []
+    for one in kind.__mro__[:-1]:
+        if one.__module__.partition(".")[0] == "tracegraph":
+            continue
+        made = DATACLASS_MADE if "__dataclass_fields__" in vars(one) else frozenset()
+        if one is not types.SimpleNamespace:
+            found += [name for name in vars(one) if name in ANSWERS and name not in made]
+    return found
+
+
+ANSWERS = frozenset(
+    "__bool__ __len__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __contains__ __iter__ __next__ "
+    "__enter__ __exit__ __add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ __truediv__ __matmul__ "
+    "__rtruediv__ __neg__ __abs__ __float__ __int__ __index__ __complex__ __array__ "
+    "__getattribute__ __getattr__".split()
+)
+"""What Python asks an object directly: no hook sees it."""
+
+DATACLASS_MADE = frozenset({"__eq__"})
