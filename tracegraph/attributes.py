@@ -20,9 +20,9 @@ class Attributes(Guards, Sizing):
     def attribute(self, traced: Traced, name: str) -> Any:
         """Return ``traced.name``."""
         if traced.is_python_scalar:
-            if name == "real" and not isinstance(traced.real, complex):
+            if name == "real" and not isinstance(traced.actual, complex):
                 return traced
-            getattr(traced.real, name)  # raises what the number raises
+            getattr(traced.actual, name)  # raises what the number raises
             return getattr(self.observe(traced), name)
         if name in VIEW_ATTRIBUTES:
             rule = VIEW_ATTRIBUTES[name]
@@ -31,7 +31,7 @@ class Attributes(Guards, Sizing):
             return SHAPE_ATTRIBUTES[name](self, self.value_of(traced).type)
         if name in METHODS:
             return Method(self, traced, name)
-        real = traced.real
+        real = traced.actual
         if real is ABSENT:
             no_value(f"the attribute {name!r}")
         found = getattr(real, name)
@@ -48,15 +48,15 @@ class Attributes(Guards, Sizing):
     def set_attribute(self, traced: Traced, name: str, value: Any) -> None:
         """Assign ``traced.name``."""
         self.give_up(f"the attribute {name!r} of an array is assigned; use reshape or astype")
-        setattr(traced.real, name, real_of(value))
+        setattr(traced.actual, name, real_of(value))
 
     def length(self, traced: Traced) -> Any:
         """Return ``len(traced)``, a size."""
         if not self.is_noting:
-            return len(traced.real)
+            return len(traced.actual)
         shape = self.value_of(traced).shape
         if not shape:
-            return len(traced.real)
+            return len(traced.actual)
         return self.size(shape[0])
 
 

@@ -58,7 +58,7 @@ def _convert(kind: type) -> Any:
             args = (args[0]._read(),)
         elif len(args) == 1 and type(args[0]) is Text:
             recording.give_up("text made of recorded values is turned into a number")
-            args = (args[0].real,)
+            args = (args[0].actual,)
         if len(args) != 1 or type(args[0]) not in (Traced, TracedSize):
             return kind(*args)
         return recording.convert(kind, args[0])

@@ -119,7 +119,7 @@ def run_unfollowed(recording: Recording, function: Any, args: Any, kwargs: Any) 
     externals.write_back(real_of)
     copy = externals.copy_of(getattr(function, "__self__", None))
     if copy is not None:
-        function = getattr(copy.real, function.__name__)
+        function = getattr(copy.actual, function.__name__)
     real_args = tuple(release(recording, arg) for arg in args)
     real_kwargs = {name: release(recording, arg) for name, arg in kwargs.items()}
     try:
@@ -336,14 +336,14 @@ def _call_on_text(recording: Recording, function: Any, args: Any, kwargs: Any) -
 def _append(recording: Recording, copy: Any, value: Any) -> None:
     """Append to an outside list: now, and in compiled calls after the computation."""
     place = copy.place
-    if recording.externals.has_varied(place, len(copy.real)):
+    if recording.externals.has_varied(place, len(copy.actual)):
         recording.give_up("an outside list grows from call to call; return the values instead")
         run_unfollowed(recording, copy.copy.append, (value,), {})
         return
     stored = leaving(recording, value)
-    recording.externals.places.setdefault(id(copy.real), place)
-    recording.effects.append(Effect(list.append, (copy.real, value), {}))
-    copy.real.append(stored)
+    recording.externals.places.setdefault(id(copy.actual), place)
+    recording.effects.append(Effect(list.append, (copy.actual, value), {}))
+    copy.actual.append(stored)
     copy.copy.append(value)
     copy.items.append(value)
 

@@ -12,7 +12,7 @@ from tracegraph.places import Place
 class Copy:
     """A container that stands in for an external one."""
 
-    real: Any
+    actual: Any
     copy: Any
     place: Place
     items: list[Any]

@@ -290,7 +290,7 @@ class Externals:
     def bind_identity(self, value: Any) -> None:
         """Assume that an outside object stays this very object, because ``is`` was asked of it."""
         copy = self.copy_of(value)
-        place, real = (self.place_of(value), value) if copy is None else (copy.place, copy.real)
+        place, real = (self.place_of(value), value) if copy is None else (copy.place, copy.actual)
         if place is not None and isinstance(self.inputs[self.positions[place.key]], Structure):
             self.inputs.append(ExactObject(source=place.source, value=real))
 
@@ -322,9 +322,9 @@ class Externals:
         """Keep the content that an input had when it was read."""
         for traced in self._arrays.values():
             if traced.storage is storage:
-                index = next(i for i, real in enumerate(self.reals) if real is traced.real)
+                index = next(i for i, real in enumerate(self.reals) if real is traced.actual)
                 if index not in self.originals:
-                    self.originals[index] = traced.real.copy()
+                    self.originals[index] = traced.actual.copy()
 
     # -- attributes that the function stored ----------------------------------------------------
 
@@ -346,7 +346,7 @@ class Externals:
     def refresh(self) -> None:
         """Take over what code that is not followed did to the real containers."""
         for copy in {id(c): c for c in self._copies.values()}.values():
-            content = copy.real.items() if isinstance(copy.real, dict) else copy.real
+            content = copy.actual.items() if isinstance(copy.actual, dict) else copy.actual
             if isinstance(copy.copy, (list, dict)):
                 refill(copy.copy, list(content))
                 copy.items = list(content)
@@ -360,7 +360,7 @@ class Externals:
                 not same_item(a, b) for a, b in zip(now, copy.items, strict=True)
             ):
                 changed = True
-                refill(copy.real, [real_of(item) for item in now])
+                refill(copy.actual, [real_of(item) for item in now])
                 copy.items = now
         return changed
 

@@ -80,9 +80,9 @@ class Guards(Pen):
 
     def observe_truth(self, traced: Traced) -> Any:
         """Return the truth of a value, which the trace is then bound to."""
-        if traced.real is ABSENT:
+        if traced.actual is ABSENT:
             no_value("the truth of an array")
-        truth = bool(traced.real)
+        truth = bool(traced.actual)
         if self.is_noting:
             self.builder.site = user_site()
             value = self.value_of(traced)
@@ -101,7 +101,7 @@ class Guards(Pen):
 
         ``cuts`` says that the number goes on as data: a derivative through it would be lost.
         """
-        if traced.real is ABSENT:
+        if traced.actual is ABSENT:
             no_value("the value of an array")
         if self.is_noting:
             self.builder.site = user_site()
@@ -109,12 +109,12 @@ class Guards(Pen):
                 value = self.value_of(traced)
                 if value.shape:
                     value = self.emitter_reshape(value)
-                self._bind(value, traced.real)
+                self._bind(value, traced.actual)
                 if cuts:
                     self.cuts.append(value.node)
             except Unsupported as why:
                 self.give_up(f"the value of an array is used: {why}")
-        return traced.real
+        return traced.actual
 
     def _bind(self, value: Value, real: Any) -> None:
         seen = np.asarray(real).reshape(())[()]
@@ -132,10 +132,10 @@ class Guards(Pen):
 
     def escape(self, traced: Traced, why: str) -> Any:
         """Return the real value for code that is not recorded; for an array the recording ends."""
-        if traced.real is ABSENT:
+        if traced.actual is ABSENT:
             no_value("code that is not recorded")
         self.give_up(f"an array reaches code that cannot be recorded: {why}")
-        return traced.real
+        return traced.actual
 
     def call_on_python_scalars(self, function: Any, args: Any, kwargs: Any) -> Any:
         """Python's own arithmetic: floats stay symbolic, anything else is bound to its value."""
@@ -185,10 +185,10 @@ class Guards(Pen):
 
     def convert(self, kind: type, x: Any) -> Any:
         """Return ``kind(x)`` for float, int, bool or complex, symbolic where it can be."""
-        if x.real is ABSENT:
+        if x.actual is ABSENT:
             no_value(f"{kind.__name__}()")
         with self.giving_up_if_raised(kind):
-            real = kind(x.real)
+            real = kind(x.actual)
         if not self.is_noting:
             return real
         if kind is bool:

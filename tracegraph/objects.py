@@ -15,8 +15,8 @@ from tracegraph.attributes import Method
 from tracegraph.numpy.table import RULES
 from tracegraph.places import Place, fixed_place, global_place
 from tracegraph.recording import Effect, Recording
-from tracegraph.standin import ArrayHolder, Traced, TracedSize
-from tracegraph.values import real_of, stand_ins
+from tracegraph.standin import ArrayHolder, Traced, TracedSize, no_value
+from tracegraph.values import is_abstract, real_of, stand_ins
 
 
 def load(recording: Recording, place: Place, value: Any) -> Any:
@@ -118,6 +118,8 @@ def leaving(recording: Recording, value: Any) -> Any:
     A container must stay the object that it is: it is stored itself, and the recording ends; what
     it holds is released when the function has returned.
     """
+    if any(map(is_abstract, stand_ins(value))):
+        no_value("what is stored outside of the function")
     if type(value) in (list, dict, set):
         recording.give_up("a container that the function made is stored outside; return it instead")
         recording.leaked.append(value)

@@ -128,7 +128,7 @@ class Recording(Attributes):
         for node, reference in self._alive.items():
             traced = reference()
             if traced is not None and not traced.storage.written:
-                known[node] = np.asarray(traced.real)
+                known[node] = np.asarray(traced.actual)
         externals = self.externals
         for index, (param, real) in enumerate(
             zip(self.builder.params, externals.reals, strict=True)
@@ -236,13 +236,13 @@ class Recording(Attributes):
         return traced
 
     def _wrap_array(self, real: Any, value: Value, args: Any) -> Traced:
-        arrays = [x for x in stand_ins(args) if isinstance(x.real, np.ndarray)]
+        arrays = [x for x in stand_ins(args) if isinstance(x.actual, np.ndarray)]
         for traced in arrays:
-            if traced.real is real:
+            if traced.actual is real:
                 return traced
         owner = owner_of(real)
         for traced in arrays:
-            if owner_of(traced.real) is owner:
+            if owner_of(traced.actual) is owner:
                 return self._view(real, value, traced)
         return self._new(real, value) if owner is real else self._view_of_hidden(real, value, owner)
 

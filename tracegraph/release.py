@@ -25,14 +25,14 @@ def release(recording: Recording, value: Any) -> Any:
 def _release(recording: Recording, value: Any, seen: dict[int, Any]) -> Any:
     kind = type(value)
     if kind is Traced or kind is TracedSize:
-        return value.real
+        return value.actual
     if id(value) in seen:
         return seen[id(value)]
     if recording.externals.place_of(value) is not None:
         return value
     copy = recording.externals.copy_of(value)
     if copy is not None:
-        return copy.real
+        return copy.actual
     if kind in IN_PLACE:
         seen[id(value)] = value
         IN_PLACE[kind](recording, value, seen)

@@ -65,8 +65,8 @@ class Sizing(Pen):
 
     def observe_size(self, size: TracedSize) -> int:
         if self.is_noting:
-            self.ask_size(size.size, "==", size.real)
-        return size.real
+            self.ask_size(size.size, "==", size.actual)
+        return size.actual
 
     def operate_size(self, function: Any, *operands: Any) -> Any:
         """Return an operator's result where an operand is a size."""
@@ -90,7 +90,7 @@ class Sizing(Pen):
     def _size_as_scalar(self, x: Any) -> Any:
         if type(x) is not TracedSize:
             return x
-        return self.fresh(x.real, self.emitter.value(x.size, INT64))
+        return self.fresh(x.actual, self.emitter.value(x.size, INT64))
 
 
 def fits_int64(dim: Dim) -> bool:

@@ -101,7 +101,7 @@ class Traced(Operators):
     ----------
     recording : Recording
         The recording it belongs to.
-    real : ndarray, np.generic or Python number
+    real : ndarray, np.generic or Python number, kept as ``actual``
         What the eager run computed; ``ABSENT`` inside ``vmap``.
     storage : Storage
         The memory it looks at.
@@ -109,10 +109,10 @@ class Traced(Operators):
         How it looks at it: structural operations applied to the storage's content.
     """
 
-    __slots__ = ("__weakref__", "path", "real", "recording", "storage")
+    __slots__ = ("__weakref__", "actual", "path", "recording", "storage")
 
     recording: Attributes
-    real: Any
+    actual: Any
     storage: Storage
     path: tuple[Step, ...]
 
@@ -120,7 +120,7 @@ class Traced(Operators):
         self, recording: Attributes, real: Any, storage: Storage, path: tuple[Step, ...] = ()
     ) -> None:
         object.__setattr__(self, "recording", recording)
-        object.__setattr__(self, "real", real)
+        object.__setattr__(self, "actual", real)
         object.__setattr__(self, "storage", storage)
         object.__setattr__(self, "path", path)
 
@@ -135,14 +135,14 @@ class Traced(Operators):
     @property
     def kind(self) -> type:
         """The Python type that it stands for."""
-        if self.real is not ABSENT:
-            return type(self.real)
+        if self.actual is not ABSENT:
+            return type(self.actual)
         type_ = self.storage.value.type if not self.path else self.value.type
         return np.ndarray if type_.shape else type_.dtype.type
 
     @property
     def is_python_scalar(self) -> bool:
-        return type(self.real) in PYTHON_SCALARS
+        return type(self.actual) in PYTHON_SCALARS
 
     @property  # type: ignore[misc]  # isinstance asks for it
     def __class__(self) -> type:
@@ -185,7 +185,7 @@ class Traced(Operators):
 
     def __iter__(self) -> Iterator[Any]:
         if self.kind is not np.ndarray:
-            return iter(self.real)  # raises what the number raises
+            return iter(self.actual)  # raises what the number raises
         return self._items()
 
     def _items(self) -> Iterator[Any]:
@@ -240,10 +240,10 @@ class TracedSize(Operators):
     entry of the compiled function; asked for its number it is checked to be that number.
     """
 
-    __slots__ = ("real", "recording", "size")
+    __slots__ = ("actual", "recording", "size")
 
     def __init__(self, recording: Sizing, size: Size, real: int) -> None:
-        self.recording, self.size, self.real = recording, size, real
+        self.recording, self.size, self.actual = recording, size, real
 
     def _operate(self, function: Callable[..., Any], *operands: Any) -> Any:
         return self.recording.operate_size(function, *operands)
@@ -312,12 +312,12 @@ class Text:
         The string.
     """
 
-    __slots__ = ("args", "function", "real", "recording")
+    __slots__ = ("actual", "args", "function", "recording")
 
     def __init__(
         self, recording: Pen, function: Callable[..., str], args: tuple[Any, ...], real: str
     ) -> None:
-        self.recording, self.function, self.args, self.real = recording, function, args, real
+        self.recording, self.function, self.args, self.actual = recording, function, args, real
 
     @property  # type: ignore[misc]  # isinstance asks for it
     def __class__(self) -> type:
@@ -325,7 +325,7 @@ class Text:
 
     def _release(self) -> str:
         self.recording.give_up("text made of recorded values is used other than to be printed")
-        return self.real
+        return self.actual
 
     def __str__(self) -> str:
         return self._release()

@@ -198,7 +198,7 @@ class _Finish:
     def _output(self, leaf: Any) -> Output:
         kind = type(leaf)
         if kind is Traced:
-            return self._array(leaf) if isinstance(leaf.real, np.ndarray) else self._number(leaf)
+            return self._array(leaf) if isinstance(leaf.actual, np.ndarray) else self._number(leaf)
         if kind is TracedSize:
             value = self.recording.emitter.value(leaf.size, INT64)
             return ScalarOutput(self._new(value, ()), int)
@@ -224,7 +224,7 @@ class _Finish:
         return f"#out{len(self.values) - 1}"
 
     def _number(self, leaf: Traced) -> Output:
-        real = leaf.real
+        real = leaf.actual
         kind = type(real) if type(real) in PYTHON_SCALARS else real.dtype
         return ScalarOutput(self._new(leaf.value, ()), kind)
 
@@ -242,8 +242,8 @@ class _Finish:
             of = self._memory(leaf.storage)
             order = of.order or tuple(range(len(of.shape)))
             strides = strides_in_order(of.shape, order)
-        is_own = leaf.storage.external or leaf.real.flags.writeable
-        if leaf.real is leaf.storage.array and is_own:
+        is_own = leaf.storage.external or leaf.actual.flags.writeable
+        if leaf.actual is leaf.storage.array and is_own:
             return of
         return self._view(leaf, of, strides)
 
@@ -266,18 +266,18 @@ class _Finish:
     def _view(
         self, leaf: Traced, of: InputOutput | ArrayOutput, strides: tuple[Dim, ...]
     ) -> Output:
-        found = self._views.get(id(leaf.real))
+        found = self._views.get(id(leaf.actual))
         if found is None:
             offset, shape, strides = view_geometry(leaf.storage.value.shape, strides, leaf.path)
             # Read-only by its making, not because the memory is: native code looks at that itself.
             base_is_writeable = leaf.storage.array.flags.writeable
             spread = any(op.name == "broadcast_to" for op, _ in leaf.path)
             is_external = leaf.storage.external
-            writeable = bool(leaf.real.flags.writeable) or (
+            writeable = bool(leaf.actual.flags.writeable) or (
                 is_external and not base_is_writeable and not spread
             )
             found = ViewOutput(of, offset, shape, strides, writeable)
-            self._views[id(leaf.real)] = found
+            self._views[id(leaf.actual)] = found
         return found
 
     # -- writes and effects ---------------------------------------------------------------------
@@ -307,8 +307,8 @@ class _Finish:
 
     def _shown(self, leaf: Any) -> Output:
         """Return an array as it was when an effect looked at it."""
-        if type(leaf) is Traced and isinstance(leaf.real, np.ndarray):
-            order = tuple(range(leaf.real.ndim))
+        if type(leaf) is Traced and isinstance(leaf.actual, np.ndarray):
+            order = tuple(range(leaf.actual.ndim))
             return ArrayOutput(self._new(leaf.value, order), leaf.value.shape, order)
         return self._output(leaf)
 

@@ -18,7 +18,7 @@ def real_of(value: Any) -> Any:
     """Return a value with every stand-in in its containers replaced by what it stands for."""
     kind = type(value)
     if kind is Traced or kind is TracedSize or kind is Text:
-        return value.real
+        return value.actual
     if kind in (tuple, list):
         return kind(map(real_of, value))
     if kind is dict:
@@ -55,7 +55,7 @@ def is_numpy(function: Any) -> bool:
 
 def is_abstract(traced: Traced) -> bool:
     """Return whether a stand-in has a type but no value, as inside ``vmap``."""
-    return traced.real is ABSENT
+    return traced.actual is ABSENT
 
 
 def all_python_scalars(args: tuple[Any, ...]) -> bool:
@@ -114,7 +114,7 @@ def operands_of(recording: Knows, value: Any) -> Any:
     """Return nested arguments as rules see them."""
     kind = type(value)
     if kind is Traced:
-        weak = type(value.real) if value.is_python_scalar else None
+        weak = type(value.actual) if value.is_python_scalar else None
         is_scalar = weak is None and value.kind is not np.ndarray
         return Sym(recording.value_of(value), weak, is_scalar)
     if kind is TracedSize:

@@ -1,4 +1,4 @@
-"""Programs made from text, each run in a module of its own, so that what they reach can be changed."""
+"""Programs made from text, each in a module of its own, so that what they reach can be changed."""
 
 import linecache
 from collections.abc import Callable

@@ -1,5 +1,5 @@
-"""Bad input: NumPy's own exceptions at the user's line, named ones for what is ours, and nothing that
-leaves a function unusable."""
+"""Bad input: NumPy's own exceptions at the user's line, named ones for what is ours, and nothing
+that leaves a function unusable."""
 
 import sys
 import traceback
@@ -107,7 +107,7 @@ def test_the_innermost_line_of_the_users_file_is_the_one_that_failed(what: str) 
     function = NUMPYS[what][0]
     for used in (function, tg.compile(function)):
         for _ in range(2):
-            with pytest.raises(Exception) as caught:  # noqa: B017, PT011
+            with pytest.raises(Exception) as caught:  # noqa: PT011
                 used(X)
             lines = [
                 frame.lineno
@@ -125,7 +125,9 @@ def test_an_error_of_a_native_call_is_at_the_users_line() -> None:
     compiled = tg.compile(pick)
     for index in (np.array([0]), np.array([1])):
         compiled(X, index)
-    with pytest.raises(IndexError, match="index 9 is out of bounds for axis 0 with size 3") as caught:
+    with pytest.raises(
+        IndexError, match="index 9 is out of bounds for axis 0 with size 3"
+    ) as caught:
         compiled(X, np.array([9]))
     frames = traceback.extract_tb(caught.value.__traceback__)
     assert [f.line for f in frames if f.filename == __file__][-1] == "return b[i] + 1"
@@ -226,9 +228,10 @@ def test_gradients_that_do_not_exist(what: str, transform: Function) -> None:
     function, argument, word = GRADIENTS[what]
     gradient = transform(tg.grad(function))
     for _ in range(2):
-        with pytest.raises(tg.DifferentiationError, match=word), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            gradient(argument)
+            with pytest.raises(tg.DifferentiationError, match=word):
+                gradient(argument)
     assert active() is None
 
 
@@ -275,9 +278,10 @@ def test_vmap_of_what_cannot_be_mapped(transform: Function) -> None:
 )
 def test_vmap_of_what_needs_a_value(body: str, transform: Function) -> None:
     function = program(f"def f(x): return {body}")()[0]
-    with pytest.raises(tg.AbstractValueError) as caught, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        transform(tg.vmap(function))(X)
+        with pytest.raises(tg.AbstractValueError) as caught:
+            transform(tg.vmap(function))(X)
     assert active() is None
     assert "vmap" in str(caught.value)
 
@@ -288,7 +292,7 @@ def test_vmap_and_indices_out_of_range(transform: Function) -> None:
         transform(tg.vmap(lambda x: x[7]))(np.ones((2, 3)))
     with pytest.raises((IndexError, tg.AbstractValueError)):
         transform(tg.vmap(lambda x, i: x[i]))(np.ones((2, 3)), np.array([0, 7]))
-    with pytest.raises(ValueError, match="matmul|shape|broadcast"):
+    with pytest.raises(ValueError, match=r"matmul|shape|broadcast"):
         transform(tg.vmap(lambda x: x + np.ones(4)))(np.ones((2, 3)))
 
 
@@ -302,7 +306,16 @@ def test_leaked_abstract_values() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tg.vmap(leak)(X)
-    for use in (lambda v: v + 1, float, bool, np.sin, lambda v: v[0], lambda v: np.asarray(v), str, len):
+    for use in (
+        lambda v: v + 1,
+        float,
+        bool,
+        np.sin,
+        lambda v: v[0],
+        lambda v: np.asarray(v),
+        str,
+        len,
+    ):
         with pytest.raises(tg.AbstractValueError, match="vmap"):
             use(kept[0])  # type: ignore[no-untyped-call]
 
@@ -385,7 +398,9 @@ def test_an_interrupt_while_compiling_leaves_the_function_usable(
     assert compiled.is_native(X.copy())
 
 
-@pytest.mark.parametrize("transform", [tg.grad, tg.vmap, tg.hessian, tg.jacobian, tg.value_and_grad])
+@pytest.mark.parametrize(
+    "transform", [tg.grad, tg.vmap, tg.hessian, tg.jacobian, tg.value_and_grad]
+)
 def test_an_interrupt_in_a_transformation(transform: Function) -> None:
     armed = [True]
 

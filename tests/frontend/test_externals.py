@@ -233,7 +233,8 @@ PLACES = {
         os.environ["TG_TEST"] = "2.0"
         def f(a): return float(os.environ["TG_TEST"]) * a, os.environ.get("TG_TEST")
         """, ["os.environ['TG_TEST'] = '5.0'"]),
-    "an array under two names": ("W = np.ones(6)\nZ = np.zeros(6)\ndef f(a): return W + Z + a, W is Z",
+    "an array under two names": ("W = np.ones(6)\nZ = np.zeros(6)\n"
+    "def f(a): return W + Z + a, W is Z",
         ["Z = W", "W = Z", "Z = W[:]"]),
     "arrays in a list": ("W = [np.ones(6), np.zeros(6)]\ndef f(a): return a + W[0] - W[1]",
         ["W[0] = W[1]", "W[1][0] = 4", "W.reverse()"]),

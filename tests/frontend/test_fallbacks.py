@@ -1,4 +1,4 @@
-"""What is not compiled runs eagerly: one warning for each reason, at the user's line, and the same results."""
+"""What is not compiled runs eagerly: one warning a reason, at the user's line, the same results."""
 
 import asyncio
 import dataclasses
@@ -133,7 +133,13 @@ def test_strict_and_errors_of_the_function() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [X.astype(np.float16), X.astype(object), X.astype(np.longdouble), X.astype(">f8"), np.ma.array(X)],
+    [
+        X.astype(np.float16),
+        X.astype(object),
+        X.astype(np.longdouble),
+        X.astype(">f8"),
+        np.ma.array(X),
+    ],
 )
 def test_strict_refuses_other_arrays(value: Any) -> None:
     with pytest.raises(tg.RecordingError):
@@ -182,7 +188,9 @@ ODD: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("what", ODD)
-@pytest.mark.parametrize("body", ["a", "a * 2", "np.sum(a)", "a[0]", "a == a", "np.sort(a)", "(type(a), a.dtype)"])
+@pytest.mark.parametrize(
+    "body", ["a", "a * 2", "np.sum(a)", "a[0]", "a == a", "np.sort(a)", "(type(a), a.dtype)"]
+)
 def test_other_arrays_run_eagerly(what: str, body: str) -> None:
     value = ODD[what]
     function = tg.compile(eval(f"lambda a: {body}", {"np": np}))
@@ -222,7 +230,8 @@ def test_other_arrays_in_captures(what: str, place: str) -> None:
 
 
 def test_half_precision_made_inside() -> None:
-    for body in ("a.astype(np.float16) * 2", "np.float16(a[0]) + 1", "(a * 1).astype(np.longdouble)",
+    for body in ("a.astype(np.float16) * 2", "np.float16(a[0]) + 1",
+        "(a * 1).astype(np.longdouble)",
                  "a.astype(object)", "a.astype(str)", "a.astype('>f8') + 1"):  # fmt: skip
         agrees(f"def f(a): return {body}", (X,), (X + 1,), (X,))
 
@@ -324,7 +333,9 @@ def test_functions_without_source() -> None:
     np.testing.assert_array_equal(function(X), np.sin(X) * 2)
 
 
-@pytest.mark.parametrize("function", [np.sin, np.linalg.norm, len, sum, abs, sorted, list, np.add.reduce])
+@pytest.mark.parametrize(
+    "function", [np.sin, np.linalg.norm, len, sum, abs, sorted, list, np.add.reduce]
+)
 def test_functions_that_are_not_python(function: Function) -> None:
     agree(made(function), (X,), (X + 1,), (X,))
 
@@ -352,7 +363,8 @@ def test_other_callables() -> None:
     one = Callable_()
     functions: list[Function] = [
         one, one.method, Callable_.kind, Callable_.static, functools.partial(np.multiply, 2.0),
-        functools.partial(one.method), functools.lru_cache(lambda k: k), Callable_, dict, np.float64,
+        functools.partial(one.method), functools.lru_cache(lambda k: k), Callable_, dict,
+        np.float64,
         tg.compile(lambda a: a * 2), tg.grad(lambda a: a * 2.0),
     ]  # fmt: skip
     for function in functions:
@@ -401,8 +413,10 @@ def test_warnings_as_errors_around_the_call() -> None:
 INSIDE = {
     "errstate that raises": "with np.errstate(all='raise'):\n            return 1 / a",
     "errstate that ignores": "with np.errstate(all='ignore'):\n            return 1 / a, np.log(a)",
-    "errstate that calls": "with np.errstate(all='call', call=lambda *e: L.append(e)):\n            return 1 / a",
-    "seterr": "old = np.seterr(divide='raise')\n        try: return 1 / a\n        finally: np.seterr(**old)",
+    "errstate that calls": "with np.errstate(all='call', call=lambda *e: L.append(e)):\n"
+    "            return 1 / a",
+    "seterr": "old = np.seterr(divide='raise')\n        try: return 1 / a\n"
+    "        finally: np.seterr(**old)",
     "geterr": "return a * 2 if np.geterr()['over'] == 'ignore' else a * 1",
     "a decorated helper": "return h(a)\n\n@np.errstate(all='raise')\ndef h(a): return 1 / a",
     "catch_warnings": """
@@ -411,8 +425,10 @@ INSIDE = {
             warnings.simplefilter('error')
             return 1 / a
         """,
-    "printoptions": "with np.printoptions(precision=1):\n            return str(a / 3), f'{a[0] / 3}'",
-    "localcontext": "import decimal\n        with decimal.localcontext():\n            return a * 2",
+    "printoptions": "with np.printoptions(precision=1):\n"
+    "            return str(a / 3), f'{a[0] / 3}'",
+    "localcontext": "import decimal\n        with decimal.localcontext():\n"
+    "            return a * 2",
 }
 
 
@@ -421,7 +437,9 @@ INSIDE = {
 def test_settings_inside_the_function(what: str, caught: bool) -> None:
     source = f"L = []\ndef g(a):\n        {INSIDE[what].strip()}\n"
     if caught:
-        source += "def f(a):\n    try: return g(a)\n    except Exception as error: return repr(error)\n"
+        source += (
+            "def f(a):\n    try: return g(a)\n    except Exception as error: return repr(error)\n"
+        )
     else:
         source += "def f(a): return g(a)\n"
     calls = [(X,), (X * 0,), (X + 1,), (X * 0,), (-X,)]
@@ -453,6 +471,7 @@ def test_keywords_that_cannot_be_told_from_positions() -> None:
     source = "def f(a, /, b=1.0, *args, c=2.0, **rest): return a * b + c, args, rest"
     calls = [
         call(X), call(X, 2.0), call(X, b=2.0), call(X, c=3.0), call(X, 2.0, 3.0, c=4.0, d=X, a=5.0),
-        call(X, b=2.0, c=3.0), call(X, c=3.0, b=2.0), call(X, 2.0, X, X), call(), call(a=X), call(X, z={"q": X}),
+        call(X, b=2.0, c=3.0), call(X, c=3.0, b=2.0), call(X, 2.0, X, X), call(), call(a=X),
+        call(X, z={"q": X}),
     ]  # fmt: skip
     agrees(source, *calls, *calls)

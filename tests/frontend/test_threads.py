@@ -1,4 +1,4 @@
-"""Threads and contexts: a recording belongs to the context that runs it, calls from anywhere are right."""
+"""Threads and contexts: a recording belongs to its context, calls from anywhere are right."""
 
 import asyncio
 import contextvars
@@ -51,7 +51,8 @@ def test_the_first_calls_of_several_threads() -> None:
 def test_many_signatures_from_many_threads() -> None:
     compiled = tg.compile(lambda a: a * 2 + 1)
     kinds: list[Any] = [
-        X, X.astype(np.float32), np.arange(6), np.ones((2, 3)), np.asfortranarray(np.ones((2, 3))), 2.5, 3,
+        X, X.astype(np.float32), np.arange(6), np.ones((2, 3)), np.asfortranarray(np.ones((2, 3))),
+        2.5, 3,
         np.float64(1), X[::2], np.zeros(0), np.ones((4, 5)), np.ones(9),
     ]  # fmt: skip
 
@@ -80,7 +81,9 @@ def test_effects_of_several_threads() -> None:
 
 
 def test_native_effects_of_several_threads() -> None:
-    function, module = program("class C: pass\nc = C()\ndef f(a, o): o.k = a.sum(); return o.k * 2")()
+    function, module = program(
+        "class C: pass\nc = C()\ndef f(a, o): o.k = a.sum(); return o.k * 2"
+    )()
     compiled: Any = tg.compile(function)
 
     def work(number: int) -> bool:
@@ -124,7 +127,9 @@ def test_large_results_of_several_threads() -> None:
     assert all(together(work))
 
 
-@pytest.mark.parametrize("transform", [tg.grad, tg.value_and_grad, tg.vmap, tg.hessian, tg.jacobian])
+@pytest.mark.parametrize(
+    "transform", [tg.grad, tg.value_and_grad, tg.vmap, tg.hessian, tg.jacobian]
+)
 def test_transformations_in_several_threads(transform: Any) -> None:
     function = transform(lambda v: (v**3).sum())
     compiled = tg.compile(function)
@@ -134,7 +139,8 @@ def test_transformations_in_several_threads(transform: Any) -> None:
         a = argument + number
         expected = function(a)
         for _ in range(5):
-            for one, other in zip(np.atleast_1d(*compiled(a)), np.atleast_1d(*expected), strict=True) \
+            for one, other in zip(np.atleast_1d(*compiled(a)), np.atleast_1d(*expected),
+                strict=True) \
                 if isinstance(expected, tuple) else [(compiled(a), expected)]:  # fmt: skip
                 np.testing.assert_allclose(one, other, rtol=1e-12)
         return True

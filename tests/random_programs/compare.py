@@ -144,12 +144,20 @@ def _values(program: Program, call: Call, ours: list[Any], theirs: list[Any]) ->
             if any((o != b).any() for o in others) and not exact:
                 return UNSTABLE
             return f"value {i}: {a!r}, expected {b!r}"
-        reach = 0 if exact else max(float(np.max(np.abs(o - b), initial=0)) for o in others)
+        reach = 0 if exact else max(_reach(o, b) for o in others)
         if reach > 1e-2:
             return UNSTABLE
         if not _close(a, b, 0 if exact else ULPS * eps, 4 * reach):
             return f"value {i}: {a!r}, expected {b!r}"
     return None
+
+
+def _reach(moved: Any, value: Any) -> float:
+    """Return how far a value has moved: infinitely where it became one that is not finite."""
+    if not np.array_equal(np.isfinite(moved), np.isfinite(value)):
+        return np.inf
+    finite = np.isfinite(value)
+    return float(np.max(np.abs(moved[finite] - value[finite]), initial=0))
 
 
 def _eps(value: Any) -> float:
@@ -161,11 +169,21 @@ def _close(a: Any, b: Any, tolerance: float, reach: float = 0.0) -> bool:
     if b.dtype.kind not in "fc":
         return bool(np.array_equal(a, b))
     if not tolerance:
-        return bool(np.array_equal(a, b, equal_nan=True)) and bool(
-            np.array_equal(np.signbit(a[a == a]), np.signbit(b[b == b]))
-        )
-    scale = max(1.0, float(np.max(np.abs(b[np.isfinite(b)]), initial=0)))
-    return bool(np.allclose(a, b, rtol=0, atol=tolerance * scale + reach, equal_nan=True))
+        return _same_bits(a.real, b.real) and _same_bits(a.imag, b.imag)
+    finite = np.isfinite(a) & np.isfinite(b)
+    if not ((a == b) | (np.isnan(a) & np.isnan(b)) | finite).all():
+        return False
+    a, b = a[finite], b[finite]
+    scale = max(1.0, float(np.max(np.abs(b), initial=0)))
+    return bool(np.allclose(a, b, rtol=0, atol=tolerance * scale + reach))
+
+
+def _same_bits(a: Any, b: Any) -> bool:
+    """Compare bits, except for which NaN it is."""
+    if not np.array_equal(a, b, equal_nan=True):
+        return False
+    number = ~np.isnan(a)
+    return bool(np.array_equal(np.signbit(a[number]), np.signbit(b[number])))
 
 
 def _moved(program: Program, call: Call, eps: float, seed: int) -> list[Any]:

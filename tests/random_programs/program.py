@@ -40,6 +40,7 @@ def adder(k):
 """What every program can call. ``TABLE`` (floats, m long), ``COUNTS`` (int64, n long) and the
 numbers ``RATE`` and ``STEPS`` are globals that change between calls."""
 
+ODD = (np.nan, np.inf, -np.inf, -0.0, 0.0, 1e30, 3e9, -200.0)
 _numbers = itertools.count()
 
 
@@ -56,7 +57,15 @@ class Parameter:
     dims: tuple[str, ...] = ()
     layout: str = "c"
 
-    def make(self, rng: np.random.Generator, sizes: Sizes) -> Any:
+    def make(self, rng: np.random.Generator, sizes: Sizes, special: bool = False) -> Any:
+        """Return an argument; with ``special`` some floats are no ordinary numbers."""
+        made = self._made(rng, sizes)
+        if special and isinstance(made, np.ndarray) and made.dtype.kind == "f":
+            odd = np.array(ODD, made.dtype)
+            made[...] = np.where(rng.random(made.shape) < 0.3, rng.choice(odd, made.shape), made)
+        return made
+
+    def _made(self, rng: np.random.Generator, sizes: Sizes) -> Any:
         shape = tuple(sizes[d] for d in self.dims)
         if self.layout in ("number", "scalar"):
             value = _draw(rng, self.dtype, ())[()]
@@ -75,6 +84,10 @@ class Parameter:
 def _draw(rng: np.random.Generator, dtype: str, shape: tuple[int, ...]) -> Array:
     if dtype == "bool":
         return np.asarray(rng.random(shape) < 0.5)
+    if dtype == "uint8":
+        return np.asarray(rng.integers(0, 256, shape)).astype(dtype)
+    if dtype == "complex128":
+        return np.asarray(rng.normal(0, 1.5, shape) + 1j * rng.normal(0, 1.5, shape))
     if dtype.startswith("int"):
         return np.asarray(rng.integers(-4, 9, shape)).astype(dtype)
     return np.asarray(rng.normal(0, 1.5, shape)).astype(dtype)
@@ -85,6 +98,7 @@ class Program:
     """Source of a function ``program``, one string for each statement of its body.
 
     ``overlap``: the second argument is the memory of the first, from its second row on.
+    ``special``: among the floats are NaN, infinities and the like.
     """
 
     params: tuple[Parameter, ...]
@@ -93,6 +107,7 @@ class Program:
     sizes: tuple[Sizes, ...]
     seed: int
     overlap: bool = False
+    special: bool = False
 
     @property
     def function(self) -> str:
@@ -103,7 +118,9 @@ class Program:
 
     def __str__(self) -> str:
         kinds = (f"{p.name}: {p.dtype}[{','.join(p.dims)}] {p.layout}" for p in self.params)
-        how = f"sizes {self.sizes}; seed {self.seed}; overlap {self.overlap}"
+        how = (
+            f"sizes {self.sizes}; seed {self.seed}; overlap {self.overlap}; special {self.special}"
+        )
         return f"# {', '.join(kinds)}; {how}\n{self.function}\n"
 
     def module(self) -> dict[str, Any]:
@@ -122,7 +139,7 @@ class Program:
 
     def arguments(self, sizes: Sizes, seed: int) -> list[Any]:
         rng = np.random.default_rng((self.seed, seed))
-        args = [p.make(rng, sizes) for p in self.params]
+        args = [p.make(rng, sizes, self.special) for p in self.params]
         if self.overlap:
             rows, *rest = args[0].shape
             whole = _draw(rng, self.params[0].dtype, (rows + 1, *rest))

@@ -12,11 +12,12 @@ from tracegraph.codegen.loops.columns import columns
 from tracegraph.codegen.loops.expand import expand
 from tracegraph.codegen.loops.strips import strips
 from tracegraph.codegen.loops.vectorise import vectorise
+from tracegraph.codegen.loops.winners import winners
 from tracegraph.ir.loops import Program
 
 PIPELINES: Mapping[str, tuple[Callable[[Program], Program], ...]] = {
-    "strict": (collapse, vectorise, strips, columns, block, expand),
-    "contract": (collapse, contract, vectorise, strips, columns, block, expand),
+    "strict": (collapse, winners, vectorise, strips, columns, block, expand),
+    "contract": (collapse, winners, contract, vectorise, strips, columns, block, expand),
 }
 """What is done to a program, by the option ``fp``.
 

@@ -108,9 +108,9 @@ class Marked:
     def _mark(self, leaf: Any, argnum: int) -> Traced:
         original = as_traced(self.recording, leaf, f"argument {argnum}")
         value = mark(self.recording.value_of(original), token=next(tokens))
-        storage = Storage(value, original.storage.owner, array=original.real)
+        storage = Storage(value, original.storage.owner, array=original.actual)
         storage.origin = original.storage
-        traced = Traced(self.recording, original.real, storage)
+        traced = Traced(self.recording, original.actual, storage)
         self.originals.append(original)
         self.leaves.append(traced)
         return traced
@@ -122,7 +122,7 @@ class Marked:
     def call(self, function: Callable[..., Any], kwargs: dict[str, Any]) -> Any:
         """Call the function on the marked arguments."""
         self._sources = [
-            Traced(self.recording, t.real, Storage(t.storage.value, None)) for t in self.leaves
+            Traced(self.recording, t.actual, Storage(t.storage.value, None)) for t in self.leaves
         ]
         result = call(self.recording, function, tuple(self.args), kwargs)
         for original, leaf in zip(self.originals, self.leaves, strict=True):
