@@ -272,6 +272,12 @@ KINDS: dict[str, Callable[[Array], Any]] = {
 }
 
 
+LAYOUTS = (
+    "readonly", "strided", "far apart", "one row", "reversed", "fortran", "identical", "transposed",
+    "overlapping by 0", "overlapping by 1", "metadata", "nan", "more", "one",
+)  # fmt: skip
+
+
 def usual() -> tuple[Any, ...]:
     return plain(), plain() + 1
 

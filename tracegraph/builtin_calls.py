@@ -11,6 +11,7 @@ from tracegraph.objects import set_attribute
 from tracegraph.recording import Effect, Recording, paused
 from tracegraph.standin import ArrayHolder, Text, Traced, TracedSize
 from tracegraph.text import frozen, holds_recorded, is_asked_itself, real_text_part, text_of
+from tracegraph.values import real_of
 
 
 def _isinstance(recording: Recording, value: Any, kinds: Any) -> bool:
@@ -32,6 +33,7 @@ def _len(recording: Recording, value: Any) -> Any:
 def _print(recording: Recording, *args: Any, **kwargs: Any) -> None:
     if kwargs.get("file") is not None:
         recording.give_up("print writes to a file; print to the standard output")
+    recording.side_effects += 1
     recording.effects.append(Effect(print, frozen(recording, args), kwargs, by_value=True))
     shown = real_text_part(args)
     with paused():
@@ -66,12 +68,24 @@ def _convert(kind: type) -> Any:
     return convert
 
 
+def is_array(value: Any) -> bool:
+    """Return whether a value has NumPy's attributes: not a stand-in of a Python number."""
+    if issubclass(type(value), ArrayHolder):
+        return True
+    return type(value) is Traced and not value.is_python_scalar
+
+
+def _size(recording: Recording, value: Any, *axis: Any) -> Any:
+    del recording
+    return value.size if is_array(value) and not axis else np.size(real_of(value), *axis)
+
+
 def _shape(recording: Recording, value: Any) -> Any:
-    return value.shape if type(value) is Traced else np.shape(value)
+    return value.shape if is_array(value) else np.shape(real_of(value))
 
 
 def _ndim(recording: Recording, value: Any) -> Any:
-    return value.ndim if type(value) is Traced else np.ndim(value)
+    return value.ndim if is_array(value) else np.ndim(real_of(value))
 
 
 def _setattr(recording: Recording, owner: Any, name: str, value: Any) -> None:
@@ -92,5 +106,6 @@ SPECIAL: dict[Any, Callable[..., Any]] = {
     complex: _convert(complex),
     np.shape: _shape,
     np.ndim: _ndim,
+    np.size: _size,
     setattr: _setattr,
 }

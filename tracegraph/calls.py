@@ -116,6 +116,7 @@ def _call_plainly(recording: Recording, function: Any, args: Any, kwargs: Any) -
 def run_unfollowed(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
     """Call code that is not followed: on the real containers, whose changes are then taken over."""
     externals = recording.externals
+    recording.side_effects += 1
     externals.write_back(real_of)
     copy = externals.copy_of(getattr(function, "__self__", None))
     if copy is not None:
@@ -337,9 +338,8 @@ def _append(recording: Recording, copy: Any, value: Any) -> None:
     """Append to an outside list: now, and in compiled calls after the computation."""
     place = copy.place
     if recording.externals.has_varied(place, len(copy.actual)):
-        recording.give_up("an outside list grows from call to call; return the values instead")
-        run_unfollowed(recording, copy.copy.append, (value,), {})
-        return
+        reason = "an outside list grows from call to call; return the values instead"
+        recording.give_up(reason, lost=False)
     stored = leaving(recording, value)
     recording.externals.places.setdefault(id(copy.actual), place)
     recording.effects.append(Effect(list.append, (copy.actual, value), {}))
@@ -355,7 +355,8 @@ def escape(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
     shown = f"{module}.{name}" if module and module != "builtins" else name
     recording.give_up(
         f"{shown} cannot be recorded: its effects and results are not known; use NumPy functions, "
-        "or call it outside of the compiled function"
+        "or call it outside of the compiled function",
+        lost=holds_recorded((args, kwargs)),
     )
     return run_unfollowed(recording, function, args, kwargs)
 

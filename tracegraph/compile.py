@@ -275,6 +275,8 @@ def find_links(first: Path, trace: Trace) -> list[tuple[Path, int]]:
 
 def cells_left_by(known: Trace, new: Trace) -> list[int]:
     """Return by which cells of ``known`` a call that fits ``new`` can leave it."""
+    if known.signature.keywords != new.signature.keywords:
+        return [0]
     common = known.facts.keys() & new.facts.keys()
     if any(known.facts[key] != new.facts[key] for key in common):
         return [0]

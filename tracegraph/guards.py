@@ -145,7 +145,7 @@ class Guards(Pen):
         rule = RULES.get(function)
         if rule is None or kwargs or not stays_symbolic(function, real, args):
             for traced in stand_ins(args):
-                self.observe(traced, cuts=type(real) in (float, complex))
+                self.observe(traced, cuts=type(real) not in (bool, int, str))
             return real
         self.builder.site = user_site()
         operands = [operands_of(self, x) for x in args]
@@ -208,7 +208,10 @@ class Guards(Pen):
 
 def stays_symbolic(function: Any, real: Any, args: Any) -> bool:
     """Return whether a function of Python numbers is one of floats that the graph can compute."""
-    if type(real) not in (float, bool) or any(type(x) is int and abs(x) > 2**53 for x in args):
+    kinds = {type(x.actual) if type(x) is Traced else type(x) for x in args}
+    if type(real) not in (float, bool) or not kinds <= {float, int, bool}:
+        return False
+    if any(type(x) is int and abs(x) > 2**53 for x in args):
         return False
     known = function in PYTHON_FLOAT or function in GUARDED_FLOAT
     return known or getattr(function, "__module__", None) == "math"

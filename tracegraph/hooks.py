@@ -78,11 +78,11 @@ class RecordingHooks(PlainHooks):
         del owner[index]
 
     def store_global(self, name: str, value: Any, /) -> Any:
-        give_up(f"the global {name} is assigned; return the value instead")
+        give_up(f"the global {name} is assigned; return the value instead", lost=False)
         return released(value)
 
     def store_cell(self, name: str, value: Any, /) -> Any:
-        give_up(f"the outer variable {name} is assigned; return the value instead")
+        give_up(f"the outer variable {name} is assigned; return the value instead", lost=False)
         return released(value)
 
     def inplace(self, operator: str, left: Any, right: Any, /) -> Any:
@@ -132,11 +132,12 @@ def hooks_for(function: types.FunctionType) -> RecordingHooks:
     return RecordingHooks(function)
 
 
-def give_up(reason: str) -> None:
+def give_up(reason: str, *, lost: bool = True) -> None:
     """Drop the pen of the active recording, if there is one."""
     recording = active()
     if recording is not None:
-        recording.give_up(reason)
+        recording.give_up(reason, lost=lost)
+        recording.side_effects += 1
 
 
 def released(value: Any) -> Any:

@@ -118,10 +118,12 @@ def leaving(recording: Recording, value: Any) -> Any:
     A container must stay the object that it is: it is stored itself, and the recording ends; what
     it holds is released when the function has returned.
     """
+    recording.side_effects += 1
     if any(map(is_abstract, stand_ins(value))):
         no_value("what is stored outside of the function")
     if type(value) in (list, dict, set):
-        recording.give_up("a container that the function made is stored outside; return it instead")
+        reason = "a container that the function made is stored outside; return it instead"
+        recording.give_up(reason, lost=False)
         recording.leaked.append(value)
         return value
     return real_of(value)

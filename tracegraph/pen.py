@@ -56,6 +56,9 @@ class Pen:
     permissive : bool
         For a derivative that is computed once: what only hinders a replay (an effect, a call of
         unknown code on known values) does not end the recording.
+
+    ``transforming`` counts the transformations that are under way, ``side_effects`` what was done
+    to the world outside, which cannot be done again.
     """
 
     emitter: Emitter
@@ -66,6 +69,8 @@ class Pen:
         self.failure: Fallback | None = None
         self.unreplayable: Fallback | None = None
         self.permissive = permissive
+        self.transforming = 0
+        self.side_effects = 0
         self.closed = False
 
     @property
@@ -75,16 +80,22 @@ class Pen:
     def give_up(self, reason: str, *, lost: bool = True, site: Site | None = None) -> None:
         """Drop the pen. Only the first reason is kept.
 
-        ``lost`` says whether values are no longer known to the graph; where only a replay would go
-        wrong, a permissive recording goes on.
+        ``lost`` says whether values are no longer known to the graph. Where only a replay would go
+        wrong, a derivative that is being computed is followed to its end.
         """
         if not self.is_noting:
             return
         why = Fallback(reason, site or user_site())
-        if self.permissive and not lost:
-            self.unreplayable = self.unreplayable or why
-        else:
+        if lost:
             self.failure = why
+        else:
+            self.unreplayable = self.unreplayable or why
+            self.settle()
+
+    def settle(self) -> None:
+        """Drop the pen for what only a replay would get wrong, unless a derivative still needs it."""
+        if not self.permissive and not self.transforming:
+            self.failure = self.failure or self.unreplayable
 
     @contextmanager
     def giving_up_if_raised(self, what: Any) -> Iterator[None]:

@@ -122,6 +122,13 @@ class Recording(Attributes):
             _active.reset(token)
             self.closed = True
 
+    def freeze(self) -> None:
+        """Keep what the inputs hold now: the recording is evaluated after they may have changed."""
+        self._alive.clear()
+        for index, real in enumerate(self.externals.reals):
+            if isinstance(real, np.ndarray) and index not in self.externals.originals:
+                self.externals.originals[index] = real.copy()
+
     def known_values(self) -> dict[Node, Any]:
         """Return the arrays of the inputs, and of values that stand-ins still hold unwritten."""
         known: dict[Node, Any] = {}
@@ -202,9 +209,24 @@ class Recording(Attributes):
             raise AbstractValueError(f"vmap cannot follow this call: {self.failure}")
         return real
 
+    @property
+    def takes_constants(self) -> bool:
+        """Return whether arrays of unknown origin may be constants: the graph is used once."""
+        return self.permissive or self.unreplayable is not None
+
+    def known(self, value: Any) -> Any:
+        """Return a value that transformations are given, with an array as its stand-in."""
+        if type(value) is not np.ndarray:
+            return value
+        try:
+            return self.array_of_unknown_origin(value)
+        except Unsupported as why:
+            self.give_up(str(why))
+            return value
+
     def array_of_unknown_origin(self, array: Any) -> Traced:
         known = self.externals.known_array(array)
-        if known is None and self.permissive and type(array) is np.ndarray:
+        if known is None and self.takes_constants and type(array) is np.ndarray:
             known = self.externals.load(fixed_place(array), array)
         if not isinstance(known, Traced):
             raise Unsupported(
@@ -302,6 +324,7 @@ class Recording(Attributes):
             raise Unsupported("its `out` cannot be followed")
         old = self.value_of(target)
         new = self.emitter.broadcast(self.emitter.cast(sym.value, old.dtype), old.shape)
+        self.side_effects += target.storage.external
         target.storage.write(write_through(target.storage.value, target.path, new))
         return real if function is operator.setitem or real is None else target
 

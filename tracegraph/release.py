@@ -39,6 +39,8 @@ def _release(recording: Recording, value: Any, seen: dict[int, Any]) -> Any:
         return value
     if kind is tuple:
         return tuple(_release(recording, item, seen) for item in value)
+    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+        return kind(*(_release(recording, item, seen) for item in value))
     return value if KINDS[kind] is None else tree.tree_map(real_of, value)
 
 

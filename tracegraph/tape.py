@@ -60,6 +60,7 @@ class GradientTape:
         assert self._recording is not None
         self._recording.watchers[:] = [r for r in self._recording.watchers if r is not self._reads]
         if self._own is not None:
+            self._recording.freeze()
             self._own.__exit__(*error)
 
     def watch(self, tensor: Any) -> None:

@@ -136,6 +136,7 @@ class _Finish:
     destinations: list[Destination] = field(default_factory=list)
     _fresh: dict[int, ArrayOutput] = field(default_factory=dict)
     _views: dict[int, ViewOutput] = field(default_factory=dict)
+    _marked: set[int] = field(default_factory=set)
 
     def trace(self, result: Any, arguments: int, keywords: tuple[str, ...]) -> Trace:
         recording = self.recording
@@ -185,6 +186,9 @@ class _Finish:
         place = externals.place_of(value) if copy is None else copy.place
         if place is not None:
             return Outside(place)
+        if type(value) in (list, dict) and id(value) in self._marked:
+            raise Unsupported("one container stands twice in the result; return a copy")
+        self._marked.add(id(value))
         if type(value) in (tuple, list):
             return type(value)(map(self._mark, value))
         if isinstance(value, tuple) and hasattr(value, "_fields"):

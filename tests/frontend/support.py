@@ -44,7 +44,7 @@ class Counted:
             self.slow += 1
             return slow(*args, **kwargs)
 
-        self.compiled._slow = counting
+        self.compiled.__dict__["_slow"] = counting
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.compiled(*args, **kwargs)
@@ -161,7 +161,8 @@ def compare(expected: Outcome, got: Outcome, where: str) -> None:
 
 def same(a: Any, b: Any, where: str) -> None:
     """Check that two values cannot be told apart, but for the last bits of floats."""
-    assert same_type(type(a), type(b)), f"{where}: {type(a)} became {type(b)}: {a!r} -> {b!r}"
+    kind: Any = type(a)
+    assert same_type(kind, type(b)), f"{where}: {kind} became {type(b)}: {a!r} -> {b!r}"
     if isinstance(a, np.ndarray):
         same_arrays(a, b, where)
     elif isinstance(a, (np.generic, float, complex)):
@@ -179,7 +180,7 @@ def same(a: Any, b: Any, where: str) -> None:
         same(a.numpy(), b.numpy(), f"{where}.numpy()")
     elif hasattr(a, "__dict__") and not callable(a) and not isinstance(a, type(np)):
         same(vars(a), vars(b), f"{where}.__dict__")
-    elif not callable(a) and type(a).__eq__ is not object.__eq__:
+    elif not callable(a) and kind.__eq__ is not object.__eq__:
         assert a == b, f"{where}: {a!r} -> {b!r}"
 
 

@@ -315,7 +315,13 @@ def test_arguments_may_be_objects_too() -> None:
         function, module = make()
         used: Any = tg.compile(function) if compiled else function
         made = module.names["C"]
-        for w, k in [(np.ones(6), 2.0), (np.zeros(6), 3.0), (2.0, 1), (np.ones((2, 6)), 2.0)]:
+        values: list[Any] = [
+            (np.ones(6), 2.0),
+            (np.zeros(6), 3.0),
+            (2.0, 1),
+            (np.ones((2, 6)), 2.0),
+        ]
+        for w, k in values:
             one = made(w, k)
             np.testing.assert_array_equal(used(one, X), X * w + k + k)
             one.l[1] = 9.0

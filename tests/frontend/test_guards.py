@@ -1,6 +1,7 @@
 """The trace tree: what a function decides by values holds for those values only, and both sides of
 a decision run natively once each was seen."""
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -244,7 +245,7 @@ def test_arguments_of_every_kind_in_one_function() -> None:
             return v * 2, type(v)
         if isinstance(v, np.ndarray):
             return v * 2
-        if isinstance(v, np.generic):
+        if isinstance(v, np.number):
             return v * 2, type(v)
         if isinstance(v, str):
             return v + "!"
@@ -290,10 +291,10 @@ CAUGHT: dict[str, tuple[Function, list[Any]]] = {
     "unpacking": (lambda a, v: [p * q for p, q in [a[:v]]], [3, 2, 1, 2]),
     "sqrt's domain": (lambda a, v: float(np.emath.sqrt(v)) if v > 0 else [][1], [-1, 4, -2, 9]),
     "math's domain": (lambda a, v: __import__("math").sqrt(a[-1] * v), [-1, 4, -2, 9]),
-    "a cast": (lambda a, v: np.arange(3) + (np.int8(1) if v > 0 else "s"), [1, -1, 2]),
-    "an in-place cast": (lambda a, v: np.arange(3).__iadd__(0.5 if v > 0 else 1), [1, -1, 2]),
+    "a cast": (lambda a, v: operator.add(np.arange(3), 1 if v > 0 else "s"), [1, -1, 2]),
+    "an in-place cast": (lambda a, v: operator.iadd(np.arange(3), 0.5 if v > 0 else 1), [1, -1, 2]),
     "assert": (lambda a, v: a / (v if a[5] * v > 0 else [][0]), [-1, 4, -2, 9]),
-    "an exception with a value": (lambda a, v: {}[float(a[5] * v)], [1, 2, 1]),
+    "an exception with a value": (lambda a, v: dict[float, Any]()[float(a[5] * v)], [1, 2, 1]),
 }
 
 

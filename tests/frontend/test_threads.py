@@ -248,7 +248,7 @@ def test_a_tape_in_a_task_does_not_reach_other_tasks() -> None:
         return active()
 
     async def both() -> list[Any]:
-        return await asyncio.gather(with_tape(), without(), with_tape())
+        return list(await asyncio.gather(with_tape(), without(), with_tape()))
 
     assert asyncio.run(both()) == [12.0, None, 12.0]
 

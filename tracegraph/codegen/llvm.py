@@ -306,16 +306,15 @@ class FunctionWriter:
     def _wide(self, scalar: Scalar, found: Register | None = None) -> Register:
         """Return a scalar in all lanes."""
         found = self._value(scalar) if found is None else found
-        return self._spread(scalar, found, self._lanes)
+        return self._spread(scalar, found, self._lanes, self._scopes.top)
 
-    def _spread(self, scalar: Scalar, found: Register, lanes: int) -> Register:
+    def _spread(self, scalar: Scalar, found: Register, lanes: int, user: int) -> Register:
+        """Return a value in all lanes, for an instruction in the scope ``user``."""
         if found.lanes == lanes:
             return found
         if self._reads_constants and self._table.holds(scalar):
-            top = self._scopes.top
-            return Register(
-                self._table.read(scalar, lanes, self._writer(top, lanes).emit), lanes, top
-            )
+            text = self._table.read(scalar, lanes, self._writer(user, lanes).emit)
+            return Register(text, lanes, user)
         if scalar.op == "const":
             return Register(constant(constant_value(scalar), scalar.dtype, lanes), lanes, 0)
         key = ("spread", found.text, lanes)
@@ -351,8 +350,8 @@ class FunctionWriter:
     def _operation(self, scalar: Scalar) -> Register:
         found = [self._value(a) for a in scalar.args]
         lanes = max(r.lanes for r in found)
-        wide = [self._spread(a, r, lanes) for a, r in zip(scalar.args, found, strict=True)]
         home = self._scopes.home([r.scope for r in found])
+        wide = [self._spread(a, r, lanes, home) for a, r in zip(scalar.args, found, strict=True)]
         texts = [r.text for r in wide]
         if scalar.op == "slow_path" or scalar.op in ELEMENTARY:
             text = self._cold_call(scalar, texts, lanes, home)

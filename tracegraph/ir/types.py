@@ -28,7 +28,10 @@ BOOL, INT64, FLOAT32, FLOAT64 = (DTYPES[n] for n in ("bool", "i64", "f32", "f64"
 
 def is_supported(dtype: DType) -> bool:
     """Return whether arrays of this dtype can be recorded: native byte order, no extras."""
-    return dtype in SHORT_NAMES and dtype.isnative and dtype.metadata is None
+    known = SHORT_NAMES.get(dtype)
+    # Two C types may be one width: native code tells dtypes apart by their number.
+    is_same = known is not None and DTYPES[known].num == dtype.num
+    return is_same and dtype.isnative and dtype.metadata is None
 
 
 @record(eq=True)

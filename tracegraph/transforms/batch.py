@@ -11,15 +11,14 @@ import numpy as np
 from tracegraph import tree
 from tracegraph.calls import call
 from tracegraph.evaluate import evaluate
+from tracegraph.ir.autodiff import zeros
 from tracegraph.ir.batching import batch
 from tracegraph.ir.errors import AbstractValueError, OptionError
 from tracegraph.ir.graph import Node, Value
-from tracegraph.ir.ops.boxes import slice_
 from tracegraph.ir.ops.compare import equal
 from tracegraph.ir.ops.compose import move_axis
 from tracegraph.ir.ops.identity import mark
 from tracegraph.ir.ops.reduce import all_
-from tracegraph.ir.ops.structural import reshape
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.slicing import between
 from tracegraph.recording import Recording
@@ -134,10 +133,9 @@ class _Batch:
             self.size = value.shape[0]
         elif not recording.emitter.same_dim(self.size, value.shape[0]):
             raise OptionError(f"vmap maps over the lengths {self.size} and {value.shape[0]}")
-        first = slice_(
-            value, start=(0,) * value.ndim, shape=(1, *value.shape[1:]), step=(1,) * value.ndim
-        )
-        source = mark(reshape(first, shape=value.shape[1:]), token=next(tokens))
+        # The value of the one example that the body is written for is never used.
+        example_type = value.type.with_shape(value.shape[1:])
+        source = mark(zeros(recording.builder, example_type), token=next(tokens))
         self.sources.append(source.node)
         self.whole.append(value)
         example = Traced(recording, ABSENT, Storage(source, None))

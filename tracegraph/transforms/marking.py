@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph import tree
-from tracegraph.calls import call
+from tracegraph.calls import call, run_unfollowed
 from tracegraph.containers import KINDS
 from tracegraph.evaluate import evaluate
 from tracegraph.hooks import hooks_for
@@ -74,11 +74,22 @@ class Transformed:
                 result = self.transform(recording, self.function, seen, kwargs)
             finally:
                 recording.externals.write_back(real_of)
+            recording.freeze()
         return release(recording, result)
 
     def __tracegraph_call__(self, recording: Recording, args: Any, kwargs: Any) -> Any:
-        """Take part in a recording."""
-        return self.transform(recording, self.function, args, kwargs)
+        """Take part in a recording; where that ends midway, transform eagerly instead."""
+        before = recording.side_effects
+        recording.transforming += 1
+        try:
+            return self.transform(recording, self.function, args, kwargs)
+        except DifferentiationError:
+            if recording.failure is None or recording.side_effects != before:
+                raise
+        finally:
+            recording.transforming -= 1
+            recording.settle()
+        return run_unfollowed(recording, self, args, kwargs)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)

@@ -182,8 +182,9 @@ class Pullback:
 
     def _cotangent(self, leaf: Any, target: Value, given: dict[Node, Any]) -> Value:
         emitter = self._recording.emitter
-        if type(leaf) is Traced and self._recording.is_noting:
-            value = emitter.cast(self._recording.value_of(leaf), target.dtype)
+        if self._recording.is_noting:
+            traced = as_traced(self._recording, self._recording.known(leaf), "a cotangent")
+            value = emitter.cast(self._recording.value_of(traced), target.dtype)
             shape: Any = value.shape
         else:
             array = np.asarray(real_of(leaf), target.dtype)
