@@ -256,6 +256,8 @@ class Externals:
     def _container(self, place: Place, value: Any) -> Any:
         known = self._copies.get(id(value))
         if known is not None:
+            other = self.positions[known.place.key]
+            self.add(place, SameObject(source=place.source, other=other))
             return known.copy
         keys = tuple(value) if isinstance(value, dict) else None
         spec = Structure(source=place.source, type=type(value), length=len(value), keys=keys)
@@ -273,9 +275,13 @@ class Externals:
             inner = [self.load(place.item(i), v) for i, v in enumerate(value)]
             made = type(value)(inner) if not hasattr(value, "_fields") else type(value)(*inner)
         copy = Copy(value, made, place, inner)
-        self._copies[id(value)] = copy
-        self._copies[id(made)] = copy
+        self.note_copy(copy)
         return made
+
+    def note_copy(self, copy: Copy) -> None:
+        """Remember what stands in for an outside container or Tensor."""
+        self._copies[id(copy.actual)] = copy
+        self._copies[id(copy.copy)] = copy
 
     # -- what is known of an object -------------------------------------------------------------
 
@@ -343,9 +349,14 @@ class Externals:
         """Return what is assumed of each place, as text that differs where assumptions do."""
         return {key: _fact(self.inputs[number]) for key, number in self.positions.items()}
 
+    def _containers(self) -> list[Copy]:
+        """Return the copies of containers, each once."""
+        copies = {id(copy): copy for copy in self._copies.values()}
+        return [c for c in copies.values() if isinstance(c.copy, (list, dict, tuple))]
+
     def refresh(self) -> None:
         """Take over what code that is not followed did to the real containers."""
-        for copy in {id(c): c for c in self._copies.values()}.values():
+        for copy in self._containers():
             content = copy.actual.items() if isinstance(copy.actual, dict) else copy.actual
             if isinstance(copy.copy, (list, dict)):
                 refill(copy.copy, list(content))
@@ -354,7 +365,7 @@ class Externals:
     def write_back(self, real_of: Callable[[Any], Any]) -> bool:
         """Give changed copies back to the real containers; return whether there were any."""
         changed = False
-        for copy in {id(c): c for c in self._copies.values()}.values():
+        for copy in self._containers():
             now = list(copy.copy.items()) if isinstance(copy.copy, dict) else list(copy.copy)
             if len(now) != len(copy.items) or any(
                 not same_item(a, b) for a, b in zip(now, copy.items, strict=True)

@@ -88,7 +88,8 @@ class RecordingHooks(PlainHooks):
     def inplace(self, operator: str, left: Any, right: Any, /) -> Any:
         recording = active()
         function = INPLACE[operator]
-        if recording is not None and recording.externals.copy_of(left) is not None:
+        is_container = type(left) in (list, dict)
+        if is_container and recording is not None and recording.externals.copy_of(left) is not None:
             recording.give_up("an outside container is changed in place")
         return function(left, right)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from tracegraph.codegen.signature import Structure
 from tracegraph.containers import register_node
+from tracegraph.copies import Copy
 from tracegraph.dispatch import apply, as_real, current_data, held, seen_by_user
 from tracegraph.externals import Externals
 from tracegraph.operators import IN_PLACE, Operators
@@ -174,7 +175,9 @@ class Tensor(Operators, ArrayHolder):
     def __tracegraph_load__(cls, externals: Externals, place: Place, value: Tensor) -> Tensor:
         """Return the Tensor that a recorded function sees for one from outside."""
         externals.add(place, Structure(source=place.source, type=cls))
-        return Tensor(externals.load(place.attribute("_data"), as_real(value._data)))
+        made = Tensor(externals.load(place.attribute("_data"), as_real(value._data)))
+        externals.note_copy(Copy(value, made, place, []))
+        return made
 
 
 TEXT = "it is turned into text"
@@ -182,7 +185,9 @@ TEXT = "it is turned into text"
 
 def wrap(result: Any) -> Any:
     """Return a result with its arrays and NumPy scalars as Tensors."""
-    if type(result) is Traced or isinstance(result, (np.ndarray, np.generic)):
+    if type(result) is Traced:
+        return result if result.is_python_scalar else Tensor(result)
+    if isinstance(result, (np.ndarray, np.generic)):
         return Tensor(result)
     if type(result) in (tuple, list):
         return type(result)(map(wrap, result))

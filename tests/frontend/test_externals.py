@@ -1,5 +1,6 @@
 """What a function reaches from outside is read, or checked, at every call: nothing goes stale."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -66,10 +67,18 @@ CHANGES = [
 ]  # fmt: skip
 
 
+def concerns(read: str, change: str) -> bool:
+    """Whether a change is one of what is read; a read of the whole object is of everything."""
+    behind = {"m": {"w", "k"}, "p": {"k"}, "__dict__": {"k"}}
+    names = set(re.findall(r"\bo\.(\w+)", read))
+    seen = names.union(*(behind.get(name, set()) for name in names))
+    return not seen or set(re.findall(r"\bo\.(\w+)", change)) <= seen
+
+
 @pytest.mark.parametrize("read", READS)
 def test_every_change_of_an_object_is_seen(read: str) -> None:
     source = f"{OBJECT}\ndef f(a): return {read}"
-    for change in CHANGES:
+    for change in filter(lambda change: concerns(read, change), CHANGES):
         try:
             sees(source, change, X)
         except AssertionError as error:

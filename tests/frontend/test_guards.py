@@ -2,6 +2,7 @@
 a decision run natively once each was seen."""
 
 import operator
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,6 @@ import pytest
 import tracegraph as tg
 from tests.frontend.programs import agrees
 from tests.frontend.support import Counted, agree, made
-from tracegraph.compile import TRACE_LIMIT
 
 X = np.linspace(-1, 1, 6)
 Function = Callable[..., Any]
@@ -116,7 +116,10 @@ def test_while_on_data_has_a_path_for_each_number_of_turns() -> None:
     agree(made(halve), *calls, *calls, native=len(calls))
 
 
-def test_a_path_beyond_the_cap_runs_eagerly_and_says_so() -> None:
+def test_a_path_beyond_the_cap_runs_eagerly_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = 6
+    monkeypatch.setattr(sys.modules["tracegraph.compile"], "TRACE_LIMIT", limit)
+
     def turns(a: Any) -> Any:
         n = 0
         while a[0] > 0:
@@ -128,9 +131,9 @@ def test_a_path_beyond_the_cap_runs_eagerly_and_says_so() -> None:
     for n in range(TRACE_LIMIT):
         assert compiled(np.array([float(n)])) == n
     with pytest.warns(tg.FallbackWarning, match="different"):
-        assert compiled(np.array([float(TRACE_LIMIT)])) == TRACE_LIMIT
-    assert len(compiled.traces) == TRACE_LIMIT
-    assert [n for n in range(TRACE_LIMIT + 6) if compiled(np.array([float(n)])) != n] == []
+        assert compiled(np.array([float(TRACE_LIMIT)])) == limit
+    assert len(compiled.traces) == limit
+    assert [n for n in range(limit + 6) if compiled(np.array([float(n)])) != n] == []
 
 
 # -- what guards compare --------------------------------------------------------------------------
@@ -292,7 +295,10 @@ CAUGHT: dict[str, tuple[Function, list[Any]]] = {
     "sqrt's domain": (lambda a, v: float(np.emath.sqrt(v)) if v > 0 else [][1], [-1, 4, -2, 9]),
     "math's domain": (lambda a, v: __import__("math").sqrt(a[-1] * v), [-1, 4, -2, 9]),
     "a cast": (lambda a, v: operator.add(np.arange(3), 1 if v > 0 else "s"), [1, -1, 2]),
-    "an in-place cast": (lambda a, v: operator.iadd(np.arange(3), 0.5 if v > 0 else 1), [1, -1, 2]),
+    "an in-place cast": (
+        lambda a, v: np.arange(3).__iadd__(np.array(0.5 if v > 0 else 1)),
+        [1, -1, 2],
+    ),
     "assert": (lambda a, v: a / (v if a[5] * v > 0 else [][0]), [-1, 4, -2, 9]),
     "an exception with a value": (lambda a, v: dict[float, Any]()[float(a[5] * v)], [1, 2, 1]),
 }

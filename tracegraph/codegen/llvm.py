@@ -296,10 +296,12 @@ class FunctionWriter:
 
     def _value(self, root: Scalar) -> Register:
         """Return the register of a scalar, and write what it is computed from."""
-        for scalar in walk(root, enter=lambda s: self._scopes.find(s) is None):
-            register = self._compute(scalar)
-            self._scopes.keep(scalar, register, fleeting=scalar in self._fresh)
         found = self._scopes.find(root)
+        if found is not None:
+            return found
+        for scalar in walk(root, enter=lambda s: self._scopes.find(s) is None):
+            found = self._compute(scalar)
+            self._scopes.keep(scalar, found, fleeting=scalar in self._fresh)
         assert found is not None
         return found
 
