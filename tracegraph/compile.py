@@ -17,7 +17,7 @@ from typing import Any, overload
 import numpy as np
 
 from tracegraph.calls import call
-from tracegraph.codegen import jit, schedule
+from tracegraph.codegen import jit, quiet, schedule
 from tracegraph.codegen.executable import Executable
 from tracegraph.codegen.native import compile_kernel
 from tracegraph.codegen.native_type import NativeCallable
@@ -120,12 +120,21 @@ class Compiled(NativeCallable):
         recording = active()
         if recording is not None and recording.is_noting:
             return call(recording, self.eager, args, kwargs)
+        loud = quiet.why_loud()
+        if loud is not None:
+            return self._run_loudly(Fallback(loud, None), args, kwargs)
         kind = kind_of(args, kwargs)
         if kind in self._eager_kinds:
             if self._strict:
                 raise RecordingError(f"{self._name} runs eagerly: {self.fallbacks[-1]}")
             return self.eager(*args, **kwargs)
         return self._record(args, kwargs, kind)
+
+    def _run_loudly(self, why: Fallback, args: Any, kwargs: Any) -> Any:
+        """Run one call eagerly because of the caller's settings; other calls are not concerned."""
+        if why not in self.fallbacks:
+            self.fallbacks.append(why)
+        return self.eager(*args, **kwargs)
 
     def __tracegraph_call__(self, recording: Recording, args: Any, kwargs: Any) -> Any:
         """Take part in another recording: as the plain function."""
@@ -291,9 +300,6 @@ def cannot_record(function: Callable[..., Any]) -> str | None:
     """Return why a function is never recorded, whatever its arguments."""
     if isinstance(function, types.FunctionType) and is_generator_like(function):
         return "generators and async functions are not compiled"
-    settings = np.geterr()
-    if any(action in ("raise", "call") for action in settings.values()):
-        return "np.errstate asks for errors or calls, which native code does not make"
     return None
 
 

@@ -194,7 +194,9 @@ def _noted_attributes(recording: Recording, module: Module, place: Place) -> lis
     attributes = vars(module)
     names = place.attribute("__dict__")
     if names.key not in externals.positions:
-        externals.add(names, Structure(source=names.source, type=dict, length=len(attributes)))
+        keys = tuple(attributes)
+        spec = Structure(source=names.source, type=dict, length=len(attributes), keys=keys)
+        externals.add(names, spec)
     parts = []
     for name, value in list(attributes.items()):
         if isinstance(value, (Variable, Module)) or KINDS[type(value)] is not None:

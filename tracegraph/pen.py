@@ -93,7 +93,7 @@ class Pen:
             self.settle()
 
     def settle(self) -> None:
-        """Drop the pen for what only a replay would get wrong, unless a derivative still needs it."""
+        """Drop the pen for what only hinders a replay, unless a derivative needs it still."""
         if not self.permissive and not self.transforming:
             self.failure = self.failure or self.unreplayable
 

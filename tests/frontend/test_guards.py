@@ -128,10 +128,10 @@ def test_a_path_beyond_the_cap_runs_eagerly_and_says_so(monkeypatch: pytest.Monk
         return n
 
     compiled = tg.compile(turns)
-    for n in range(TRACE_LIMIT):
+    for n in range(limit):
         assert compiled(np.array([float(n)])) == n
     with pytest.warns(tg.FallbackWarning, match="different"):
-        assert compiled(np.array([float(TRACE_LIMIT)])) == limit
+        assert compiled(np.array([float(limit)])) == limit
     assert len(compiled.traces) == limit
     assert [n for n in range(limit + 6) if compiled(np.array([float(n)])) != n] == []
 

@@ -41,7 +41,7 @@ SIZED: dict[str, Any] = {
     "stacking": lambda a: np.stack([a, a * 2], 1),
     "the size": lambda a: (len(a), a.shape, a.size, a.shape[0] * 2 + 1),
     "writes": writes,
-    "tanh loss": tg.grad(lambda a: np.mean(np.tanh(a @ np.ones(3)) ** 2)),
+    "tanh loss": tg.grad(lambda a: np.mean(np.tanh(a @ np.full(3, 0.1)) ** 2)),
     "a gradient": tg.grad(lambda a: (a**2).sum()),
     "a gradient of a mean": tg.grad(lambda a: (a**2).sum() / len(a)),
     "value and gradient": tg.value_and_grad(lambda a: np.mean(a**3)),
