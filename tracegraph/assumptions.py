@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
+import dis
+import functools
 import sys
 import types
 from typing import Any
@@ -48,3 +51,22 @@ ANSWERS = frozenset(
 """What Python asks an object directly: no hook sees it."""
 
 DATACLASS_MADE = frozenset({"__eq__"})
+
+
+def missing_globals(function: types.FunctionType) -> list[str]:
+    """Return the names that a function would look for in vain."""
+    namespace = function.__globals__
+    known = namespace.get("__builtins__", builtins)
+    provided = known if isinstance(known, dict) else vars(known)
+    names = global_names(function.__code__)
+    return [name for name in names if name not in namespace and name not in provided]
+
+
+@functools.cache
+def global_names(code: types.CodeType) -> tuple[str, ...]:
+    """Return the global names that code loads, that of nested functions included."""
+    names = {i.argval: None for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
+    for const in code.co_consts:
+        if isinstance(const, types.CodeType):
+            names.update(dict.fromkeys(global_names(const)))
+    return tuple(names)

@@ -23,7 +23,7 @@ class Attributes(Guards, Sizing):
             if name == "real" and not isinstance(traced.actual, complex):
                 return traced
             getattr(traced.actual, name)  # raises what the number raises
-            return getattr(self.observe(traced), name)
+            return getattr(self.observe(traced, cuts=True), name)
         if name in VIEW_ATTRIBUTES:
             rule = VIEW_ATTRIBUTES[name]
             return self.call(operator.attrgetter(name), (traced,), {}, rule)
@@ -35,15 +35,9 @@ class Attributes(Guards, Sizing):
         if real is ABSENT:
             no_value(f"the attribute {name!r}")
         found = getattr(real, name)
-        if name in LAYOUT_ATTRIBUTES and not self.is_noting:
+        if name in FIXED_ATTRIBUTES or not self.is_noting:
             return found
-        if (
-            callable(found)
-            or name in LAYOUT_ATTRIBUTES
-            or name in ("flat", "data", "ctypes", "base", "__array_interface__")
-        ):
-            return getattr(self.escape(traced, f"its attribute {name!r} is used"), name)
-        return found
+        return getattr(self.escape(traced, f"its attribute {name!r} is used"), name)
 
     def set_attribute(self, traced: Traced, name: str, value: Any) -> None:
         """Assign ``traced.name``."""
@@ -60,8 +54,8 @@ class Attributes(Guards, Sizing):
         return self.size(shape[0])
 
 
-LAYOUT_ATTRIBUTES = ("flags", "strides")
-"""What depends on how an array lies in memory, which a compiled call may find otherwise."""
+FIXED_ATTRIBUTES = frozenset({"device", "__doc__", "__module__", "__array_priority__"})
+"""What depends on neither the content of an array nor on how it lies in memory."""
 
 
 class Method:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
-import dis
 import functools
 import inspect
 import math
@@ -12,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.assumptions import is_library
+from tracegraph.assumptions import is_library, missing_globals
 from tracegraph.attributes import Method
 from tracegraph.builtin_calls import SPECIAL
+from tracegraph.dispatch import held
 from tracegraph.ir.graph import Site
 from tracegraph.numpy.table import RULES
 from tracegraph.objects import get_attribute, leaving, load, property_of
@@ -53,6 +52,9 @@ PASSING = (
 
 PASSING_SET = dict.fromkeys(PASSING, True)
 
+MAKES_ARRAYS = (np.array, np.asarray, np.asanyarray, np.ascontiguousarray)
+"""NumPy functions that ask a Tensor for its array instead of handing over to it."""
+
 OUR_USER_CODE = ("tracegraph.module", "tracegraph.optimizers", "tracegraph.demo")
 """Our modules that are plain NumPy code, recorded as a user's is."""
 
@@ -74,7 +76,9 @@ def call(recording: Recording, function: Any, args: tuple[Any, ...], kwargs: dic
         return function(*args, **kwargs)
     has_rule = _lookup(RULES, function) is not None
     if (has_rule or is_numpy(function)) and _has_holder((args, kwargs)):
-        return function(*args, **kwargs)
+        if function not in MAKES_ARRAYS:
+            return function(*args, **kwargs)
+        args, kwargs = held(args), held(kwargs)
     if has_rule and _concerns_arrays(recording, function, args, kwargs):
         return recording.call(function, args, kwargs)
     return _call_other(recording, function, args, kwargs)
@@ -273,25 +277,6 @@ def call_twin(recording: Recording, function: types.FunctionType, args: Any, kwa
     twin.__defaults__ = _loaded_defaults(recording, function)
     twin.__kwdefaults__ = _loaded_kwdefaults(recording, function)
     return twin(*args, **kwargs)
-
-
-def missing_globals(function: types.FunctionType) -> list[str]:
-    """Return the names that a function would look for in vain."""
-    namespace = function.__globals__
-    known = namespace.get("__builtins__", builtins)
-    provided = known if isinstance(known, dict) else vars(known)
-    names = global_names(function.__code__)
-    return [name for name in names if name not in namespace and name not in provided]
-
-
-@functools.cache
-def global_names(code: types.CodeType) -> tuple[str, ...]:
-    """Return the global names that code loads, that of nested functions included."""
-    names = {i.argval: None for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
-    for const in code.co_consts:
-        if isinstance(const, types.CodeType):
-            names.update(dict.fromkeys(global_names(const)))
-    return tuple(names)
 
 
 def _loaded_defaults(recording: Recording, function: types.FunctionType) -> Any:

@@ -13,7 +13,9 @@ from __future__ import annotations
 import functools
 import itertools
 import types
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
+from copy import copy as shallow_copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,8 +72,8 @@ class Externals:
     def load(self, place: Place, value: Any) -> Any:
         """Return what the function sees of an external value, and note what is assumed of it."""
         if not self.recording.is_noting:
-            copy = self._copies.get(id(value))
-            return value if copy is None else copy.copy
+            known = self._copies.get(id(value))
+            return value if known is None else known.copy
         if place.key in self._loaded:
             return self._loaded[place.key]
         seen = self._loaded[place.key] = self._load(place, value)
@@ -268,14 +270,13 @@ class Externals:
             if not all(isinstance(key, (str, int)) for key in value):
                 self.recording.give_up(f"{place} has keys that are no str or int")
                 return value
-            items = list(value.items())
-            made: Any = {k: self.load(place.item(k), v) for k, v in items}
+            made: Any = shallow_copy(value)  # keeps the class, and a defaultdict's factory
+            made.update({k: self.load(place.item(k), v) for k, v in value.items()})
             inner = list(made.items())
         else:
             inner = [self.load(place.item(i), v) for i, v in enumerate(value)]
             made = type(value)(inner) if not hasattr(value, "_fields") else type(value)(*inner)
-        copy = Copy(value, made, place, inner)
-        self.note_copy(copy)
+        self.note_copy(Copy(value, made, place, inner))
         return made
 
     def note_copy(self, copy: Copy) -> None:
@@ -351,8 +352,7 @@ class Externals:
 
     def _containers(self) -> list[Copy]:
         """Return the copies of containers, each once."""
-        copies = {id(copy): copy for copy in self._copies.values()}
-        return [c for c in copies.values() if isinstance(c.copy, (list, dict, tuple))]
+        return [c for c in set(self._copies.values()) if isinstance(c.copy, (list, dict, tuple))]
 
     def refresh(self) -> None:
         """Take over what code that is not followed did to the real containers."""
@@ -396,6 +396,6 @@ LOADERS: tuple[tuple[tuple[type, ...], Callable[[Externals, Place, Any], Any]], 
     ((bool,), Externals._exact),
     ((int,), Externals._int),
     (CONSTANTS, Externals._exact),
-    ((tuple, list, dict), Externals._container),
+    ((tuple, list, dict, OrderedDict, defaultdict), Externals._container),
     ((functools.partial,), Externals._partial),
 )

@@ -216,7 +216,7 @@ ARGUMENTS: dict[str, list[Any]] = {
         np.ones((0, 3)),
     ],
     "ranks": [np.ones((1,) * n) for n in range(6)],
-    "dtypes": [np.arange(3).astype(d) for d in "?bhilqBHILQfdFD"],
+    "dtypes": [np.arange(3).astype(d) for d in "?bhilBHILfdFD"],
     "tuples": [(X, 2.0), (X + 1, 3.0), (2.0, X)],
     "lists": [[X, 2.0], [X + 1, 3.0], [X, 2.0]],
     "big": [np.ones(100_000), np.ones(100_001)],

@@ -374,9 +374,6 @@ def test_other_callables() -> None:
         agree(made(function), (argument,), (argument,), (4.0,))
 
 
-# -- the rest --------------------------------------------------------------------------------------
-
-
 def test_too_many_operations_run_eagerly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules["tracegraph.recording"], "NODE_LIMIT", 100)
 
