@@ -46,6 +46,8 @@ class Attributes(Guards, Sizing):
 
     def length(self, traced: Traced) -> Any:
         """Return ``len(traced)``, a size."""
+        if traced.actual is ABSENT and not self.is_noting:
+            no_value("the length of an array that left vmap")
         if not self.is_noting:
             return len(traced.actual)
         shape = self.value_of(traced).shape

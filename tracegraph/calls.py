@@ -20,10 +20,10 @@ from tracegraph.objects import get_attribute, leaving, load, property_of
 from tracegraph.places import fixed_place
 from tracegraph.recording import Effect, Recording
 from tracegraph.release import release
-from tracegraph.standin import ArrayHolder
+from tracegraph.standin import Traced
 from tracegraph.text import holds_recorded, text_method, text_of
 from tracegraph.twin import TwinError, is_generator_like, is_twin_code, make_twin
-from tracegraph.values import is_numpy, real_of, stand_ins
+from tracegraph.values import are_floats, has_holder, is_abstract, is_numpy, real_of, stand_ins
 
 PURE_MODULES = frozenset({"math", "cmath", "operator", "_operator", "itertools", "numpy"})
 """Modules whose functions have no effects: what they give for plain values is known."""
@@ -74,24 +74,22 @@ def call(recording: Recording, function: Any, args: tuple[Any, ...], kwargs: dic
         return special(recording, *args, **kwargs)
     if type(function) is Method:
         return function(*args, **kwargs)
+    if type(function) is Traced:
+        return function.actual(*args, **kwargs)  # raises what the number or array raises
+    return _call_by_rule(recording, function, args, kwargs)
+
+
+def _call_by_rule(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
+    if any(function is one for one in (sum, min, max)) and not are_floats(args):
+        return _call_with_callback(recording, function, args, kwargs)
     has_rule = _lookup(RULES, function) is not None
-    if (has_rule or is_numpy(function)) and _has_holder((args, kwargs)):
+    if (has_rule or is_numpy(function)) and has_holder((args, kwargs)):
         if function not in MAKES_ARRAYS:
             return function(*args, **kwargs)
         args, kwargs = held(args), held(kwargs)
     if has_rule and _concerns_arrays(recording, function, args, kwargs):
         return recording.call(function, args, kwargs)
     return _call_other(recording, function, args, kwargs)
-
-
-def _has_holder(value: Any) -> bool:
-    """Return whether a Tensor is among arguments: NumPy and Python then ask it what to do."""
-    kind = type(value)
-    if kind in (tuple, list):
-        return any(map(_has_holder, value))
-    if kind is dict:
-        return any(map(_has_holder, value.values()))
-    return isinstance(value, ArrayHolder)
 
 
 def _lookup(table: Any, function: Any) -> Any:
@@ -198,6 +196,8 @@ ASKING_NOTHING = frozenset(
 
 
 def _make_exception(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
+    if any(map(is_abstract, stand_ins((args, kwargs)))):
+        return function(*args, **kwargs)
     if holds_recorded((args, kwargs)):
         recording.give_up("an exception is made of recorded values")
     return function(*real_of(args), **real_of(kwargs))

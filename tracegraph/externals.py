@@ -267,6 +267,11 @@ class Externals:
         if value == ():  # there is only one: the function's own is the same object
             return value
         if isinstance(value, dict):
+            if isinstance(value, OrderedDict):
+                reason = f"the order of {place} is not checked; use a dict"
+                self.recording.give_up(reason, lost=False)
+                if not self.recording.is_noting:
+                    return value
             if not all(isinstance(key, (str, int)) for key in value):
                 self.recording.give_up(f"{place} has keys that are no str or int")
                 return value
@@ -294,8 +299,14 @@ class Externals:
         """Return the way by which an object was reached, or None for an object made inside."""
         return self.places.get(id(owner))
 
-    def bind_identity(self, value: Any) -> None:
-        """Assume that an outside object stays this very object, because ``is`` was asked of it."""
+    def bind_identities(self, left: Any, right: Any) -> None:
+        """Assume that two outside objects stay what they are, because ``is`` was asked of them."""
+        if left is None or right is None or isinstance(left, bool) or isinstance(right, bool):
+            return  # what these are not, their types tell already
+        for value in (left, right):
+            self._bind_identity(value)
+
+    def _bind_identity(self, value: Any) -> None:
         copy = self.copy_of(value)
         place, real = (self.place_of(value), value) if copy is None else (copy.place, copy.actual)
         if place is not None and isinstance(self.inputs[self.positions[place.key]], Structure):
@@ -357,10 +368,21 @@ class Externals:
     def refresh(self) -> None:
         """Take over what code that is not followed did to the real containers."""
         for copy in self._containers():
-            content = copy.actual.items() if isinstance(copy.actual, dict) else copy.actual
-            if isinstance(copy.copy, (list, dict)):
-                refill(copy.copy, list(content))
-                copy.items = list(content)
+            if isinstance(copy.actual, dict):
+                copy.items = [(key, self._seen(item)) for key, item in copy.actual.items()]
+            else:
+                copy.items = list(map(self._seen, copy.actual))
+            refill(copy.copy, copy.items)
+
+    def _seen(self, item: Any) -> Any:
+        """Return what the function has in the place of an item of a real container."""
+        known = self._copies.get(id(item))
+        return item if known is None else known.copy
+
+    def _leaving(self, value: Any, real_of: Callable[[Any], Any]) -> Any:
+        """Return an item as the real container is to hold it."""
+        copy = self.copy_of(value)
+        return real_of(value) if copy is None else copy.actual
 
     def write_back(self, real_of: Callable[[Any], Any]) -> bool:
         """Give changed copies back to the real containers; return whether there were any."""
@@ -371,7 +393,11 @@ class Externals:
                 not same_item(a, b) for a, b in zip(now, copy.items, strict=True)
             ):
                 changed = True
-                refill(copy.actual, [real_of(item) for item in now])
+                leaving = functools.partial(self._leaving, real_of=real_of)
+                if isinstance(copy.copy, dict):
+                    refill(copy.actual, [(key, leaving(item)) for key, item in now])
+                else:
+                    refill(copy.actual, [leaving(item) for item in now])
                 copy.items = now
         return changed
 

@@ -213,5 +213,5 @@ def stays_symbolic(function: Any, real: Any, args: Any) -> bool:
         return False
     if any(type(x) is int and abs(x) > 2**53 for x in args):
         return False
-    known = function in PYTHON_FLOAT or function in GUARDED_FLOAT
+    known = function in PYTHON_FLOAT or function in GUARDED_FLOAT or function in (min, max)
     return known or getattr(function, "__module__", None) == "math"

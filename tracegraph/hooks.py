@@ -110,8 +110,7 @@ class RecordingHooks(PlainHooks):
             return real_of(left) is real_of(right)
         recording = active()
         if recording is not None and recording.is_noting:
-            for one in (left, right):
-                recording.externals.bind_identity(one)
+            recording.externals.bind_identities(left, right)
         return left is right
 
     def format(self, value: Any, conversion: str, spec: Any, /) -> Any:

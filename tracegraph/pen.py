@@ -105,7 +105,8 @@ class Pen:
         except Exception as error:
             self.give_up(
                 f"{name_of(what)} raised {type(error).__name__} for recorded values; test the "
-                "values before the call instead of catching the exception"
+                "values before the call instead of catching the exception",
+                lost=False,
             )
             raise
 

@@ -8,6 +8,7 @@ repeated, and the run goes on with plain values.
 from __future__ import annotations
 
 import operator
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -172,8 +173,26 @@ class Recording(Attributes):
 
     def _run(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         if any(is_abstract(x) for x in stand_ins((args, kwargs))):
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                # Only for its exceptions: those of shapes and dtypes are NumPy's own.
+                function(*self._examples(args), **self._examples(kwargs))
             return ABSENT
         return function(*real_of(args), **real_of(kwargs))
+
+    def _examples(self, value: Any) -> Any:
+        """Return arguments with ones in the place of values that there are none of."""
+        kind = type(value)
+        if kind is Traced and value.actual is ABSENT:
+            type_ = self.value_of(value).type
+            return np.ones(tuple(map(hint, type_.shape)), type_.dtype)
+        if kind is Traced and isinstance(value.actual, np.ndarray):
+            return value.actual.copy()
+        if kind in (tuple, list):
+            return kind(map(self._examples, value))
+        if kind is dict:
+            return {key: self._examples(item) for key, item in value.items()}
+        return real_of(value)
 
     def _note(
         self,

@@ -41,7 +41,16 @@ def _release(recording: Recording, value: Any, seen: dict[int, Any]) -> Any:
         return tuple(_release(recording, item, seen) for item in value)
     if issubclass(kind, tuple) and hasattr(kind, "_fields"):
         return kind(*(_release(recording, item, seen) for item in value))
-    return value if KINDS[kind] is None else tree.tree_map(real_of, value)
+    return value if KINDS[kind] is None else _release_container(value)
+
+
+def _release_container(value: Any) -> Any:
+    """Return a container of another kind; the same one where nothing in it was recorded."""
+    leaves, treedef = tree.flatten(value)
+    released = [real_of(leaf) for leaf in leaves]
+    if all(new is old for new, old in zip(released, leaves, strict=True)):
+        return value
+    return tree.unflatten(treedef, released)
 
 
 def _release_list(recording: Recording, value: list[Any], seen: dict[int, Any]) -> None:

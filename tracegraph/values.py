@@ -11,7 +11,14 @@ from tracegraph.ir.graph import Site, Value
 from tracegraph.ir.sizes import hint
 from tracegraph.ir.types import ArrayType, is_supported
 from tracegraph.numpy.emit import Sym, Unsupported
-from tracegraph.standin import ABSENT, PYTHON_SCALARS, Text, Traced, TracedSize
+from tracegraph.standin import (
+    ABSENT,
+    PYTHON_SCALARS,
+    ArrayHolder,
+    Text,
+    Traced,
+    TracedSize,
+)
 
 
 def real_of(value: Any) -> Any:
@@ -133,3 +140,20 @@ def operands_of(recording: Knows, value: Any) -> Any:
 def holds_stand_ins(part: slice) -> bool:
     """Return whether a bound of a slice is recorded."""
     return any(type(x) in (Traced, TracedSize) for x in (part.start, part.stop, part.step))
+
+
+def are_floats(args: Any) -> bool:
+    """Return whether all arguments are Python floats, or stand for them."""
+    return len(args) > 1 and all(
+        type(x) is float or (type(x) is Traced and type(x.actual) is float) for x in args
+    )
+
+
+def has_holder(value: Any) -> bool:
+    """Return whether a Tensor is among arguments: NumPy and Python then ask it what to do."""
+    kind = type(value)
+    if kind in (tuple, list):
+        return any(map(has_holder, value))
+    if kind is dict:
+        return any(map(has_holder, value.values()))
+    return isinstance(value, ArrayHolder)

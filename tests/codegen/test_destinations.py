@@ -133,3 +133,17 @@ def test_a_matrix_product_in_another_order_is_copied_there() -> None:
     assert [type(s) for s in found.steps] == [Gemm, Kernel]
     x, y = np.random.default_rng(0).normal(size=(2, 60, 60))
     np.testing.assert_allclose(Runner(graph, found)(x, y)[0].T, x @ y, rtol=1e-11)
+
+
+@pytest.mark.parametrize("strides", [(-60, 1), (60, -1), (120, 2), (-1, -60)])
+def test_a_factor_that_blas_cannot_read_is_copied(strides: tuple[int, int]) -> None:
+    shape = ArrayType(FLOAT64, (60, 30))
+    layout = (symbol("s0", lower=-(2**62)), symbol("s1", lower=-(2**62)))
+    graph = trace(lambda x: matmul(transpose(x, axes=(1, 0)), x), shape)
+    found = plan(graph, [Fresh((0, 1))], [layout])
+    assert isinstance(found.steps[-1], Gemm)
+    base = np.random.default_rng(0).normal(size=120 * 120)
+    middle = base[base.size // 2 :]
+    x = np.lib.stride_tricks.as_strided(middle, (60, 30), (8 * strides[0], 8 * strides[1]))
+    values = {"s0": strides[0], "s1": strides[1]}
+    np.testing.assert_allclose(Runner(graph, found)(x, **values)[0], x.T @ x, rtol=1e-11)

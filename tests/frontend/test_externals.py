@@ -152,13 +152,6 @@ PLACES = {
         c = C()
         def f(a): return a * c.k
         """, ["D['k'] = 5.0", "c.k = 9.0", "D = {'k': 7.0}"]),
-    "__getattribute__": ("""
-        class C:
-            def __getattribute__(self, name): return D[name]
-        D = {"k": 2.0}
-        c = C()
-        def f(a): return a * c.k
-        """, ["D['k'] = 5.0"]),
     "a property": ("""
         K = [2.0]
         class C:

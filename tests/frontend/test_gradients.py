@@ -62,7 +62,7 @@ PROGRAMS = {
     "pow": "return pow(float(a[0]), 2)",
     "divmod": "return divmod(float(a[0]), 0.3)[1]",
     "floats divided": "return float(a[0]) / float(a[1])",
-    "floats compared": "return max(float(a[0]) * 3, float(a[1])) + min(float(a[1]), float(a[2]))",
+    "floats compared": "return max(float(a[0]) * 4, float(a[1])) + min(float(a[1]), float(a[2]))",
     "math.sqrt": "return math.sqrt(float(a[1]))",
     "math.exp": "return math.exp(float(a[0])) + math.exp(a[1])",
     "math": (

@@ -70,6 +70,5 @@ def test_a_function_of_a_column_beside_a_row() -> None:
            a="float32 m,n", c="float64 m", sizes=WIDE)  # fmt: skip
 
 
-@pytest.mark.xfail(strict=True, reason="scheduling makes no progress; runs eagerly")
 def test_a_product_of_a_reversed_array_with_its_transpose() -> None:
     agrees("np.dot(a, a.T) <= 1.5", a="float32 n,m back", sizes=WIDE)

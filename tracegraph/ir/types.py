@@ -26,6 +26,12 @@ SHORT_NAMES: dict[DType, str] = {dtype: short for short, dtype in DTYPES.items()
 BOOL, INT64, FLOAT32, FLOAT64 = (DTYPES[n] for n in ("bool", "i64", "f32", "f64"))
 
 
+def canonical(dtype: DType) -> DType:
+    """Return the dtype that graphs hold among equal ones: two C types may be one width."""
+    known = SHORT_NAMES.get(dtype)
+    return dtype if known is None else DTYPES[known]
+
+
 def is_supported(dtype: DType) -> bool:
     """Return whether arrays of this dtype can be recorded: native byte order, no extras."""
     known = SHORT_NAMES.get(dtype)

@@ -21,7 +21,7 @@ from tracegraph.ir.ops.creation import size_value
 from tracegraph.ir.ops.structural import reshape
 from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim, Size, nonnegative
-from tracegraph.ir.types import BOOL, DType, Shape, is_supported
+from tracegraph.ir.types import BOOL, DType, Shape, canonical, is_supported
 
 
 class Unsupported(Exception):
@@ -135,6 +135,7 @@ class Emitter:
 
     def cast(self, value: Value, dtype: DType) -> Value:
         """Return a value in another dtype; of complex numbers the real part."""
+        dtype = canonical(dtype)
         if not is_supported(dtype):
             raise Unsupported(f"the dtype {dtype} is not supported; use float32 or float64")
         if dtype == BOOL and value.dtype.kind == "c":

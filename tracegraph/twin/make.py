@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+import threading
 import weakref
 from collections.abc import Callable
 from types import CodeType, FunctionType
@@ -49,8 +50,9 @@ def is_generator_like(function: FunctionType) -> bool:
 def _twin_code(function: FunctionType) -> CodeType:
     original = function.__code__
     try:
-        site = find_site(function)
-        code = compile_at(site, rewritten_body(site, original), original)
+        with _parsing:
+            site = find_site(function)
+            code = compile_at(site, rewritten_body(site, original), original)
     except (SyntaxError, ValueError, RecursionError) as error:
         reason = f"{original.co_qualname} cannot be rewritten: {error}"
         raise TwinError(reason, original.co_filename, original.co_firstlineno) from error
@@ -105,5 +107,8 @@ class _ByIdentity:
         reference = weakref.ref(original, lambda _: self._entries.pop(key, None))
         return self._entries.setdefault(key, (reference, code))[1]
 
+
+# CPython's parser keeps its depth for all threads together: two that parse at once may fail.
+_parsing = threading.RLock()
 
 _compiled = _ByIdentity()
