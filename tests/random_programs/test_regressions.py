@@ -54,7 +54,6 @@ def test_leading_axes_of_length_one_are_dropped_where_an_array_is_written() -> N
     agrees("a", "np.copyto(a, np.max(b, axis=0, keepdims=True))", a="float64 n", b="float64 m,n")
 
 
-@pytest.mark.xfail(strict=True, reason="max and min of a float and a float64; runs eagerly")
 def test_python_functions_of_numbers() -> None:
     agrees("round(0.5 * len(a)), sum(a.shape), abs(a.shape[0])", a="float64 n,m")
     agrees("max(a[0], 0.5), min(2.0, float(a.max()))", a="float64 n")

@@ -10,7 +10,7 @@ from tracegraph.codegen.demand import product_indices
 from tracegraph.codegen.groups import Group, Member
 from tracegraph.codegen.pull import Puller, accumulated
 from tracegraph.codegen.roots import PRODUCT, Root
-from tracegraph.codegen.storage import Storage
+from tracegraph.codegen.storage import Storage, domain_index
 from tracegraph.ir.graph import Node
 from tracegraph.ir.loops import (
     PLACES,
@@ -56,6 +56,13 @@ class Assembler:
             if isinstance(statement, Store):
                 names[statement.buffer] = None
         return Program(name, tuple(Buffer(n, dtypes[n]) for n in names), bare.body, bare.indices)
+
+    def copied(self, node: Node, target: Storage) -> tuple[Statement, ...]:
+        """Return the loops that copy a stored node elsewhere."""
+        shape = node.array_type.shape
+        index = domain_index(shape)
+        value = Puller(self.b, self.storages).at(node, index)
+        return nest(shape, range(len(shape)), (Store(target.buffer, target.place(index), value),))
 
     # ---- groups of maps and reductions
 

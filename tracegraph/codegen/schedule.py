@@ -32,7 +32,7 @@ from tracegraph.codegen.roots import GEMM, STEP, Root, copy_of, is_update, root_
 from tracegraph.codegen.storage import Storage, strides_of
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.graph import Graph, Node, item_types
-from tracegraph.ir.loops import Program, Store, place_of, scalars, statements
+from tracegraph.ir.loops import Program, Statement, Store, place_of, scalars, statements
 from tracegraph.ir.sizes import Dim, product
 from tracegraph.ir.types import DType, Shape, TupleType
 
@@ -220,19 +220,34 @@ class Scheduler:
         root = group.members[0].root
         if root.kind == STEP:
             return self._own_step(root)
+        name = f"{self.prefix}k{group.number}"
         if root.kind == GEMM:
-            return [self._gemm(root)]
+            return self._gemm(root, name)
         assembler = Assembler(self.storages, self.targets)
         body = assembler.group(group) if group.fusible else alone(assembler, root)
-        name = f"{self.prefix}k{group.number}"
-        dtypes = {b.name: b.dtype for b in self.buffers.values()}
-        return [Kernel(assembler.program(name, body, dtypes))]
+        return [self._kernel(assembler, name, body)]
 
-    def _gemm(self, root: Root) -> Step:
-        found = matrix_product(root, self.storages, self.targets[root])
-        if isinstance(found, set):
-            raise StoreInstead(found)
-        return found
+    def _kernel(self, assembler: Assembler, name: str, body: tuple[Statement, ...]) -> Step:
+        dtypes = {b.name: b.dtype for b in self.buffers.values()}
+        return Kernel(assembler.program(name, body, dtypes))
+
+    def _gemm(self, root: Root, name: str) -> list[Step]:
+        """Return a matrix product, after copies of parameters whose layout BLAS cannot read."""
+        target = self.targets[root]
+        found = matrix_product(root, self.storages, target)
+        if not isinstance(found, set):
+            return [found]
+        if not found <= set(self.graph.params):
+            raise StoreInstead(found - set(self.graph.params))
+        steps, copies = [], {}
+        for number, node in enumerate(dict.fromkeys(o for o in root.node.operands if o in found)):
+            copies[node] = self._new(node.array_type.shape, node)
+            assembler = Assembler(self.storages, {})
+            body = assembler.copied(node, copies[node])
+            steps.append(self._kernel(assembler, f"{name}copy{number}", body))
+        product = matrix_product(root, self.storages | copies, target)
+        assert not isinstance(product, set)
+        return [*steps, product]
 
     def _own_step(self, root: Root) -> list[Step]:
         node = root.node

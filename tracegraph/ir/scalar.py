@@ -163,15 +163,16 @@ def walk(*roots: Scalar, enter: Callable[[Scalar], bool] = lambda _: True) -> li
     """Return the scalars that ``roots`` are computed from, operands first, without recursion."""
     order: list[Scalar] = []
     done: set[Scalar] = set()
-    stack = [(root, False) for root in reversed(roots)]
+    open_: list[Scalar] = []
+    stack: list[Scalar | None] = list(reversed(roots))
     while stack:
-        scalar, ready = stack.pop()
-        if scalar in done:
-            continue
-        if ready:
-            done.add(scalar)
-            order.append(scalar)
-        elif enter(scalar):
-            stack.append((scalar, True))
-            stack.extend((a, False) for a in reversed(scalar.args))
+        scalar = stack.pop()
+        if scalar is None:  # the operands of the scalar that was opened last are done
+            ready = open_.pop()
+            done.add(ready)
+            order.append(ready)
+        elif scalar not in done and enter(scalar):
+            open_.append(scalar)
+            stack.append(None)
+            stack.extend(reversed(scalar.args))
     return order

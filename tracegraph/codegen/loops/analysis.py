@@ -58,6 +58,9 @@ class Dependence:
 
     def of(self, root: Scalar) -> frozenset[object]:
         """Return the symbols and the leaves that a scalar is computed from."""
+        known = self._known.get(root)
+        if known is not None:
+            return known
         for scalar in walk(root, enter=lambda s: s not in self._known):
             found = {x for a in scalar.args for x in self._known[a]}
             if scalar.op in ("state", "result"):
