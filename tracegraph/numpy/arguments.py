@@ -75,9 +75,15 @@ def axis_argument(axis: Any, ndim: int) -> int:
 
 
 def axes_argument(axis: Any, ndim: int) -> tuple[int, ...]:
-    """Return the axes that None, an int or a tuple names, counted from the start and in order."""
+    """Return the axes that None, an int or a tuple names, counted from the start and in order.
+
+    Reductions take 0 and -1 as the axis of an array that has none.
+    """
     if axis is None:
         return tuple(range(ndim))
+    if ndim == 0 and not isinstance(axis, (tuple, list)):
+        axis_argument(axis, 1)
+        return ()
     named = axis if isinstance(axis, (tuple, list)) else (axis,)
     return tuple(sorted(axis_argument(a, ndim) for a in named))
 

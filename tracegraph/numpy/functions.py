@@ -19,6 +19,7 @@ from tracegraph.ir.sizes import Size
 from tracegraph.ir.types import BOOL, FLOAT64
 from tracegraph.numpy.arguments import array, integer, no_options, no_out, only, reshaped
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported, result_type
+from tracegraph.numpy.indexing import without_leading_ones
 from tracegraph.numpy.reductions import all_rule
 from tracegraph.numpy.ufuncs import RULES as UFUNCS
 from tracegraph.numpy.ufuncs import loop_dtypes, operand, positive
@@ -235,7 +236,8 @@ def _is_infinity(e: Emitter, x: Any, infinity: float) -> Sym:
 def copyto(e: Emitter, dst: Sym, src: Any, casting: Any = "same_kind", where: Any = True) -> Sym:
     """The rule of ``np.copyto``: the new content of ``dst``."""
     del casting  # NumPy has checked it
-    new = e.broadcast(e.value(operand(e, src), dst.dtype), dst.shape)
+    fitted = without_leading_ones(e.value(operand(e, src), dst.dtype), dst.ndim)
+    new = e.broadcast(fitted, dst.shape)
     if where is True:
         return Sym(new)
     holds = e.broadcast(e.cast(array(e, where), BOOL), dst.shape)

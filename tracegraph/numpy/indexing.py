@@ -71,18 +71,18 @@ class Selection:
     def write(self, e: Emitter, x: Value, new: Value, op: Any = scatter) -> Value:
         view = self.box.read(x)
         if not self.arrays:
-            fitted = _without_leading_ones(new, view.ndim)
+            fitted = without_leading_ones(new, view.ndim)
             return self.box.write(x, e.broadcast(fitted, view.shape))
         indices = [self.arrays[axis] for axis in self.axes]
         order = self._order(view.ndim)
         rest = (dim for axis, dim in enumerate(view.shape) if axis not in self.axes)
         taken: Shape = (*indices[0].shape, *rest)
-        fitted = _without_leading_ones(new, len(order))
+        fitted = without_leading_ones(new, len(order))
         updates = permuted(e.broadcast(fitted, tuple(taken[i] for i in order)), inverse(order))
         return self.box.write(x, op(view, updates, *indices, axes=self.axes))
 
 
-def _without_leading_ones(new: Value, ndim: int) -> Value:
+def without_leading_ones(new: Value, ndim: int) -> Value:
     """Drop axes that an assigned array has too many: NumPy lets them be of length 1."""
     return reshaped(new, new.shape[max(new.ndim - ndim, 0) :]) if new.ndim > ndim else new
 
