@@ -2,17 +2,20 @@
 
 The framework is imported before the clock starts, its compiler is not: tracegraph loads llvmlite in
 its first call, JAX starts its backend. With ``--started`` another function was compiled before.
-tracegraph's first call is also the function's eager run, which is subtracted.
+NumPy has run the function before, for each framework: its memory is warm. tracegraph's first call
+is also the function's eager run, which is subtracted.
 """
 
 from __future__ import annotations
 
+import statistics
 import sys
 import time
+from typing import Any
 
 import numpy as np
 from cases import CASES, Case
-from frameworks import Contender, contenders, unstarted
+from frameworks import contenders, inputs, unstarted
 
 
 def main(name: str, framework: str, *options: str) -> None:
@@ -22,11 +25,13 @@ def main(name: str, framework: str, *options: str) -> None:
         contender = next(contenders(case, framework))
     else:
         contender = unstarted(case, framework)
+    arrays = inputs(case)
+    case.function(*arrays)
     before = time.perf_counter()
     contender.result()
     seconds = time.perf_counter() - before
     if framework == "tracegraph":
-        seconds -= eager_seconds(case, contender)
+        seconds -= eager_seconds(case, arrays)
     print(seconds)
 
 
@@ -44,14 +49,14 @@ def with_arrays(case: Case) -> Case:
     return Case(**{**vars(case), "arrays": True})
 
 
-def eager_seconds(case: Case, contender: Contender) -> float:
-    """Return the best time of an eager run; of a gradient, that of the function."""
+def eager_seconds(case: Case, arrays: tuple[Any, ...]) -> float:
+    """Return the median time of an eager run; of a gradient, that of the function."""
     times = []
-    for _ in range(3):
+    for _ in range(5):
         before = time.perf_counter()
-        case.function(*contender.args)
+        case.function(*arrays)
         times.append(time.perf_counter() - before)
-    return min(times)
+    return statistics.median(times)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,8 @@ def is_pulled(node: Node) -> bool:
     """Return whether a node's elements are expressions of its operands' elements."""
     if not isinstance(node.type, ArrayType) or node.type.dtype.kind == "c":
         return False
-    if any(o.array_type.dtype.kind == "c" for o in node.operands if isinstance(o.type, ArrayType)):
+    types = [operand.type for operand in node.operands]
+    if any([isinstance(type, ArrayType) and type.dtype.kind == "c" for type in types]):
         return False
     return isinstance(node.op.lower, Pull) or is_small_fold(node)
 

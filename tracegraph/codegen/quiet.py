@@ -125,7 +125,7 @@ def _library(read_modes: bool) -> jit.Code:
     declarations = [declaration(name) for name in sorted(text.functions)]
     module = "\n".join([objects, functions, *declarations, ""])
     imports = {name: function_address(name) for name in text.functions}
-    code = jit.compile_text(module, (NAME, OBJECTS), imports)
+    code = jit.compile_text("", (NAME, OBJECTS), imports, once=module)
     _kept.extend(text.objects)
     table = (ctypes.c_size_t * len(text.objects)).from_address(code.address(OBJECTS))
     table[:] = [id(one) for one in text.objects]

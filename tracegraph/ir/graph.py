@@ -194,15 +194,25 @@ class Builder:
 
     def emit(self, op: Op, operands: Sequence[Any], attrs: dict[str, Any]) -> Value:
         """Return the value of an operation, new or shared with an equal node."""
-        nodes = tuple(self._node_of(op, operand) for operand in operands)
-        frozen = tuple(sorted(attrs.items()))
-        key = (op.name, tuple(map(id, nodes)), attrs_key(frozen))
+        nodes = tuple([self._node_of(op, operand) for operand in operands])
+        return self._add(op, nodes, tuple(sorted(attrs.items())), None)
+
+    def copy(self, node: Node, operands: Sequence[Value]) -> Value:
+        """Return the value of a node's operation on other operands, on the node's line."""
+        self.site = node.site
+        nodes = tuple([self._node_of(node.op, operand) for operand in operands])
+        # Operands of the very same types give the same type: most copies need no type rule.
+        pairs = zip(nodes, node.operands, strict=True)
+        changed = any([new.type is not old.type for new, old in pairs])
+        return self._add(node.op, nodes, node.attrs, None if changed else node.type)
+
+    def _add(self, op: Op, nodes: tuple[Node, ...], attrs: Attrs, type: Type | None) -> Value:
+        key = op.name, nodes, attrs_key(attrs)
         found = None if op.effect else self._shared.get(key)
         if found is None:
-            found = Node(
-                op, nodes, frozen, op.type_rule(*(n.type for n in nodes), **attrs), self.site
-            )
-            self._shared[key] = found
+            if type is None:
+                type = op.type_rule(*[node.type for node in nodes], **dict(attrs))
+            found = self._shared[key] = Node(op, nodes, attrs, type, self.site)
             self.nodes.append(found)
         return Value(self, found)
 
@@ -223,19 +233,26 @@ class Builder:
         return Graph(tuple(self.params), tuple(self.nodes), tuple(v.node for v in outputs))
 
 
+_EQUAL_IF_SAME = frozenset((int, str, bool, type(None)))
+"""Types whose equal values are the same, bit by bit."""
+
+
 def attrs_key(value: Any) -> Any:
     """Return a key of an attribute by type and bits: 0.0 is not -0.0, 1 not True."""
+    kind = type(value)
+    if kind in _EQUAL_IF_SAME:
+        return kind, value
     if isinstance(value, tuple):
-        return tuple(attrs_key(item) for item in value)
+        return tuple(map(attrs_key, value))
     if isinstance(value, np.generic):  # before the others: a float64 is a float as well
-        return type(value), value.tobytes()
+        return kind, value.tobytes()
     if isinstance(value, float):
         return float, struct.pack("<d", value)
     if isinstance(value, complex):
         return complex, struct.pack("<dd", value.real, value.imag)
     if isinstance(value, Graph) or callable(value):
         return Graph, id(value)
-    return type(value), value
+    return kind, value
 
 
 def replay(graph: Graph, args: Sequence[T], rule: Callable[..., T]) -> list[T]:
@@ -248,8 +265,7 @@ def replay(graph: Graph, args: Sequence[T], rule: Callable[..., T]) -> list[T]:
 
 def rebuild(builder: Builder, node: Node, *operands: Value) -> Value:
     """The rule that copies a node into another graph, keeping its line."""
-    builder.site = node.site
-    return builder.emit(node.op, operands, dict(node.attrs))
+    return builder.copy(node, operands)
 
 
 def trace(function: Callable[..., Any], *types: Type) -> Graph:

@@ -51,6 +51,15 @@ ARITY = {
     **dict.fromkeys("negative absolute sqrt floor ceil trunc rint invert".split(), 1),
     "fma": 3,
 }
+KINDS = {
+    **dict.fromkeys(FLOAT_ONLY, "f"),
+    **dict.fromkeys(INTEGER_ONLY, "iu"),
+    **dict.fromkeys(BITWISE, "biu"),
+    **dict.fromkeys(ANY_NUMBER, "iuf"),
+    **dict.fromkeys(COMPARE | {"maximum", "minimum"}, "biuf"),
+}
+"""Kinds of dtypes that an operation takes."""
+
 FOLDS = ("add", "multiply", "maximum", "minimum", "logical_or", "logical_and", "argmax", "argmin")
 
 
@@ -75,23 +84,13 @@ def check(op: str, args: tuple[Scalar, ...]) -> DType:
     if op not in ARITY or len(args) != ARITY[op]:
         raise GraphError(f"the scalar language has no {op} of {len(args)} operands")
     dtype = args[0].dtype
-    if any(a.dtype != dtype for a in args):
+    if any([a.dtype is not dtype and a.dtype != dtype for a in args]):
         got = ", ".join(SHORT_NAMES[a.dtype] for a in args)
         raise GraphError(f"scalar {op} needs operands of one dtype, got {got}")
-    kinds = _kinds(op)
+    kinds = KINDS[op]
     if dtype.kind not in kinds:
         raise GraphError(f"scalar {op} needs one of the kinds {kinds!r}, got {SHORT_NAMES[dtype]}")
     return BOOL if op in COMPARE else dtype
-
-
-def _kinds(op: str) -> str:
-    if op in FLOAT_ONLY:
-        return "f"
-    if op in INTEGER_ONLY:
-        return "iu"
-    if op in BITWISE:
-        return "biu"
-    return "biuf" if op in COMPARE or op in ("maximum", "minimum") else "iuf"
 
 
 @dataclass(eq=False)
@@ -104,8 +103,8 @@ class ScalarBuilder:
 
     def make(self, op: str, args: tuple[Scalar, ...], dtype: DType, **attrs: Any) -> Scalar:
         """Return a scalar without checking it; rules use the named methods below."""
-        frozen = tuple(sorted(attrs.items()))
-        key = (op, tuple(map(id, args)), dtype, frozen)
+        frozen = tuple(sorted(attrs.items())) if attrs else ()
+        key = op, args, dtype, frozen
         found = self._shared.get(key)
         if found is None:
             found = self._shared[key] = Scalar(op, args, dtype, frozen)

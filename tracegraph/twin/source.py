@@ -46,7 +46,7 @@ def candidates(function: FunctionType) -> list[Site]:
     if not source:
         raise TwinError(f"the source of {code.co_qualname} is not available", filename, line)
     try:
-        found = _index(source, filename).get((code.co_name, line), [])
+        found = _defined_at(*_parsed(source, filename), code.co_name, line)
     except (SyntaxError, ValueError, RecursionError) as error:
         raise TwinError(f"the source cannot be parsed: {error}", filename, line) from error
     if not found:
@@ -60,22 +60,34 @@ def _read(filename: str, module_globals: dict[str, Any]) -> str:
 
 
 @lru_cache(maxsize=16)  # a file usually holds many functions; its tree is large
-def _index(source: str, filename: str) -> dict[tuple[str, int], list[Site]]:
-    found: dict[tuple[str, int], list[Site]] = {}
+def _parsed(source: str, filename: str) -> tuple[ast.Module, tuple[ast.stmt, ...]]:
     module = ast.parse(source, filename)
-    preamble = _preamble(module)
+    return module, _preamble(module)
+
+
+def _defined_at(
+    module: ast.Module, preamble: tuple[ast.stmt, ...], name: str, line: int
+) -> list[Site]:
+    found: list[Site] = []
     pending: list[tuple[ast.AST, tuple[ScopeNode, ...]]] = [(module, ())]
     while pending:
         node, path = pending.pop()
+        if not _may_hold(node, line):
+            continue
         if not isinstance(node, ScopeNode):
             pending += [(child, path) for child in ast.iter_child_nodes(node)]
             continue
-        if not isinstance(node, ast.ClassDef):
-            site = Site(node, path, preamble)
-            found.setdefault((name_of(node), first_line(node)), []).append(site)
+        if not isinstance(node, ast.ClassDef) and (name_of(node), first_line(node)) == (name, line):
+            found.append(Site(node, path, preamble))
         pending += [(part, path) for part in outer_parts(node)]
         pending += [(part, (*path, node)) for part in inner_parts(node)]
     return found
+
+
+def _may_hold(node: ast.AST, line: int) -> bool:
+    """Whether a line is one of the node's, so that only a small part of a file is looked at."""
+    start = first_line(node) if isinstance(node, ScopeNode) else getattr(node, "lineno", line)
+    return start <= line <= getattr(node, "end_lineno", line)
 
 
 def _preamble(module: ast.Module) -> tuple[ast.stmt, ...]:

@@ -22,8 +22,8 @@ def name_of(node: FunctionNode) -> str:
     return "<lambda>" if isinstance(node, ast.Lambda) else node.name
 
 
-def first_line(node: FunctionNode) -> int:
-    """The co_firstlineno of the function's code: decorators belong to the function."""
+def first_line(node: ScopeNode) -> int:
+    """The co_firstlineno of the definition's code: decorators belong to it."""
     decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
     return decorators[0].lineno if decorators else node.lineno
 

@@ -132,16 +132,19 @@ class Chooser:
 
     def _tops(self, tops: list[Scalar], around: tuple[For, ...], vector: For | None) -> float:
         total = 0.0
+        times = [_times(around[:depth]) for depth in range(len(around) + 1)]
         for scalar in walk(*tops):
             if scalar.op in ("const", "size", "state", "result"):
                 continue
             found = self.dependence.of(scalar)
-            depth = max((k for k, f in enumerate(around) if f.index in found), default=-1)
+            depth = len(around)
+            while depth and around[depth - 1].index not in found:
+                depth -= 1
             unit = 8.0 if scalar.op in ELEMENTARY or scalar.op == "divide" else 1.0
             if scalar.op == "load":
                 unit = self._moving(scalar.attr("offset"), vector)
             wide = vector is not None and vector.index in found
-            total += unit * (_width(vector) if wide else 1) * _times(around[: depth + 1])
+            total += unit * (_width(vector) if wide else 1) * times[depth]
         return total
 
     def _latency(self, loop: For, around: tuple[For, ...], vector: For | None) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,13 +18,16 @@ def fold_constants(graph: Graph) -> Graph:
 
     Guards on what has become constant are dropped: recording saw that they hold.
     """
+    if not any(_is_foldable(n, n.operands) or _is_settled(n, n.operands) for n in graph):
+        return graph
     builder = Builder()
 
     def visit(node: Node, *operands: Value) -> Value:
         builder.site = node.site
-        if _is_foldable(node, operands):
+        nodes = [operand.node for operand in operands]
+        if _is_foldable(node, nodes):
             return _folded(builder, node, operands)
-        if node.op.name == "guard" and operands[0].node.op is literal:
+        if _is_settled(node, nodes):
             return operands[0]
         return rebuild(builder, node, *operands)
 
@@ -31,15 +35,20 @@ def fold_constants(graph: Graph) -> Graph:
     return builder.build(replay(graph, params, visit))
 
 
-def _is_foldable(node: Node, operands: tuple[Value, ...]) -> bool:
+def _is_foldable(node: Node, operands: Sequence[Node]) -> bool:
     return (
         bool(operands)
+        and all([operand.op is literal for operand in operands])
         and isinstance(node.op.lower, Pull)
         and isinstance(node.type, ArrayType)
         and not node.type.shape
         and not node.op.effect
-        and all(operand.node.op is literal for operand in operands)
     )
+
+
+def _is_settled(node: Node, operands: Sequence[Node]) -> bool:
+    """Return whether a node is a guard on a constant."""
+    return node.op.name == "guard" and operands[0].op is literal
 
 
 def _folded(builder: Builder, node: Node, operands: tuple[Value, ...]) -> Value:
