@@ -1,13 +1,15 @@
-"""One first call, in this process: ``first_call.py CASE FRAMEWORK [--started]`` prints seconds.
+"""One first call, in this process: ``first_call.py CASE FRAMEWORK [--started]``.
 
-The framework is imported before the clock starts, its compiler is not: tracegraph loads llvmlite in
-its first call, JAX starts its backend. With ``--started`` another function was compiled before.
-NumPy has run the function before, for each framework: its memory is warm. tracegraph's first call
-is also the function's eager run, which is subtracted.
+It prints the seconds of the first call, and those of the framework's import before it: JAX loads
+its compiler while it is imported and starts it in the first call, tracegraph loads llvmlite there.
+With ``--started`` another function was compiled before. NumPy has run the function before, for each
+framework: its memory is warm. tracegraph's first call is also the function's eager run, which is
+subtracted.
 """
 
 from __future__ import annotations
 
+import importlib
 import statistics
 import sys
 import time
@@ -20,6 +22,9 @@ from frameworks import contenders, inputs, unstarted
 
 def main(name: str, framework: str, *options: str) -> None:
     case = next(case for case in CASES if case.name == name)
+    before = time.perf_counter()
+    importlib.import_module(framework)
+    importing = time.perf_counter() - before
     if "--started" in options:
         start(framework)
         contender = next(contenders(case, framework))
@@ -32,7 +37,7 @@ def main(name: str, framework: str, *options: str) -> None:
     seconds = time.perf_counter() - before
     if framework == "tracegraph":
         seconds -= eager_seconds(case, arrays)
-    print(seconds)
+    print(seconds, importing)
 
 
 def start(framework: str) -> None:

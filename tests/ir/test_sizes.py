@@ -22,6 +22,7 @@ from tracegraph.ir.sizes import (
     evaluate,
     floordiv,
     hint,
+    is_multiple,
     maximum,
     minimum,
     nonnegative,
@@ -148,6 +149,23 @@ def test_nonnegative_sees_bounds() -> None:
     assert not nonnegative(n - m)
     assert not nonnegative(minimum(n - 5, 0))
     assert not nonnegative(n - n // m * 3)
+
+
+@given(formulas(), st.integers(1, 4), st.integers(1, 4))
+def test_is_multiple_is_never_wrong(formula: Formula, times: int, divisor: int) -> None:
+    size, expected = formula
+    if is_multiple(size * times, divisor):
+        for numbers in everywhere():
+            assert expected(numbers) * times % divisor == 0, (size, numbers)
+
+
+def test_is_multiple_sees_factors_and_bounds_of_blocks() -> None:
+    assert is_multiple(n * 6 - m * 3, 3)
+    assert is_multiple(minimum(8, 24 - 8 * n), 4)
+    assert is_multiple(0, 7)
+    assert not is_multiple(n * 6 - m, 3)
+    assert not is_multiple(minimum(8, n), 4)
+    assert not is_multiple(n * 4 // 2 + n // 4 * 1, 4)
 
 
 @given(formulas(), divisors())

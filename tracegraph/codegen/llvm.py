@@ -30,7 +30,7 @@ from tracegraph.ir.loops import (
 )
 from tracegraph.ir.record import record
 from tracegraph.ir.scalar import ELEMENTARY, Scalar, constant_value, walk
-from tracegraph.ir.sizes import Symbol, nonnegative
+from tracegraph.ir.sizes import Symbol, is_multiple, nonnegative
 
 IDEMPOTENT = ("maximum", "minimum", "logical_or", "logical_and", "argmax", "argmin")
 
@@ -208,11 +208,13 @@ class FunctionWriter:
         if starts:
             raise GraphError("a loop that carries a value cannot run as vectors")
         lanes, shifts = loop.lanes, self._may_shift(loop)
+        if is_multiple(loop.extent, lanes):
+            return self._main(loop, extent, None)
         if not isinstance(loop.extent, int):
             return self._symbolic_vector(loop, extent, shifts)
         whole = loop.extent - loop.extent % lanes
-        if whole == loop.extent or (shifts and whole):
-            return self._main(loop, extent, extent if whole != loop.extent else None)
+        if shifts and whole:
+            return self._main(loop, extent, extent)
         totals = [Result("", t) for t in self._identities(loop)]
         if whole:
             totals = self._main(loop, str(whole), None)
