@@ -176,6 +176,14 @@ def test_division_cancels(formula: Formula, divisor: Formula) -> None:
     assert size // by * by + size % by == size
 
 
+def test_a_quotient_of_many_terms_is_found() -> None:
+    quotient = (n + m + k + i) * (n + 2 * m + 3 * k)
+    assert isinstance(quotient, Size)
+    assert len(quotient.terms) > 8
+    assert quotient * (n + 1) // (n + 1) == quotient
+    assert str((quotient * (n + 1) + m) // (n + 1)).count("floordiv") == 1
+
+
 def test_an_index_that_is_split_and_joined() -> None:
     j = symbol("j", bound=m)
     flat = i * m + j

@@ -214,20 +214,22 @@ def _divide_terms(a: Dim, b: Dim) -> tuple[Dim, Dim]:
 
 
 def _multiple_of(a: Dim, b: Size) -> Dim | None:
-    """Return ``a / b`` when the polynomial ``a`` is a multiple of ``b``."""
+    """Return ``a / b`` when the polynomial ``a`` is a multiple of ``b``.
+
+    Long division. It ends because each step takes away the last term, in an order of monomials that
+    multiplication keeps.
+    """
     quotient: Dim = 0
     rest = a
     lead, scale = b.terms[-1]
-    for _ in range(8):
-        if rest == 0:
-            return quotient
+    while rest != 0:
         monomial, factor = _terms(rest)[-1]
         left = _without(monomial, lead)
         if left is None or factor % scale:
             return None
         step = _normal([(left, factor // scale)])
         quotient, rest = quotient + step, rest - step * b
-    return None
+    return quotient
 
 
 def _without(monomial: Monomial, divisor: Monomial) -> Monomial | None:
