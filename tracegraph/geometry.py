@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.ir.sizes import Dim, Size, hint
+from tracegraph.ir.size_values import hint
+from tracegraph.ir.sizes import Dim, Size
 from tracegraph.ir.types import Shape
 from tracegraph.numpy.emit import Unsupported
 from tracegraph.standin import Step

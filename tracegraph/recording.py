@@ -24,7 +24,7 @@ from tracegraph.geometry import concrete, lies_as
 from tracegraph.ir.errors import AbstractValueError, TracegraphError
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.record import record
-from tracegraph.ir.sizes import hint
+from tracegraph.ir.size_values import hint
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.numpy.table import RULES, WRITERS, WRITING_METHODS
 from tracegraph.pen import Fallback, fault_text

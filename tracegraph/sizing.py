@@ -10,7 +10,8 @@ import numpy as np
 
 from tracegraph.codegen.signature import SizeCheck
 from tracegraph.guards import PYTHON_FLOAT
-from tracegraph.ir.sizes import Dim, Size, Symbol, hint
+from tracegraph.ir.size_values import hint
+from tracegraph.ir.sizes import Dim, Size, Symbol
 from tracegraph.ir.types import INT64
 from tracegraph.pen import Pen
 from tracegraph.standin import Traced, TracedSize, dim_of, is_size, no_value

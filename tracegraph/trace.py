@@ -7,7 +7,7 @@ out of the graph: what is fresh, what is an argument itself, what is a view of w
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
@@ -31,7 +31,7 @@ from tracegraph.geometry import axes_order, contiguous, strides_in_order, view_g
 from tracegraph.guards import Decision
 from tracegraph.ir.graph import Graph, Value
 from tracegraph.ir.passes import run_pipeline
-from tracegraph.ir.record import record
+from tracegraph.ir.record import record, replace
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import INT64
 from tracegraph.numpy.emit import Unsupported

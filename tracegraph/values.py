@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tracegraph.ir.graph import Site, Value
-from tracegraph.ir.sizes import hint
+from tracegraph.ir.size_values import hint
 from tracegraph.ir.types import ArrayType, is_supported
 from tracegraph.numpy.emit import Sym, Unsupported
 from tracegraph.standin import (

@@ -14,7 +14,8 @@ from tracegraph.codegen.native import compile_kernel
 from tracegraph.codegen.plan import CalloutStep, Fresh, Gemm, GuardStep, Kernel, Matrix, Plan
 from tracegraph.codegen.schedule import plan
 from tracegraph.ir.graph import Graph, trace
-from tracegraph.ir.sizes import Symbol, evaluate, symbols
+from tracegraph.ir.size_values import evaluate
+from tracegraph.ir.sizes import Symbol, symbols
 from tracegraph.ir.types import ArrayType
 
 llvm.initialize_native_target()

@@ -16,7 +16,8 @@ from tracegraph.codegen.plan import Fresh
 from tracegraph.codegen.schedule import plan
 from tracegraph.ir.graph import Graph
 from tracegraph.ir.interpret import interpret
-from tracegraph.ir.sizes import Symbol, evaluate, symbol
+from tracegraph.ir.size_values import evaluate
+from tracegraph.ir.sizes import Symbol, symbol
 
 FAMILIES = (samples_elementwise, samples_reduce, samples_structural)
 

@@ -18,7 +18,8 @@ from tracegraph.ir.graph import Graph, Op, trace
 from tracegraph.ir.interpret import interpret
 from tracegraph.ir.lowering import Boxes, Pull, Scatter
 from tracegraph.ir.scalar import Scalar, ScalarBuilder, constant_value
-from tracegraph.ir.sizes import Dim, evaluate
+from tracegraph.ir.size_values import evaluate
+from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import DTYPES, FLOAT64, ArrayType, array_type
 from tracegraph.ir.verify import verify
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,7 @@ from tracegraph.ir.ops.structural import reshape
 from tracegraph.ir.ops.trigonometric import sin
 from tracegraph.ir.passes import run_pipeline
 from tracegraph.ir.passes.dead_code import remove_dead_code
+from tracegraph.ir.record import replace
 from tracegraph.ir.sizes import symbol
 from tracegraph.ir.types import BOOL, FLOAT32, FLOAT64, INT64, ArrayType
 from tracegraph.ir.verify import verify

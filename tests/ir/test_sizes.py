@@ -13,21 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracegraph.ir import sizes
+from tracegraph.ir.size_values import FUNCTIONS, evaluate, hint, substitute
 from tracegraph.ir.sizes import (
-    FUNCTIONS,
     Dim,
     Size,
     Symbol,
     coefficient,
-    evaluate,
     floordiv,
-    hint,
     is_multiple,
     maximum,
     minimum,
     nonnegative,
     product,
-    substitute,
     symbol,
     symbols,
 )

@@ -33,7 +33,8 @@ from tracegraph.ir.ops.creation import iota, size_value
 from tracegraph.ir.ops.index import gather, scatter, scatter_add
 from tracegraph.ir.ops.structural import regroup, reshape, transpose
 from tracegraph.ir.scalar import Scalar, ScalarBuilder
-from tracegraph.ir.sizes import Dim, Size, Symbol, evaluate, symbol
+from tracegraph.ir.size_values import evaluate
+from tracegraph.ir.sizes import Dim, Size, Symbol, symbol
 from tracegraph.ir.types import BOOL, DTYPES, FLOAT64, INT64, ArrayType, array_type
 from tracegraph.ir.verify import verify
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from tracegraph.ir.ops.arithmetic import add, negative
 from tracegraph.ir.ops.broadcast import sum_
 from tracegraph.ir.ops.control import cond, item
 from tracegraph.ir.ops.structural import reshape
+from tracegraph.ir.record import replace
 from tracegraph.ir.types import BOOL, FLOAT32, FLOAT64, ArrayType
 from tracegraph.ir.verify import CONTEXT_LINES, verify
 

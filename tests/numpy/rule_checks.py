@@ -22,7 +22,8 @@ import pytest
 
 from tracegraph.ir.graph import Builder, Graph, Value
 from tracegraph.ir.interpret import interpret
-from tracegraph.ir.sizes import Dim, Size, Symbol, evaluate, hint, symbol
+from tracegraph.ir.size_values import evaluate, hint
+from tracegraph.ir.sizes import Dim, Size, Symbol, symbol
 from tracegraph.ir.types import ArrayType
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.numpy.table import METHODS, RULES, WRITERS

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 
 from tracegraph.ir.loop_substitute import Rewriter, rebuilt, rewrite
 from tracegraph.ir.loops import Program, roots, statements
+from tracegraph.ir.record import replace
 from tracegraph.ir.scalar import Scalar, walk
 
 

@@ -11,7 +11,8 @@ from tracegraph.codegen.plan import CalloutStep
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.graph import Op
 from tracegraph.ir.record import record
-from tracegraph.ir.sizes import Size, Symbol, evaluate, symbols
+from tracegraph.ir.size_values import evaluate
+from tracegraph.ir.sizes import Size, Symbol, symbols
 from tracegraph.ir.types import ArrayType
 
 

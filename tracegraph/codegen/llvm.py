@@ -8,7 +8,6 @@ instructions. One function is written by one ``FunctionWriter``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from tracegraph.codegen.llvm_cold import any_lane, cold_call
 from tracegraph.codegen.llvm_fold import fold_end, fold_join, fold_states, fold_step
@@ -28,7 +27,7 @@ from tracegraph.ir.loops import (
     Store,
     parameters,
 )
-from tracegraph.ir.record import record
+from tracegraph.ir.record import record, replace
 from tracegraph.ir.scalar import ELEMENTARY, Scalar, constant_value, walk
 from tracegraph.ir.sizes import Symbol, is_multiple, nonnegative
 

@@ -13,7 +13,8 @@ from tracegraph.codegen.llvm_scope import Register, Scopes
 from tracegraph.codegen.llvm_types import element, many, memory, register
 from tracegraph.ir.loops import For, Program, Store, roots, statements, written
 from tracegraph.ir.scalar import Scalar, walk
-from tracegraph.ir.sizes import Dim, Symbol, coefficient, substitute, symbol, symbols
+from tracegraph.ir.size_values import substitute
+from tracegraph.ir.sizes import Dim, Symbol, coefficient, symbol, symbols
 from tracegraph.ir.types import BOOL, INT64, DType
 
 

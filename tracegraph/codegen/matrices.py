@@ -10,7 +10,8 @@ from tracegraph.codegen.roots import Root
 from tracegraph.codegen.storage import Storage, domain_index
 from tracegraph.ir.graph import Node
 from tracegraph.ir.scalar import ScalarBuilder
-from tracegraph.ir.sizes import Dim, Symbol, coefficient, nonnegative, product, substitute, symbols
+from tracegraph.ir.size_values import substitute
+from tracegraph.ir.sizes import Dim, Symbol, coefficient, nonnegative, product, symbols
 from tracegraph.ir.types import Shape
 
 

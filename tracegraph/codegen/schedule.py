@@ -8,7 +8,7 @@ the nodes to store, and the graph is scheduled again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from tracegraph.codegen.arena import arena
 from tracegraph.codegen.assemble import Assembler
@@ -33,6 +33,7 @@ from tracegraph.codegen.storage import Storage, strides_of
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.graph import Graph, Node, item_types
 from tracegraph.ir.loops import Program, Statement, Store, place_of, scalars, statements
+from tracegraph.ir.record import replace
 from tracegraph.ir.sizes import Dim, product
 from tracegraph.ir.types import DType, Shape, TupleType
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.graph import Graph, Node, replay
-from tracegraph.ir.sizes import Size, Symbol, evaluate
+from tracegraph.ir.size_values import evaluate
+from tracegraph.ir.sizes import Size, Symbol
 from tracegraph.ir.types import ArrayType
 
 Sizes = Mapping[Symbol, int]

@@ -15,7 +15,8 @@ import numpy as np
 from tracegraph.ir.loops import Fold, For, Program, Statement, Store, identity
 from tracegraph.ir.scalar import Scalar, constant_value, walk
 from tracegraph.ir.scalar_interpret import apply
-from tracegraph.ir.sizes import Dim, Symbol, evaluate, symbols
+from tracegraph.ir.size_values import evaluate
+from tracegraph.ir.sizes import Dim, Symbol, symbols
 
 
 def interpret_loops(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from tracegraph.ir.loops import Carry, Fold, Program, Statement, Store
+from tracegraph.ir.record import replace
 from tracegraph.ir.scalar import Scalar, walk
-from tracegraph.ir.sizes import Dim, Symbol, substitute
+from tracegraph.ir.size_values import substitute
+from tracegraph.ir.sizes import Dim, Symbol
 
 
 class Rewriter:

@@ -24,13 +24,12 @@ halves, and the iterations left over follow in order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field, replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from tracegraph.ir.record import record
+from tracegraph.ir.record import record, replace
 from tracegraph.ir.scalar import Scalar, ScalarBuilder, walk
 from tracegraph.ir.sizes import Dim, Symbol, symbols
 from tracegraph.ir.types import BOOL, INT64, DType
@@ -112,7 +111,7 @@ class Program:
     name: str
     buffers: tuple[Buffer, ...]
     body: tuple[Statement, ...]
-    indices: Mapping[Symbol, Scalar] = field(default_factory=lambda: MappingProxyType({}))
+    indices: Mapping[Symbol, Scalar] = MappingProxyType({})
 
     def with_body(self, *body: Statement) -> Program:
         return replace(self, body=body)

@@ -13,7 +13,8 @@ import numpy as np
 from tracegraph.ir.errors import ParseError
 from tracegraph.ir.graph import Builder, Graph, Op, Site, Value
 from tracegraph.ir.ops import OPS
-from tracegraph.ir.sizes import FUNCTIONS, Dim, symbol
+from tracegraph.ir.size_values import FUNCTIONS
+from tracegraph.ir.sizes import Dim, symbol
 from tracegraph.ir.types import DTYPES, ArrayType, DType, TupleType, Type
 
 HEAD = re.compile(

@@ -16,7 +16,7 @@ Nothing here asks a question of a value: where structure does not answer, the at
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import field
 from math import prod
 from typing import TypeAlias
@@ -331,58 +331,6 @@ def symbols(value: Dim) -> Iterator[Symbol]:
             else:
                 for argument in atom.arguments:
                     yield from symbols(argument)
-
-
-FUNCTIONS: Mapping[str, Callable[[Dim, Dim], Dim]] = {
-    "floordiv": floordiv,
-    "max": maximum,
-    "min": minimum,
-}
-
-
-def substitute(value: Dim, replacements: Mapping[Symbol, Dim]) -> Dim:
-    """Return ``value`` with symbols replaced; all replaced by ints gives an ``int``."""
-    if isinstance(value, int):
-        return value
-    total: Dim = 0
-    for monomial, factor in value.terms:
-        term: Dim = factor
-        for atom in monomial:
-            term = term * _substitute_atom(atom, replacements)
-        total = total + term
-    return total
-
-
-def _substitute_atom(atom: Atom, replacements: Mapping[Symbol, Dim]) -> Dim:
-    if isinstance(atom, Symbol):
-        found = replacements.get(atom)
-        return Size((((atom,), 1),)) if found is None else found
-    a, b = (substitute(argument, replacements) for argument in atom.arguments)
-    return FUNCTIONS[atom.function](a, b)
-
-
-def evaluate(value: Dim, values: Mapping[Symbol, int]) -> int:
-    """Return the number that a size has where its symbols have ``values``.
-
-    Raises
-    ------
-    KeyError
-        A symbol of the size has no value.
-    """
-    result = substitute(value, values)
-    if isinstance(result, Size):
-        missing = next(s for s in symbols(result) if s not in values)
-        raise KeyError(f"the size {value} needs a value for {missing}")
-    return result
-
-
-def hint(value: Dim) -> int | None:
-    """Return the value that was seen while recording, or None where a symbol has none."""
-    if isinstance(value, int):
-        return value
-    hints = {s: s.hint for s in symbols(value)}
-    known = {s: h for s, h in hints.items() if h is not None}
-    return evaluate(value, known) if len(known) == len(hints) else None
 
 
 def coefficient(value: Dim, index: Symbol) -> Dim | None:

@@ -18,7 +18,8 @@ from tracegraph.ir.ops.compare import equal
 from tracegraph.ir.ops.creation import iota
 from tracegraph.ir.ops.identity import mark
 from tracegraph.ir.ops.structural import reshape
-from tracegraph.ir.sizes import hint, product
+from tracegraph.ir.size_values import hint
+from tracegraph.ir.sizes import product
 from tracegraph.ir.slicing import between
 from tracegraph.ir.types import INT64
 from tracegraph.recording import Recording

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from tracegraph.ir.loops import For, Program, Statement, Store, place_of, roots, statements
 from tracegraph.ir.scalar import ELEMENTARY, Scalar, walk
-from tracegraph.ir.sizes import Dim, Symbol, hint, symbols
+from tracegraph.ir.size_values import hint
+from tracegraph.ir.sizes import Dim, Symbol, symbols
 
 GUESS = 256
 """The extent that an unknown size is taken for."""

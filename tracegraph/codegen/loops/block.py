@@ -12,10 +12,9 @@ the blocks what each addition loses is summed apart, so that length hardly matte
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from tracegraph.ir.loop_substitute import substitute_symbols
 from tracegraph.ir.loops import Fold, For, Program, Statement
+from tracegraph.ir.record import replace
 from tracegraph.ir.scalar import Scalar
 from tracegraph.ir.sizes import Dim, Symbol, floordiv, minimum, nonnegative, symbol
 

@@ -9,11 +9,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from tracegraph.codegen.loops.analysis import places_of
 from tracegraph.ir.loop_substitute import substitute_symbols
 from tracegraph.ir.loops import Fold, For, Program, Statement
+from tracegraph.ir.record import replace
 from tracegraph.ir.sizes import Dim, Symbol, coefficient, symbol
 
 

@@ -15,12 +15,13 @@ Each column has a careful sum, so that its length hardly matters. Wide rows go i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from tracegraph.ir.loop_substitute import Rewriter, rebuilt, rewrite, substitute_symbols
 from tracegraph.ir.loops import Buffer, Fold, For, Program, Statement, Store
+from tracegraph.ir.record import replace
 from tracegraph.ir.scalar import Scalar, ScalarBuilder
-from tracegraph.ir.sizes import Dim, Symbol, floordiv, hint, minimum, symbol
+from tracegraph.ir.size_values import hint
+from tracegraph.ir.sizes import Dim, Symbol, floordiv, minimum, symbol
 
 ROWS = 8
 """Rows read side by side: as many streams as caches and prefetchers follow well."""

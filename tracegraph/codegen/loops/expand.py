@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from tracegraph.codegen.mathlib import expand_program
 from tracegraph.ir.loop_substitute import rewrite
 from tracegraph.ir.loops import For, Program, Statement, map_loops, roots, statements
+from tracegraph.ir.record import replace
 from tracegraph.ir.scalar import Scalar, ScalarBuilder
 
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 from tracegraph.codegen.loops.analysis import scalars_of
 from tracegraph.ir.loop_substitute import substitute_symbols
 from tracegraph.ir.loops import For, Program, Statement, Store
-from tracegraph.ir.sizes import Dim, Symbol, coefficient, floordiv, hint, minimum, symbol
+from tracegraph.ir.size_values import hint
+from tracegraph.ir.sizes import Dim, Symbol, coefficient, floordiv, minimum, symbol
 
 STRIP = 8
 """Lines that are read side by side: as many as a cache keeps of one set (see powers of 2)."""

@@ -7,10 +7,11 @@ Reading along a stride costs as much as its lanes, what does not vary in a loop 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tracegraph.codegen.loops.analysis import Dependence, is_chain, scalars_of, trips
 from tracegraph.ir.loops import For, Program, Statement, Store, roots, statements
+from tracegraph.ir.record import replace
 from tracegraph.ir.scalar import ELEMENTARY, Scalar, walk
 from tracegraph.ir.sizes import Dim, Symbol, coefficient, symbols
 

@@ -15,10 +15,10 @@ equal elements the first wins, in its block and among blocks.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from tracegraph.ir.loop_substitute import substitute_symbols
 from tracegraph.ir.loops import Fold, For, Program, Statement, fold_leaf
+from tracegraph.ir.record import replace
 from tracegraph.ir.scalar import Scalar, ScalarBuilder
 from tracegraph.ir.sizes import Dim, Symbol, floordiv, minimum, nonnegative, symbol
 

@@ -19,7 +19,8 @@ from tracegraph.ir.ops.compose import iota_beside, take_axis
 from tracegraph.ir.ops.contract import dot_general, permuted, reshaped, summed
 from tracegraph.ir.ops.index import gather
 from tracegraph.ir.record import record
-from tracegraph.ir.sizes import Dim, hint
+from tracegraph.ir.size_values import hint
+from tracegraph.ir.sizes import Dim
 
 Labels: TypeAlias = "tuple[str, ...]"
 LETTERS = ascii_uppercase + ascii_lowercase
