@@ -25,6 +25,7 @@ from tracegraph.ir.errors import AbstractValueError, TracegraphError
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.record import record
 from tracegraph.ir.size_values import hint
+from tracegraph.numpy.callouts import NumpyCall, shares_memory
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.numpy.table import RULES, WRITERS, WRITING_METHODS
 from tracegraph.pen import Fallback, fault_text
@@ -163,6 +164,11 @@ class Recording(Attributes):
             return self.call_on_python_scalars(function, args, kwargs)
         self.builder.site = user_site()
         rule = rule or RULES.get(function)
+        if isinstance(rule, NumpyCall) and any(map(is_abstract, stand_ins((args, kwargs)))):
+            raise AbstractValueError(
+                f"{name_of(function)} inside vmap: its result is not known before it is called; "
+                "call it on the whole batch, with its axis argument where it has one"
+            )
         before = self._before_write(function, args, kwargs)
         with self.giving_up_if_raised(function):
             real = self._run(function, args, kwargs)
@@ -205,6 +211,8 @@ class Recording(Attributes):
     ) -> Any:
         try:
             operands, options = operands_of(self, args), operands_of(self, kwargs)
+            if isinstance(rule, NumpyCall):
+                return self._note_numpy_call(rule, (args, kwargs), operands, options, real)
             if target is not None:
                 options.pop("out", None)
             sym = rule(self.emitter, *operands, **options)
@@ -227,6 +235,21 @@ class Recording(Attributes):
         if real is ABSENT:
             raise AbstractValueError(f"vmap cannot follow this call: {self.failure}")
         return real
+
+    def _note_numpy_call(
+        self, rule: NumpyCall, given: Any, operands: Any, options: Any, real: Any
+    ) -> Any:
+        results = real if isinstance(real, (tuple, list)) else (real,)
+        # A result may be an argument itself (histogram), or one array twice (diag_indices).
+        made = {id(x.actual): x for x in stand_ins(given) if isinstance(x.actual, np.ndarray)}
+        if shares_memory(results, [x.actual for x in made.values()]):
+            raise Unsupported("it gives views of what it is given; copy what it gives")
+        values = rule.note(self.emitter, results, operands, options)
+        for each, value in zip(results, values, strict=True):
+            if id(each) not in made:
+                made[id(each)] = self.fresh(each, value)
+        found = [made[id(each)] for each in results]
+        return remake(real, found) if results is real else found[0]
 
     @property
     def takes_constants(self) -> bool:

@@ -262,6 +262,8 @@ class _Finish:
         found = self._fresh.get(id(storage))
         if found is None:
             order = axes_order(storage.array)
+            if not storage.array.transpose(order).flags.c_contiguous:
+                raise Unsupported("an array is returned whose elements lie apart; return a copy")
             buffer = self._new(storage.value, order)
             found = ArrayOutput(buffer, storage.value.shape, order)
             self._fresh[id(storage)] = found

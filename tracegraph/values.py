@@ -99,11 +99,11 @@ def name_of(function: Any) -> str:
 
 
 def user_site() -> Site | None:
-    """Return the innermost line of the stack that is not ours or NumPy's."""
+    """Return the innermost line of the stack that is not ours, NumPy's or contextlib's."""
     frame = sys._getframe(1)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
-        if module.partition(".")[0] not in ("tracegraph", "numpy"):
+        if module.partition(".")[0] not in ("tracegraph", "numpy", "contextlib"):
             return Site(frame.f_code.co_filename, frame.f_lineno)
         frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
     return None

@@ -147,8 +147,8 @@ def test_graph_runs_the_function_on_copies_only() -> None:
 
 
 def test_graph_of_what_cannot_be_recorded() -> None:
-    compiled = tg.compile(lambda a: np.fft.fft(a))
-    with pytest.raises(tg.RecordingError, match="fft"):
+    compiled = tg.compile(lambda a: np.apply_over_axes(np.sum, a, 0))
+    with pytest.raises(tg.RecordingError, match="apply_over_axes"):
         compiled.graph(X)
 
 

@@ -14,6 +14,7 @@ from tracegraph.ir.ops.broadcast import full_like, literal
 from tracegraph.ir.ops.control import cond, guard, item
 from tracegraph.ir.ops.creation import iota, size_value
 from tracegraph.ir.ops.index import gather, scatter, scatter_add
+from tracegraph.ir.ops.numpy_call import numpy_call
 from tracegraph.ir.ops.structural import reshape, transpose
 from tracegraph.ir.types import DTYPES, FLOAT64, ArrayType
 
@@ -163,6 +164,18 @@ def _guarded(x: Value) -> list[Value]:
     return [guard(holds, expect=True, number=0), multiply(x, x)]
 
 
+def _called(x: Value) -> list[Value]:
+    attrs = {
+        "function": "sort",
+        "arguments": (("array", 0),),
+        "options": (("axis", ("value", 0)), ("kind", ("value", None))),
+        "dtypes": (x.dtype,),
+        "shapes": (x.shape,),
+    }
+    whole = numpy_call(x, **attrs)
+    return [item(whole, index=0), item(whole, index=1)]
+
+
 CONTROL = [
     *(
         Sample(
@@ -174,6 +187,12 @@ CONTROL = [
         for predicate in (True, False)
     ),
     Sample(op=guard, arrays=(numbers("float64", 3),), function=_guarded),
+    *(
+        Sample(
+            op=numpy_call, arrays=(numbers(dtype, 2, 3),), function=_called, differentiable=False
+        )
+        for dtype in ("float32", "int64", "complex128")
+    ),
 ]
 
 SAMPLES = (*ARRANGEMENTS, *BOXES, *PLACES, *CREATION, *CONTROL)

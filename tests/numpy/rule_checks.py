@@ -147,7 +147,7 @@ def check(
     function: Any, *args: Any, symbolic: bool = False, close: bool = False, **kwargs: Any
 ) -> None:
     """Check that a rule notes what NumPy computes, and raise Unsupported if it says so."""
-    rule = METHODS[function] if isinstance(function, str) else RULES[function]
+    rule: Any = METHODS[function] if isinstance(function, str) else RULES[function]
     expected = run_numpy(function, args, kwargs)
     noted = Noted(symbolic)
     operands, options = noted.operand(args), noted.operand(kwargs)

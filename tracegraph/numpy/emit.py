@@ -82,12 +82,13 @@ class Emitter:
     ask : callable
         ``ask(a, relation, b)`` answers a question about sizes and has the answer guarded.
     guard : callable
-        ``guard(predicate, expect)`` makes the trace hold only where a bool value is ``expect``.
+        ``guard(predicate, expect, seen=b"")`` makes the trace hold only where a bool value is
+        ``expect``; ``seen`` tells apart guards that ask for different things.
     """
 
     builder: Builder
     ask: Callable[[Dim, str, Dim], bool]
-    guard: Callable[[Value, bool], None]
+    guard: Callable[..., None]
 
     def literal(self, number: Any, dtype: DType) -> Value:
         """Return a scalar constant."""

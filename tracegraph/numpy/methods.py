@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.numpy import functions, joining, linalg, manipulation, reductions, selecting
+from tracegraph.numpy import (
+    callouts,
+    functions,
+    joining,
+    linalg,
+    manipulation,
+    reductions,
+    selecting,
+)
 from tracegraph.numpy.arguments import c_order, dtype_argument, integer, reshaped
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.numpy.indexing import getitem, setitem
@@ -100,12 +108,15 @@ def matrix_transpose(e: Emitter, x: Sym) -> Sym:
     return manipulation.swapaxes(e, x, -1, -2)
 
 
-METHODS: dict[str, Rule] = {
+METHODS: dict[str, Rule | callouts.NumpyCall] = {
     "all": reductions.all_rule,
     "any": reductions.any_rule,
     "argmax": reductions.argmax_rule,
     "argmin": reductions.argmin_rule,
+    "argpartition": callouts.NumpyCall("argpartition"),
+    "argsort": callouts.NumpyCall("argsort"),
     "astype": astype,
+    "choose": callouts.NumpyCall("choose"),
     "clip": clip,
     "conj": conjugate,
     "conjugate": conjugate,
@@ -120,11 +131,14 @@ METHODS: dict[str, Rule] = {
     "max": reductions.max_rule,
     "mean": reductions.mean_rule,
     "min": reductions.min_rule,
+    "nonzero": callouts.NumpyCall("nonzero"),
     "prod": reductions.prod_rule,
     "ravel": manipulation.ravel,
     "repeat": joining.repeat,
     "reshape": reshape,
     "round": functions.round_,
+    "searchsorted": callouts.NumpyCall("searchsorted"),
+    "sort": callouts.sort_in_place,
     "squeeze": manipulation.squeeze,
     "std": reductions.std_rule,
     "sum": reductions.sum_rule,
@@ -134,7 +148,7 @@ METHODS: dict[str, Rule] = {
     "transpose": transpose,
     "var": reductions.var_rule,
 }
-WRITING_METHODS = frozenset({"fill"})
+WRITING_METHODS = frozenset({"fill", "sort"})
 """Methods whose rule returns the new content of the array."""
 
 VIEW_ATTRIBUTES: dict[str, Rule] = {

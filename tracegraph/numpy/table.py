@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph.numpy import (
+    callouts,
     creation,
     functions,
     indexing,
@@ -25,6 +26,7 @@ from tracegraph.numpy import (
 from tracegraph.numpy.methods import METHODS, VIEW_ATTRIBUTES, WRITING_METHODS
 
 RULES: dict[Any, Any] = {
+    **callouts.RULES,
     **ufuncs.RULES,
     **powers.RULES,
     **operators.RULES,

@@ -24,6 +24,7 @@ from tracegraph.ir.ops import (
     identity,
     index,
     linalg,
+    numpy_call,
     power,
     reduce,
     rounding,
@@ -58,6 +59,7 @@ FAMILIES = (
     scan.OPS,
     linalg.OPS,
     control.OPS,
+    numpy_call.OPS,
 )
 
 OPS: dict[str, Op] = {op.name: op for op in chain.from_iterable(FAMILIES)}
