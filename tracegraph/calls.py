@@ -15,6 +15,7 @@ from tracegraph.attributes import Method
 from tracegraph.builtin_calls import SPECIAL
 from tracegraph.dispatch import held
 from tracegraph.ir.graph import Site
+from tracegraph.numpy.followed import IMPLEMENTATIONS, PURE_OF_NUMPY, is_about_dtypes
 from tracegraph.numpy.table import RULES
 from tracegraph.objects import get_attribute, leaving, load, property_of
 from tracegraph.places import fixed_place
@@ -89,6 +90,9 @@ def _call_by_rule(recording: Recording, function: Any, args: Any, kwargs: Any) -
         args, kwargs = held(args), held(kwargs)
     if has_rule and _concerns_arrays(recording, function, args, kwargs):
         return recording.call(function, args, kwargs)
+    code = _lookup(IMPLEMENTATIONS, function)
+    if code is not None:
+        return call_twin(recording, code, args, kwargs)
     return _call_other(recording, function, args, kwargs)
 
 
@@ -162,7 +166,7 @@ def _call_other(recording: Recording, function: Any, args: Any, kwargs: Any) -> 
         return call(recording, method, (function, *args), kwargs)
     if _is_pure(function) and not stand_ins((args, kwargs)):
         return function(*args, **kwargs)
-    return escape(recording, function, args, kwargs)
+    return _ask_dtypes(recording, function, args, kwargs)
 
 
 CALLING_BACK = (map, filter, sorted, min, max)
@@ -219,19 +223,20 @@ def is_ours(function: Any) -> bool:
     return isinstance(function, type) and module.partition(".")[0] == "tracegraph"
 
 
+def _ask_dtypes(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
+    """Answer what depends on nothing recorded but dtypes, which are guarded; nothing else."""
+    given = stand_ins((args, kwargs))
+    if not is_about_dtypes(function) or any(x.is_python_scalar or is_abstract(x) for x in given):
+        return escape(recording, function, args, kwargs)
+    return function(*real_of(args), **real_of(kwargs))
+
+
 def _is_pure(function: Any) -> bool:
     module = getattr(function, "__module__", None) or ""
     if isinstance(function, type) and issubclass(function, (np.generic, np.dtype)):
         return True
     if module.startswith("numpy"):
-        return function in (
-            np.dtype,
-            np.finfo,
-            np.iinfo,
-            np.result_type,
-            np.issubdtype,
-            np.errstate,
-        )
+        return function in PURE_OF_NUMPY or is_about_dtypes(function)
     return module in PURE_MODULES or function in (
         math.prod, divmod, pow, hash, repr, str, bytes, chr, ord, hex, bool, int, float, complex,
     )  # fmt: skip

@@ -12,7 +12,6 @@ import numpy as np
 
 from tracegraph.assumptions import is_library
 from tracegraph.attributes import Method
-from tracegraph.numpy.table import RULES
 from tracegraph.places import Place, fixed_place, global_place
 from tracegraph.recording import Effect, Recording
 from tracegraph.standin import ArrayHolder, Traced, TracedSize, no_value
@@ -77,7 +76,9 @@ def _module_attribute(recording: Recording, module: types.ModuleType, name: str)
     return load(recording, global_place(vars(module), name), value)
 
 
-LIBRARY_CONSTANTS = frozenset({"pi", "e", "tau", "inf", "nan", "euler_gamma", "newaxis"})
+LIBRARY_CONSTANTS = frozenset(
+    "pi e tau inf nan euler_gamma newaxis c_ index_exp mgrid ogrid r_ s_".split()
+)
 """What the modules of Python and NumPy hold that nobody changes."""
 
 
@@ -105,8 +106,10 @@ def get_item(recording: Recording, owner: Any, index: Any) -> Any:
         if type(index) is Traced:
             index = recording.observe(index)
         return owner[index]
-    if kind in (type(np.mgrid), type(np.ogrid), type(np.r_), type(np.c_)) and owner in RULES:
-        return recording.call(owner, (index,), {})
+    if owner is np.s_ or owner is np.index_exp:
+        return owner[index]
+    if any(owner is one for one in (np.mgrid, np.ogrid, np.r_, np.c_)):
+        return recording.call(owner.__getitem__, (index,), {})
     if is_outside or stand_ins(index):
         recording.give_up(f"an item of a {kind.__name__} is read")
     return owner[real_of(index)]

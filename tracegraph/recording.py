@@ -213,11 +213,13 @@ class Recording(Attributes):
             operands, options = operands_of(self, args), operands_of(self, kwargs)
             if isinstance(rule, NumpyCall):
                 return self._note_numpy_call(rule, (args, kwargs), operands, options, real)
+            where: Any = True
             if target is not None:
                 options.pop("out", None)
+                where = options.pop("where", True) if isinstance(function, np.ufunc) else True
             sym = rule(self.emitter, *operands, **options)
             if target is not None:
-                return self._written(target, sym, function, real)
+                return self._written(target, sym, function, real, where)
             return self.wrap(real, sym, args)
         except Unsupported as why:
             self.give_up(f"{name_of(function)}: {why}")
@@ -360,12 +362,14 @@ class Recording(Attributes):
             return target
         return None
 
-    def _written(self, target: Traced, sym: Any, function: Any, real: Any) -> Any:
-        """Make what a rule returned the new content of ``target``."""
+    def _written(self, target: Traced, sym: Any, function: Any, real: Any, where: Any) -> Any:
+        """Make what a rule returned the new content of ``target``, or of a part of it."""
         if not isinstance(sym, Sym):
             raise Unsupported("its `out` cannot be followed")
         old = self.value_of(target)
         new = self.emitter.broadcast(self.emitter.cast(sym.value, old.dtype), old.shape)
+        if where is not True:
+            new = RULES[np.copyto](self.emitter, Sym(old), Sym(new), where=where).value
         self.side_effects += target.storage.external
         target.storage.write(write_through(target.storage.value, target.path, new))
         return real if function is operator.setitem or real is None else target

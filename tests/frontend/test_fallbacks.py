@@ -64,7 +64,7 @@ def test_a_warning_for_each_reason() -> None:
     def two(a: Any, k: Any) -> Any:
         if k:
             return opaque(a)
-        return np.apply_over_axes(np.sum, a, 0)
+        return np.apply_along_axis(np.sum, 0, a)
 
     function = tg.compile(two)
     assert len(warned(function, X, 1)) == 1
@@ -96,7 +96,7 @@ def test_the_line_of_a_helper_is_named() -> None:
 
 def test_some_kinds_of_calls_fall_back_and_others_do_not() -> None:
     def mixed(a: Any) -> Any:
-        return np.apply_over_axes(np.sum, a, 0) if a.ndim == 2 else a * 2
+        return np.apply_along_axis(np.sum, 0, a) if a.ndim == 2 else a * 2
 
     function = Counted(mixed)
     assert len(warned(function, X.reshape(2, 3))) == 1

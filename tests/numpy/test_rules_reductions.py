@@ -111,10 +111,29 @@ def test_methods() -> None:
         check(name, x, 1, close=True, symbolic=True)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int32, np.uint8])
+def test_where_and_initial(dtype: Any) -> None:
+    x = sample(np.dtype(dtype))
+    some = x > x.dtype.type(1)
+    sums: list[Any] = [np.sum, np.prod]
+    choices: list[Any] = [np.max, np.min]
+    truths: list[Any] = [np.any, np.all]
+    for axis in (None, 0, 1):
+        for function in (*sums, np.mean):
+            check(function, x, axis=axis, where=some | (x < 1), close=True, symbolic=True)
+            check(function, x, axis=axis, where=some[:1] | True, close=True)
+        for function in sums + choices:
+            check(function, x, axis=axis, initial=3, close=True)
+            check(function, x, axis=axis, initial=3, where=some, keepdims=True, close=True)
+        for function in truths:
+            check(function, x, axis=axis, where=some)
+    check(np.max, x[:0], initial=2)
+    check(np.sum, np.array([np.nan, -0.0, np.inf]), where=np.array([False, True, False]))
+
+
 def test_options_that_are_refused() -> None:
     x = sample(np.dtype(float))
-    refuses(np.sum, x, initial=3.0, match="initial")
-    refuses(np.max, x, where=x > 0, initial=0.0, match="initial|where")
+    refuses(np.sum, x > 0, initial=True, dtype=bool, match="initial")
     refuses(np.sum, x, 0, None, np.zeros((4, 2)), match="out")
 
 

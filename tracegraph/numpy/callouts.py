@@ -6,6 +6,7 @@ recorded, dtypes and shapes, holds for the trace: a call that gives something el
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -22,15 +23,16 @@ from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 FUNCTIONS = """
     argpartition argsort argwhere bartlett bincount bitwise_count blackman block choose compress
     convolve corrcoef correlate cov cumulative_prod cumulative_sum delete diag_indices
-    diag_indices_from diagflat digitize ediff1d extract flatnonzero frexp gcd geomspace gradient
+    diag_indices_from diagflat digitize ediff1d extract flatnonzero frexp gcd geomspace
     hamming hanning histogram histogram2d histogram_bin_edges i0 insert interp
     intersect1d iscomplex isin isreal kaiser lcm ldexp lexsort logspace matvec
     median nanargmax nanargmin nancumprod nancumsum nanmax nanmean nanmedian nanmin nanpercentile
     nanprod nanquantile nanstd nansum nanvar nonzero packbits partition percentile poly polyadd
-    polyder polydiv polyfit polyint polymul polysub polyval quantile ravel_multi_index resize roots
-    searchsorted select setdiff1d setxor1d sort sort_complex spacing trapezoid tril_indices
+    polydiv polyfit polyint polymul polysub quantile ravel_multi_index resize roots
+    searchsorted select setdiff1d setxor1d sort sort_complex spacing tril_indices
     tril_indices_from triu_indices triu_indices_from union1d unique unique_all unique_counts
     unique_inverse unique_values unpackbits unravel_index unwrap vander vecmat
+    c_.__getitem__ mgrid.__getitem__ ogrid.__getitem__ r_.__getitem__
 
     linalg.cholesky linalg.cond linalg.cross linalg.det linalg.eig linalg.eigh linalg.eigvals
     linalg.eigvalsh linalg.inv linalg.lstsq linalg.matrix_power linalg.matrix_rank linalg.multi_dot
@@ -105,6 +107,8 @@ def _tree(x: Any, operands: list[Value]) -> Tree:
         return kind, len(operands) - 1
     if type(x) in (tuple, list):
         return type(x).__name__, tuple([_tree(each, operands) for each in x])
+    if type(x) is slice:
+        return "slice", tuple([_tree(each, operands) for each in (x.start, x.stop, x.step)])
     if x is None or type(x) in (bool, int, float, complex, str, Size):
         return "value", x
     if isinstance(x, np.generic) and is_supported(x.dtype):
@@ -138,10 +142,10 @@ def shares_memory(results: Results, arguments: Sequence[np.ndarray[Any, Any]]) -
 
 def _rules() -> Iterator[tuple[Any, NumpyCall]]:
     for name in FUNCTIONS:
-        family, _, last = name.rpartition(".")
-        function = getattr(getattr(np, family) if family else np, last, None)
-        if function is not None:
-            yield function, NumpyCall(name)
+        try:
+            yield operator.attrgetter(name)(np), NumpyCall(name)
+        except AttributeError:  # an older NumPy
+            continue
 
 
 RULES: dict[Any, Any] = dict(_rules())

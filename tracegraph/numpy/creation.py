@@ -51,6 +51,13 @@ def _filled(number: int) -> Rule:
     return rule
 
 
+def uninitialised(e: Emitter, shape: Any, dtype: Any = float, *memory: Any, **options: Any) -> Sym:
+    """The rule of ``np.ndarray(shape, dtype)``."""
+    if memory or options:
+        raise Unsupported("memory that is given to np.ndarray; use np.empty, and slices of arrays")
+    return Sym(e.full(shape_argument(shape), 0, dtype_argument(dtype) or FLOAT64))
+
+
 def _on_cpu(options: dict[str, Any]) -> None:
     only("device", options.pop("device", None), None, "cpu")
     no_options(options)
@@ -354,4 +361,5 @@ RULES: dict[Any, Rule] = {
     np.ascontiguousarray: ascontiguousarray,
     np.copy: copy,
     np.meshgrid: meshgrid,
+    np.ndarray: uninitialised,
 }

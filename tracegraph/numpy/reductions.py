@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from tracegraph.ir.graph import Op, Value
-from tracegraph.ir.ops.arithmetic import divide, multiply, subtract
+from tracegraph.ir.ops.arithmetic import add, divide, multiply, subtract
 from tracegraph.ir.ops.broadcast import full_like, sum_
+from tracegraph.ir.ops.choice import maximum, minimum, select
 from tracegraph.ir.ops.compare import equal
 from tracegraph.ir.ops.compose_reduce import logsumexp, mean, var
 from tracegraph.ir.ops.power import sqrt
@@ -56,16 +57,36 @@ def _accumulation(op: Op) -> Rule:
         dtype: Any = None,
         out: Any = None,
         keepdims: Any = False,
-        **options: Any,
+        initial: Any = None,
+        where: Any = True,
     ) -> Sym:
         no_out(out)
-        no_options(options)
         x = array(e, a)
         x = e.cast(x, dtype_argument(dtype) or accumulator(x.dtype))
+        x = masked(e, x, where, 0 if op is sum_ else 1)
         axes = axes_argument(axis, x.ndim)
-        return Sym(kept(_accumulate(op, x, axes), x, axes, keepdims))
+        total = _accumulate(op, x, axes)
+        if initial is not None and x.dtype != BOOL:
+            total = (add if op is sum_ else multiply)(_as(e, initial, total), total)
+        elif initial is not None:
+            raise Unsupported("an initial value of booleans; combine it with the result")
+        return Sym(kept(total, x, axes, keepdims))
 
     return rule
+
+
+def masked(e: Emitter, x: Value, where: Any, identity: Any) -> Value:
+    """Return an array with what a reduction leaves out replaced by what does not change it."""
+    if where is True:
+        return x
+    holds = e.broadcast(e.cast(array(e, where), BOOL), x.shape)
+    out: Value = select(holds, x, full_like(x, identity))
+    return out
+
+
+def _as(e: Emitter, number: Any, like: Value) -> Value:
+    """Return a number as an array like another."""
+    return e.broadcast(e.value(number, like.dtype), like.shape)
 
 
 def _accumulate(op: Op, x: Value, axes: Axes) -> Value:
@@ -75,18 +96,33 @@ def _accumulate(op: Op, x: Value, axes: Axes) -> Value:
     return out
 
 
-def _extremum(op: Op) -> Rule:
+def _extremum(op: Op, of_two: Op) -> Rule:
     """Return the rule of a maximum or minimum."""
 
     def rule(
-        e: Emitter, a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, **options: Any
+        e: Emitter,
+        a: Any,
+        axis: Any = None,
+        out: Any = None,
+        keepdims: Any = False,
+        initial: Any = None,
+        where: Any = True,
     ) -> Sym:
         no_out(out)
-        no_options(options)
         x = array(e, a)
         axes = axes_argument(axis, x.ndim)
-        not_empty(e, x, axes)
-        return Sym(kept(op(x, axes=axes), x, axes, keepdims))
+        if initial is None:
+            not_empty(e, x, axes)
+            return Sym(kept(op(x, axes=axes), x, axes, keepdims))
+        first = e.value(initial, x.dtype)
+        if where is not True:
+            holds = e.broadcast(e.cast(array(e, where), BOOL), x.shape)
+            x = select(holds, x, e.broadcast(first, x.shape))
+        rest = tuple(dim for i, dim in enumerate(x.shape) if i not in axes)
+        found = e.broadcast(first, rest)
+        if all(e.holds(1, "<=", x.shape[i]) for i in axes):
+            found = of_two(op(x, axes=axes), found)
+        return Sym(kept(found, x, axes, keepdims))
 
     return rule
 
@@ -102,11 +138,16 @@ def _truth(op: Op) -> Rule:
     """Return the rule of ``any`` or ``all``."""
 
     def rule(
-        e: Emitter, a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, **options: Any
+        e: Emitter,
+        a: Any,
+        axis: Any = None,
+        out: Any = None,
+        keepdims: Any = False,
+        *,
+        where: Any = True,
     ) -> Sym:
         no_out(out)
-        no_options(options)
-        x = e.cast(array(e, a), BOOL)
+        x = masked(e, e.cast(array(e, a), BOOL), where, op is all_)
         axes = axes_argument(axis, x.ndim)
         return Sym(kept(op(x, axes=axes), x, axes, keepdims))
 
@@ -166,14 +207,23 @@ def mean_rule(
     dtype: Any = None,
     out: Any = None,
     keepdims: Any = False,
-    **options: Any,
+    *,
+    where: Any = True,
 ) -> Sym:
     """The rule of ``np.mean``."""
     no_out(out)
-    no_options(options)
     x = inexact(e, array(e, a), dtype)
     axes = axes_argument(axis, x.ndim)
-    return Sym(kept(mean(x, axes), x, axes, keepdims))
+    if where is True:
+        return Sym(kept(mean(x, axes), x, axes, keepdims))
+    total = sum_(masked(e, x, where, 0), axes=axes)
+    return Sym(kept(divide(total, _count(e, x, where, axes)), x, axes, keepdims))
+
+
+def _count(e: Emitter, x: Value, where: Any, axes: Axes) -> Value:
+    """Return how many elements a reduction takes, in the dtype of the array."""
+    holds = e.broadcast(e.cast(array(e, where), BOOL), x.shape)
+    return e.cast(sum_(e.cast(holds, INT64), axes=axes), x.dtype)
 
 
 def var_rule(
@@ -294,7 +344,7 @@ def without_dtype(rule: Rule) -> Rule:
 
 
 sum_rule, prod_rule = _accumulation(sum_), _accumulation(prod)
-max_rule, min_rule = _extremum(max_), _extremum(min_)
+max_rule, min_rule = _extremum(max_, maximum), _extremum(min_, minimum)
 any_rule, all_rule = _truth(any_), _truth(all_)
 argmax_rule, argmin_rule = _place(argmax), _place(argmin)
 cumsum_rule, cumprod_rule = _running(cumsum), _running(cumprod)

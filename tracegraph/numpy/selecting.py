@@ -74,7 +74,12 @@ def take_along_axis(e: Emitter, arr: Any, indices: Any, axis: Any = -1) -> Sym:
     index = e.cast(array(e, indices), INT64)
     if axis is None:
         x, axis = reshaped(x, (x.type.size,)), 0
-    at = axis_argument(axis, x.ndim)
+    places = places_along(e, x, index, axis_argument(axis, x.ndim))
+    return Sym(gather(x, *places, axes=tuple(range(x.ndim))))
+
+
+def places_along(e: Emitter, x: Value, index: Value, at: int) -> list[Value]:
+    """Return for each axis the places that an index along one of them names."""
     shape = e.broadcast_shape(
         (*x.shape[:at], 1, *x.shape[at + 1 :]), (*index.shape[:at], 1, *index.shape[at + 1 :])
     )
@@ -83,8 +88,7 @@ def take_along_axis(e: Emitter, arr: Any, indices: Any, axis: Any = -1) -> Sym:
         inside(e, index, x.shape[at]) if i == at else _along(e, index, i, x.shape[i])
         for i in range(x.ndim)
     ]
-    places = [e.broadcast(place, shape) for place in places]
-    return Sym(gather(x, *places, axes=tuple(range(x.ndim))))
+    return [e.broadcast(place, shape) for place in places]
 
 
 def _along(e: Emitter, index: Value, axis: int, length: Dim) -> Value:

@@ -22,6 +22,7 @@ from tracegraph.numpy import (
     selecting,
     special,
     ufuncs,
+    writing,
 )
 from tracegraph.numpy.methods import METHODS, VIEW_ATTRIBUTES, WRITING_METHODS
 
@@ -40,10 +41,11 @@ RULES: dict[Any, Any] = {
     **linalg.RULES,
     **scalars.RULES,
     **special.RULES,
+    **writing.RULES,
 }
 """``rule(emitter, *args, **kwargs)`` for each function, operator and type."""
 
-WRITERS = operators.WRITERS | {operator.setitem, np.add.at, np.copyto}
+WRITERS = operators.WRITERS | {operator.setitem, np.add.at, np.copyto, *writing.RULES}
 """Functions that write into their first argument: their rules return its complete new content."""
 
 __all__ = ["METHODS", "RULES", "VIEW_ATTRIBUTES", "WRITERS", "WRITING_METHODS"]

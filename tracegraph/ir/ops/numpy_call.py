@@ -5,7 +5,7 @@ first result is whether it gave the like again, for a guard; where it did not, t
 
 The arguments are written as a tree: ``("array", 0)`` is operand 0, ``("scalar", 0)`` the NumPy
 scalar and ``("number", 0)`` the Python number that it holds, ``("tuple", (...))`` and
-``("list", (...))`` hold trees, ``("value", x)`` is x.
+``("list", (...))`` hold trees, ``("slice", (...))`` three of them, ``("value", x)`` is x.
 """
 
 from __future__ import annotations
@@ -91,6 +91,8 @@ def _argument(tree: Tree, operands: Sequence[Any]) -> Any:
         return tuple(_argument(one, operands) for one in content)
     if kind == "list":
         return [_argument(one, operands) for one in content]
+    if kind == "slice":
+        return slice(*(_argument(one, operands) for one in content))
     array = np.asarray(operands[content])
     if kind == "scalar":
         return array[()]
