@@ -366,6 +366,8 @@ class Recording(Attributes):
         """Make what a rule returned the new content of ``target``, or of a part of it."""
         if not isinstance(sym, Sym):
             raise Unsupported("its `out` cannot be followed")
+        if target.storage.shares is not None:
+            raise Unsupported("a view of real or imaginary parts is written; write the whole array")
         old = self.value_of(target)
         new = self.emitter.broadcast(self.emitter.cast(sym.value, old.dtype), old.shape)
         if where is not True:

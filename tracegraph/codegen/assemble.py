@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tracegraph.codegen.demand import product_indices
 from tracegraph.codegen.groups import Group, Member
+from tracegraph.codegen.plan import PlanBuffer
 from tracegraph.codegen.pull import Puller, accumulated
 from tracegraph.codegen.roots import PRODUCT, Root
 from tracegraph.codegen.storage import Storage, domain_index
@@ -48,14 +49,18 @@ class Assembler:
     b: ScalarBuilder = field(default_factory=ScalarBuilder)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def program(self, name: str, body: Sequence[Statement], dtypes: Mapping[str, DType]) -> Program:
+    def program(
+        self, name: str, body: Sequence[Statement], buffers: Mapping[str, PlanBuffer]
+    ) -> Program:
         """Return a program of statements that were built here."""
         bare = Program(name, (), tuple(body), self.b.indices)
         names: dict[str, None] = {s.attr("buffer"): None for s in scalars(bare) if s.op == "load"}
         for statement in statements(bare.body):
             if isinstance(statement, Store):
                 names[statement.buffer] = None
-        return Program(name, tuple(Buffer(n, dtypes[n]) for n in names), bare.body, bare.indices)
+        return Program(
+            name, tuple(Buffer(n, buffers[n].dtype) for n in names), bare.body, bare.indices
+        )
 
     def copied(self, node: Node, target: Storage) -> tuple[Statement, ...]:
         """Return the loops that copy a stored node elsewhere."""

@@ -81,6 +81,16 @@ def grouped(roots: Iterable[Root], last: Collection[Root] = ()) -> list[Group]:
     return groups
 
 
+def readers_of(groups: Iterable[Group]) -> dict[Node, set[int]]:
+    """Return for each node that is read the numbers of the groups that do."""
+    found: dict[Node, set[int]] = {}
+    for group in groups:
+        for member in group.members:
+            for node, _ in member.root.reads:
+                found.setdefault(node, set()).add(group.number)
+    return found
+
+
 def _all_in(group: Group, roots: Collection[Root]) -> bool:
     return all(m.root in roots for m in group.members)
 

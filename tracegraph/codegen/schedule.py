@@ -7,15 +7,16 @@ the nodes to store, and the graph is scheduled again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tracegraph.codegen.arena import arena
 from tracegraph.codegen.assemble import Assembler
 from tracegraph.codegen.assemble_alone import alone
 from tracegraph.codegen.demand import Demands
-from tracegraph.codegen.groups import Group, grouped
+from tracegraph.codegen.groups import Group, grouped, readers_of
 from tracegraph.codegen.matrices import matrix_product
+from tracegraph.codegen.overwrites import conflicts, overwritten
 from tracegraph.codegen.plan import (
     Branch,
     CalloutStep,
@@ -90,6 +91,7 @@ class Scheduler:
     outputs: list[str] = field(default_factory=list)
     tuples: dict[Node, tuple[str, ...]] = field(default_factory=dict)
     sources: list[tuple[Node, ...]] = field(default_factory=list)
+    bases: dict[Node, Node] = field(default_factory=dict)
 
     def plan(self) -> Plan:
         params = [self._param(k, node) for k, node in enumerate(self.graph.params)]
@@ -118,11 +120,18 @@ class Scheduler:
         demands.walk(late)
         groups = grouped(demands.roots, [r for r in late if self._overwrites(r)])
         self._check_repeats(demands, groups)
+        readers = readers_of(groups)
+        placed = {*self.storages, *self.forced}
+        self.bases = overwritten(self.graph, groups, readers, placed)
         for group in groups:
-            self._place(group, groups)
-        found = [(step, nodes_of(group)) for group in groups for step in self._steps(group)]
-        self.sources = [nodes for _, nodes in found]
-        return [step for step, _ in found]
+            self._place(group, readers)
+        steps = [self._steps(group) for group in groups]
+        conflicting = conflicts(self.bases, groups, steps, demands.forced)
+        if conflicting:
+            raise StoreInstead(conflicting)
+        pairs = [(s, nodes_of(g)) for g, made in zip(groups, steps, strict=True) for s in made]
+        self.sources = [nodes for _, nodes in pairs]
+        return [step for step, _ in pairs]
 
     # ---- memory
 
@@ -182,9 +191,8 @@ class Scheduler:
         plain = where.order == tuple(range(node.array_type.ndim))
         return plain or root_of(node).kind != GEMM
 
-    def _place(self, group: Group, groups: Sequence[Group]) -> None:
+    def _place(self, group: Group, readers: Mapping[Node, set[int]]) -> None:
         """Give the results of a group memory where they are used outside it, or in a later pass."""
-        readers = {n for g in groups if g is not group for m in g.members for n, _ in m.root.reads}
         for member in group.members:
             root = member.root
             if root.kind in (STEP, "copy", "update"):
@@ -192,7 +200,10 @@ class Scheduler:
             node = root.node
             if node in self.storages:
                 self.targets[root] = self.storages[node]
-            elif node in readers or not group.fusible:
+            elif node in self.bases:
+                root.kind = "update"
+                self._keep(root, self.storages[self.bases[node]])
+            elif not readers.get(node, set()) <= {group.number} or not group.fusible:
                 self._keep(root, self._new(node.array_type.shape, node))
             elif not member.row and root.kind == "map":
                 self._keep(root, self._scratch(group, node))
@@ -229,8 +240,7 @@ class Scheduler:
         return [self._kernel(assembler, name, body)]
 
     def _kernel(self, assembler: Assembler, name: str, body: tuple[Statement, ...]) -> Step:
-        dtypes = {b.name: b.dtype for b in self.buffers.values()}
-        return Kernel(assembler.program(name, body, dtypes))
+        return Kernel(assembler.program(name, body, self.buffers))
 
     def _gemm(self, root: Root, name: str) -> list[Step]:
         """Return a matrix product, after copies of parameters whose layout BLAS cannot read."""
@@ -348,7 +358,8 @@ class Scheduler:
         """
         copied = {root.node for root in self.targets if root.kind == "copy"}
         params, found = set(self.graph.params), set(copied)
-        for node in (root.node for root in self.targets if root.kind == "update"):
+        updates = [r for r in self.targets if r.kind == "update" and self._overwrites(r)]
+        for node in (root.node for root in updates):
             written = set(node.operands[1:])
             found |= written - params
             if written & params:
