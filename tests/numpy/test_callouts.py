@@ -35,6 +35,7 @@ CASES: dict[str, list[Case]] = {
     "argpartition": [call(X, 3)],
     "argsort": [call(X), call(TALL, axis=0, kind="stable")],
     "argwhere": [call(TALL > 0)],
+    "array_equiv": [call(X, X), call(M, M[0])],
     "bartlett": [call(5)],
     "bincount": [call(WHOLE), call(WHOLE, X, minlength=20)],
     "bitwise_count": [call(WHOLE)],
