@@ -156,6 +156,8 @@ class Compiled(NativeCallable):
         if trace is None and recording.externals.has_symbols:
             # Not a reason to give up yet: from now on each size is recorded by itself.
             self._policy.is_static = True
+        elif trace is None and recording.raised and self._paths and not self._strict:
+            self._disagreed(kind)  # values for which something raised: this call was eager
         elif trace is None:
             assert recording.failure is not None
             self._fall_back(recording.failure, kind)
@@ -207,7 +209,7 @@ class Compiled(NativeCallable):
             return None
 
     def _disagreed(self, kind: Any) -> None:
-        """A guard came out differently in native code: this call was eager, no trace is added."""
+        """Let one call be eager, without a trace: it differs from others of its kind by values."""
         self._disagreements += 1
         if self._disagreements > TRACE_LIMIT:
             self._eager_kinds.add(kind)

@@ -57,8 +57,8 @@ class Pen:
         For a derivative that is computed once: what only hinders a replay (an effect, a call of
         unknown code on known values) does not end the recording.
 
-    ``transforming`` counts the transformations that are under way, ``side_effects`` what was done
-    to the world outside, which cannot be done again.
+    ``raised`` says whether an exception ended it, ``transforming`` counts the transformations that
+    are under way, ``side_effects`` what was done to the world outside, which cannot be done again.
     """
 
     emitter: Emitter
@@ -68,6 +68,7 @@ class Pen:
         self.builder = Builder()
         self.failure: Fallback | None = None
         self.unreplayable: Fallback | None = None
+        self.raised = False
         self.permissive = permissive
         self.transforming = 0
         self.side_effects = 0
@@ -103,6 +104,7 @@ class Pen:
         try:
             yield
         except Exception as error:
+            self.raised |= self.is_noting
             self.give_up(
                 f"{name_of(what)} raised {type(error).__name__} for recorded values; test the "
                 "values before the call instead of catching the exception",

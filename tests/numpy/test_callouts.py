@@ -260,6 +260,20 @@ def test_the_exception_is_numpys() -> None:
     assert len(compiled.traces) == 1
 
 
+def test_an_exception_that_is_caught_makes_one_call_eager() -> None:
+    def safe(a: Any) -> Any:
+        try:
+            return np.linalg.inv(a).sum()
+        except np.linalg.LinAlgError as error:
+            return str(error)
+
+    compiled = tg.compile(safe)
+    for matrix in (M, np.ones((4, 4)), M, np.ones((4, 4)), 2 * M):
+        assert compiled(matrix) == safe(matrix)
+    assert compiled.fallbacks == []
+    assert len(compiled.traces) == 1
+
+
 def test_what_was_written_before_an_exception_is_written_once() -> None:
     def step(a: Any, out: Any) -> None:
         out += 1
