@@ -184,8 +184,9 @@ class Traced(Operators):
         self.recording.call(operator.setitem, (self, index, value), {})
 
     def __iter__(self) -> Iterator[Any]:
-        if self.kind is not np.ndarray:
-            return iter(self.actual)  # raises what the number raises
+        known = self.actual is not ABSENT
+        if self.kind is not np.ndarray or (known and not np.ndim(self.actual)):
+            return iter(self.actual)  # raises what the number or the array without axes raises
         return self._items()
 
     def _items(self) -> Iterator[Any]:

@@ -138,3 +138,12 @@ def test_gradients_and_vmap_of_what_is_followed() -> None:
     slopes = [(energy(x + s) - energy(x - s)) / 2e-6 for s in shift]
     np.testing.assert_allclose(tg.grad(energy)(x), slopes, rtol=1e-6, atol=1e-8)
     np.testing.assert_allclose(tg.vmap(energy)(A), [energy(row) for row in A], rtol=1e-14)
+
+
+def test_an_array_without_axes_cannot_be_iterated() -> None:
+    compiled = tg.compile(np.iterable)
+    for x, expected in ((np.array(5.0), False), (A, True), (np.float64(2.0), False)):
+        assert [compiled(x) for _ in range(3)] == [expected] * 3
+    listed = tg.compile(lambda x: list(x))
+    with pytest.raises(TypeError, match="iteration over a 0-d array"):
+        listed(np.array(5.0))

@@ -65,20 +65,31 @@ def conflicts(
     for group, made in zip(groups, steps, strict=True):
         node = group.members[0].root.node
         programs = [step.program for step in made if isinstance(step, Kernel)]
-        if node in bases and any(map(reads_elsewhere, programs)):
+        if node in bases and any(reads_elsewhere(p, written_places(p)) for p in programs):
             free = {o for o in node.operands[1:] if is_pulled(o) and o not in stored}
             found |= free or {node}
     return found
 
 
-def reads_elsewhere(program: Program) -> bool:
-    """Return whether a program reads what it writes at any but the place that it writes."""
+def written_places(program: Program) -> dict[str, set[Dim]]:
+    """Return at which places a program writes each buffer that it writes."""
     written: dict[str, set[Dim]] = {}
     for statement in statements(program.body):
         if isinstance(statement, Store):
             written.setdefault(statement.buffer, set()).add(statement.offset)
+    return written
+
+
+def reads_elsewhere(
+    program: Program, written: Mapping[str, set[Dim]], before: Collection[str] = ()
+) -> bool:
+    """Return whether a program reads a buffer at any but the place where it writes it.
+
+    Buffers that were written ``before`` it must not be read at all.
+    """
+    loads = [scalar for scalar in scalars(program) if scalar.op == "load"]
+    places = [(load.attr("buffer"), place_of(load)) for load in loads]
     return any(
-        load.attr("buffer") in written and written[load.attr("buffer")] != {place_of(load)}
-        for load in scalars(program)
-        if load.op == "load"
+        buffer in before or (buffer in written and written[buffer] != {place})
+        for buffer, place in places
     )

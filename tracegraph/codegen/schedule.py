@@ -16,7 +16,7 @@ from tracegraph.codegen.assemble_alone import alone
 from tracegraph.codegen.demand import Demands
 from tracegraph.codegen.groups import Group, grouped, readers_of
 from tracegraph.codegen.matrices import matrix_product
-from tracegraph.codegen.overwrites import conflicts, overwritten
+from tracegraph.codegen.overwrites import conflicts, overwritten, reads_elsewhere, written_places
 from tracegraph.codegen.plan import (
     Branch,
     CalloutStep,
@@ -33,7 +33,7 @@ from tracegraph.codegen.roots import GEMM, STEP, Root, copy_of, is_update, root_
 from tracegraph.codegen.storage import Storage, strides_of
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.graph import Graph, Node, item_types
-from tracegraph.ir.loops import Program, Statement, Store, place_of, scalars, statements
+from tracegraph.ir.loops import Program, Statement
 from tracegraph.ir.record import replace
 from tracegraph.ir.sizes import Dim, product
 from tracegraph.ir.types import DType, Shape, TupleType
@@ -370,15 +370,9 @@ class Scheduler:
 def _check_kernel(
     program: Program, inputs: set[str], written: set[str], scheduler: Scheduler
 ) -> None:
-    own: dict[str, set[Dim]] = {}
-    for statement in statements(program.body):
-        if isinstance(statement, Store) and statement.buffer in inputs:
-            own.setdefault(statement.buffer, set()).add(statement.offset)
-    for load in (s for s in scalars(program) if s.op == "load"):
-        buffer = load.attr("buffer")
-        elsewhere = buffer in own and own[buffer] != {place_of(load)}
-        if buffer in written or elsewhere:
-            raise StoreInstead({n for n in scheduler.late_nodes() if n not in scheduler.forced})
+    own = {b: places for b, places in written_places(program).items() if b in inputs}
+    if reads_elsewhere(program, own, written):
+        raise StoreInstead({n for n in scheduler.late_nodes() if n not in scheduler.forced})
     written.update(own)
 
 
