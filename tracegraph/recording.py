@@ -217,6 +217,7 @@ class Recording(Attributes):
             if target is not None:
                 options.pop("out", None)
                 where = options.pop("where", True) if isinstance(function, np.ufunc) else True
+            self.emitter.seen = real
             sym = rule(self.emitter, *operands, **options)
             if target is not None:
                 return self._written(target, sym, function, real, where)

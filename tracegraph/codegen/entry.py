@@ -89,11 +89,9 @@ def _write_body(
     inputs = Inputs(text, sizes, Sources(text), signature)
     inputs.emit()
     results = Results(text, sizes, inputs, signature, {b.name: b.dtype for b in plan.buffers})
-    results.prepare()
-    steps = Steps(text, sizes, results, kernels, dict(inputs.pointers), inputs.written_buffers())
-    steps.prepare(plan.steps)
-    steps.pointers.update(results.allocate(frozenset(steps.data)))
-    steps.make_arguments(plan.steps)
+    pointers, written = dict(inputs.pointers), inputs.written_buffers()
+    steps = Steps(text, sizes, plan, results, kernels, pointers, written)
+    steps.prepare()
     steps.pointers.update(place(text, sizes, plan.slots))
     for buffer in plan.buffers:
         if buffer.size == 1 and buffer.name not in {*steps.pointers, *steps.data}:

@@ -31,11 +31,12 @@ from tracegraph.codegen.plan import (
 )
 from tracegraph.codegen.roots import GEMM, STEP, Root, copy_of, is_update, root_of, update_of
 from tracegraph.codegen.storage import Storage, strides_of
+from tracegraph.ir.counted import counters
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.graph import Graph, Node, item_types
 from tracegraph.ir.loops import Program, Statement
 from tracegraph.ir.record import replace
-from tracegraph.ir.sizes import Dim, product
+from tracegraph.ir.sizes import Dim, Symbol, product, symbols
 from tracegraph.ir.types import DType, Shape, TupleType
 
 
@@ -92,6 +93,10 @@ class Scheduler:
     tuples: dict[Node, tuple[str, ...]] = field(default_factory=dict)
     sources: list[tuple[Node, ...]] = field(default_factory=list)
     bases: dict[Node, Node] = field(default_factory=dict)
+    _counted: frozenset[Symbol] = frozenset()
+
+    def __post_init__(self) -> None:
+        self._counted = frozenset(counters(self.graph))
 
     def plan(self) -> Plan:
         params = [self._param(k, node) for k, node in enumerate(self.graph.params)]
@@ -105,6 +110,8 @@ class Scheduler:
 
     def branch(self, params: Sequence[Storage], results: Sequence[Storage]) -> tuple[Step, ...]:
         """Return the steps of a graph inside a node, between buffers of the graph around it."""
+        if self._counted:
+            raise GraphError("a size is counted inside a branch, where what follows cannot see it")
         self.storages.update(zip(self.graph.params, params, strict=True))
         late = [
             root
@@ -136,6 +143,8 @@ class Scheduler:
     # ---- memory
 
     def _buffer(self, name: str, dtype: DType, size: Dim, kind: str) -> str:
+        if kind == "temp" and not self._counted.isdisjoint(symbols(size)):
+            kind = "object"  # the arena is taken before anything is counted
         self.buffers[name] = PlanBuffer(name, dtype, size, kind)
         return name
 

@@ -62,6 +62,9 @@ class Op:
         Whether its two operands may change places.
     heavy : bool
         Whether recomputing it costs more than storing it: a division or elementary function.
+    counts : str, optional
+        The attribute whose symbols this operation gives a value: sizes that depend on data, which
+        are known when its result is. All other sizes are known before anything is computed.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Op:
     effect: bool = False
     commutative: bool = False
     heavy: bool = False
+    counts: str | None = None
 
     def __call__(self, *operands: Any, **attrs: Any) -> Any:
         """Add a node to the graph that an operand belongs to, else compute now."""
