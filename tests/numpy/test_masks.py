@@ -49,6 +49,16 @@ def test_mixtures(symbolic: bool) -> None:
     check(operator.getitem, T, (0, T[0] > 0), symbolic=symbolic)
 
 
+def test_a_single_bool_is_a_mask_of_no_axes() -> None:
+    for truth in (True, False, np.True_, np.array(False)):
+        for x in (V, M, np.array(3.0)):
+            check(operator.getitem, x, truth)
+            check(operator.setitem, x, truth, 7.0)
+        check(operator.getitem, M, (1, truth))
+        check(operator.getitem, M, (slice(1), truth, 0))
+        check(operator.setitem, M, (slice(1), truth), 7.0)
+
+
 def test_values_written_one_by_one() -> None:
     check(operator.setitem, V, V < 0, V[V < 0] * 2)
     check(operator.setitem, M, M[:, 0] > -0.5, M[M[:, 0] > -0.5] + 1)

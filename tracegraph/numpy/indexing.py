@@ -108,15 +108,15 @@ def _item(e: Emitter, item: Any) -> Any:
     if item is None or item is Ellipsis or isinstance(item, (slice, Size)):
         return item
     if isinstance(item, (bool, np.bool_)):
-        raise Unsupported("a single bool as an index; use np.where or np.expand_dims")
+        return e.value(item, BOOL)
     if isinstance(item, (list, tuple)):
         value = e.cast(array(e, item), INT64) if len(item) == 0 else array(e, item)
     elif isinstance(item, (Sym, Value)):
         value = item.value if isinstance(item, Sym) else item
     else:
         return operator.index(item)
-    if value.dtype.kind not in "biu" or (value.dtype == BOOL and not value.ndim):
-        raise Unsupported(f"an index of dtype {value.dtype} without axes; use integers or slices")
+    if value.dtype.kind not in "biu":
+        raise Unsupported(f"an index of dtype {value.dtype}; use integers, slices or masks")
     return value if value.dtype == BOOL else e.cast(value, INT64)
 
 
@@ -343,7 +343,7 @@ def _write_masked(e: Emitter, x: Value, items: list[Any], new: Value) -> Value |
     axes = tuple(range(view_axis, view_axis + mask.ndim))
     e.must_equal(mask.shape, tuple(view.shape[axis] for axis in axes))
     holds = mask if mask.shape == view.shape else broadcast_to(mask, shape=view.shape, axes=axes)
-    update = _for_every_place(e, new, view.shape[axes[-1] + 1 :], view_axis)
+    update = _for_every_place(e, new, view.shape[view_axis + mask.ndim :], view_axis)
     if update is None:
         return None
     return parts.box.write(x, select(holds, e.broadcast(update, view.shape), view))
