@@ -23,7 +23,8 @@ BINARY = (
     "{} + {}", "{} - {}", "{} * {}", "{} + {}", "{} * {}", "np.maximum({}, {})",
     "np.minimum({}, {})", "{} / (np.abs({}) + 1)", "np.hypot({}, {})", "np.arctan2({}, {})",
     "np.where({} > 0.2, {}, 0.5)", "{} < {}", "{} & {}", "{} ^ {}", "{} >= {}", "np.add({}, {})",
-    "np.logaddexp({}, {})", "np.copysign({}, {})", "np.power(np.abs({}) + 0.5, np.tanh({}))",
+    "np.logaddexp({}, {})", "np.copysign({}, np.nan_to_num({}))",
+    "np.power(np.abs({}) + 0.5, np.tanh({}))",
     "{} // (np.abs({}) + 1)", "{} % (np.abs({}) + 1)", "np.subtract({}, {})", "{} == {}",
 )  # fmt: skip
 REDUCE = (

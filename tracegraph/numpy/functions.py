@@ -237,7 +237,7 @@ def _is_infinity(e: Emitter, x: Any, infinity: float) -> Sym:
 def copyto(e: Emitter, dst: Sym, src: Any, casting: Any = "same_kind", where: Any = True) -> Sym:
     """The rule of ``np.copyto``: the new content of ``dst``."""
     del casting  # NumPy has checked it
-    fitted = without_leading_ones(e.value(operand(e, src), dst.dtype), dst.ndim)
+    fitted = without_leading_ones(e, e.value(operand(e, src), dst.dtype), dst.ndim)
     new = e.broadcast(fitted, dst.shape)
     if where is True:
         return Sym(new)

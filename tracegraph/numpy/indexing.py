@@ -74,20 +74,22 @@ class Selection:
     def write(self, e: Emitter, x: Value, new: Value, op: Any = scatter) -> Value:
         view = reshaped(self.box.read(x), self.shape)
         if not self.arrays:
-            fitted = without_leading_ones(new, view.ndim)
+            fitted = without_leading_ones(e, new, view.ndim)
             return self.box.write(x, e.broadcast(fitted, view.shape))
         indices = [self.arrays[axis] for axis in self.axes]
         order = self._order(view.ndim)
         rest = (dim for axis, dim in enumerate(view.shape) if axis not in self.axes)
         taken: Shape = (*indices[0].shape, *rest)
-        fitted = without_leading_ones(new, len(order))
+        fitted = without_leading_ones(e, new, len(order))
         updates = permuted(e.broadcast(fitted, tuple(taken[i] for i in order)), inverse(order))
         return self.box.write(x, op(view, updates, *indices, axes=self.axes))
 
 
-def without_leading_ones(new: Value, ndim: int) -> Value:
+def without_leading_ones(e: Emitter, new: Value, ndim: int) -> Value:
     """Drop axes that an assigned array has too many: NumPy lets them be of length 1."""
-    return reshaped(new, new.shape[max(new.ndim - ndim, 0) :]) if new.ndim > ndim else new
+    extra = max(new.ndim - ndim, 0)
+    e.must_equal(new.shape[:extra], (1,) * extra)
+    return reshaped(new, new.shape[extra:])
 
 
 def select_parts(e: Emitter, x: Value, index: Any, new: Value | None = None) -> Selection:
