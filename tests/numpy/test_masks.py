@@ -167,6 +167,17 @@ def test_any_mask_of_any_array(data: st.DataObject) -> None:
     check(operator.setitem, x, mask, -x[mask])
 
 
+def test_places_of_masks_of_any_length_and_layout() -> None:
+    compiled = tg.compile(lambda mask: (np.flatnonzero(mask), np.flatnonzero(~mask)), strict=True)
+    for n in (0, 1, 2, 31, 32, 33, 63, 64, 100, 1000):
+        for share in (0.0, 0.1, 0.5, 1.0):
+            mask = RNG.random(2 * n) < share
+            odd = (mask * np.uint8(6)).view(bool)  # any byte but 0 is true
+            for seen in (mask, mask[::2], mask[::-1], mask.reshape(2, n)[:, : n // 2].T, odd):
+                same(compiled(seen), (np.flatnonzero(seen), np.flatnonzero(~seen)))
+    assert compiled.fallbacks == []
+
+
 def test_derivatives_pass_to_what_was_selected() -> None:
     def f(x: Any) -> Any:
         return (x[x > 0] ** 2).sum() + np.sin(x[x <= 0]).mean() * x[x > 0].size

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tracegraph.codegen import blas, cpython
+from tracegraph.codegen import blas, cpython, select
 from tracegraph.codegen.entry_arrays import new_array, wrapped_matrices
 from tracegraph.codegen.entry_callouts import EagerKernel, eager_kernel, matmul_into
 from tracegraph.codegen.entry_results import Results
@@ -21,6 +21,7 @@ from tracegraph.codegen.plan import (
     Matrix,
     Plan,
     PlanBuffer,
+    SelectStep,
     Step,
 )
 from tracegraph.ir.errors import GraphError
@@ -106,6 +107,8 @@ class Steps:
                 self._gemm(step)
             elif isinstance(step, CalloutStep):
                 self._callout(step)
+            elif isinstance(step, SelectStep):
+                self._select(step)
             elif isinstance(step, GuardStep):
                 self._guard(step)
             else:
@@ -216,9 +219,23 @@ class Steps:
             array = text.load("ptr", self.results.arrays[name])
             self._check_shape(kernel, array, type, step.counted)
         if step.op.counts is not None:
-            if self._wrote:
-                raise GraphError("a size must not be counted after a write into an argument")
-            self._make_known()
+            self._counted()
+
+    def _select(self, step: SelectStep) -> None:
+        text, symbol = self.text, bare_symbol(step.count)
+        mask, length = self.pointer(step.mask), self.sizes.value(step.length)
+        if symbol is not None:
+            count = text.let(f"call i64 @{select.COUNT}(ptr {mask}, i64 {length})")
+            self.sizes.bind(symbol, count, text.exit(MISS))
+            self._counted()
+        given = f"ptr {mask}, ptr {self.pointer(step.places)}, i64 {self.sizes.value(step.count)}"
+        text.do(f"call void @{select.FIND}({given}, i64 {length})")
+
+    def _counted(self) -> None:
+        """Go on where sizes have their values from now on."""
+        if self._wrote:
+            raise GraphError("a size must not be counted after a write into an argument")
+        self._make_known()
 
     def _check_shape(
         self, kernel: EagerKernel, array: str, type: ArrayType, counted: Collection[Symbol]
@@ -270,6 +287,8 @@ def _dims(step: Step) -> Iterator[Dim]:
         for matrix in (step.a, step.b, step.c):
             yield from (matrix.leading, matrix.step, matrix.offset * itemsize)
             yield from (matrix.leading * itemsize, matrix.step * itemsize)
+    elif isinstance(step, SelectStep):
+        yield from (step.length, step.count)
     elif isinstance(step, CalloutStep):
         for type in (*step.operand_types, *step.types):
             yield from type.shape

@@ -133,6 +133,19 @@ class CalloutStep:
 
 
 @record(eq=True)
+class SelectStep:
+    """``places[k]`` is where ``mask`` holds for the k-th time; ``count`` is how often it does.
+
+    A ``count`` that is a symbol has its value, and ``places`` its memory, once this has counted.
+    """
+
+    mask: str
+    length: Dim
+    places: str
+    count: Dim
+
+
+@record(eq=True)
 class GuardStep:
     """Leave by side exit ``number`` unless the bool in ``buffer`` is ``expect``."""
 
@@ -150,7 +163,7 @@ class Branch:
     orelse: tuple[Step, ...]
 
 
-Step: TypeAlias = "Kernel | Gemm | CalloutStep | GuardStep | Branch"
+Step: TypeAlias = "Kernel | Gemm | CalloutStep | SelectStep | GuardStep | Branch"
 
 
 @record(eq=True)

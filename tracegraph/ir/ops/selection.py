@@ -8,7 +8,7 @@ import numpy as np
 
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Derivative, Op
-from tracegraph.ir.lowering import CALLOUT
+from tracegraph.ir.lowering import Places
 from tracegraph.ir.ops.family import type_error
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import BOOL, INT64, ArrayType
@@ -31,7 +31,7 @@ flatnonzero: Op = Op(
     name="flatnonzero",
     type_rule=_flatnonzero_type,
     eager=lambda mask, *, count: np.flatnonzero(mask),
-    lower=CALLOUT,
+    lower=Places(),
     jvp=Derivative.ZERO,
     transpose=None,
     batch=_flatnonzero_batch,
