@@ -191,9 +191,32 @@ def test_derivatives_pass_to_what_was_selected() -> None:
     np.testing.assert_allclose(hessian(V), np.diag(curvature), atol=1e-12)
 
 
-def test_inside_vmap_the_number_of_elements_has_no_meaning() -> None:
-    with pytest.raises(tg.AbstractValueError, match=r"np\.where"):
-        tg.vmap(lambda x: x[x > 0].sum())(M)
+def combined(x: Any) -> Any:
+    return np.exp(x[x > 0]).sum() + x[x <= 0].mean()
+
+
+def updated(x: Any) -> Any:
+    y = x * 1.0
+    y[x > 0] = np.sqrt(y[x > 0])
+    return y
+
+
+def test_a_batch_of_masks_that_are_only_combined_or_written_back() -> None:
+    for function in (combined, updated):
+        expected = np.stack([function(row) for row in M])
+        for mapped in (tg.vmap(function), tg.compile(tg.vmap(function), strict=True)):
+            for _ in range(2):
+                np.testing.assert_allclose(mapped(M), expected, rtol=1e-13)
+    gradients = tg.vmap(tg.grad(combined))(M)
+    np.testing.assert_allclose(gradients, np.stack([tg.grad(combined)(row) for row in M]))
+
+
+def test_a_batch_has_no_selections_of_different_lengths() -> None:
+    for function in (lambda x: x[x > 0], lambda x: np.sort(x[x > 0]).sum()):
+        with pytest.raises(tg.AbstractValueError, match=r"np\.where|not known"):
+            tg.vmap(function)(M)
+    with pytest.raises(tg.AbstractValueError, match="a size that depends on data"):
+        tg.vmap(lambda x: x * len(x[x > 0]))(M)
 
 
 def test_a_mask_of_another_length_is_numpys_error() -> None:

@@ -162,10 +162,11 @@ class Emitter:
         """Return the smaller of two sizes."""
         return a if self.holds(a, "<=", b) else b
 
-    def selected(self, mask: Value, seen: int) -> Value:
+    def selected(self, mask: Value, seen: int | None) -> Value:
         """Return the places where a mask holds, counted in row-major order of all its axes.
 
         How many there are is a symbol, one for each mask; ``seen`` is its value while recording.
+        Inside vmap there is none.
         """
         flat: Value = mask if mask.ndim == 1 else reshape(mask, shape=(mask.type.size,))
         count = self.counts.get(flat.node)

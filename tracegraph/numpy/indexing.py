@@ -226,12 +226,9 @@ class _Reader:
         return Selection(box, shape, arrays, place)
 
 
-def _seen_length(e: Emitter, axis: int) -> int:
-    """Return the length that an axis of the result had."""
-    if not isinstance(e.seen, np.ndarray):
-        raise Unsupported("how many elements a mask selects is not known here; use np.where")
-    length: int = e.seen.shape[axis]
-    return length
+def _seen_length(e: Emitter, axis: int) -> int | None:
+    """Return the length that an axis of the result had, None inside vmap."""
+    return e.seen.shape[axis] if isinstance(e.seen, np.ndarray) else None
 
 
 def _places_for(e: Emitter, mask: Value, new: Value, behind: int) -> Value:
@@ -244,7 +241,7 @@ def _places_for(e: Emitter, mask: Value, new: Value, behind: int) -> Value:
     flat = reshaped(mask, (product(mask.shape),))
     count = e.counts.get(flat.node)
     if count is not None and given in (1, count):
-        return e.selected(flat, hint(count) or 0)
+        return e.selected(flat, hint(count))
     if isinstance(given, int) and given != 1:
         total = sum_(e.cast(flat, INT64), axes=(0,))
         e.guard(equal(total, e.literal(given, INT64)), True, str(given).encode())

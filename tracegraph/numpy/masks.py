@@ -23,9 +23,7 @@ def mask_of(e: Emitter, x: Any) -> Value:
 
 
 def _places(e: Emitter, mask: Value, seen: Any) -> Value:
-    if not isinstance(seen, np.ndarray):
-        raise Unsupported("how many places there are is not known here; use np.where")
-    return e.selected(mask, seen.shape[0])
+    return e.selected(mask, seen.shape[0] if isinstance(seen, np.ndarray) else None)
 
 
 def _by_axis(e: Emitter, places: Value, shape: Shape) -> list[Value]:

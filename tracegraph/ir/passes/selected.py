@@ -13,7 +13,7 @@ and divisions are still computed of the selected elements alone: there may be fe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,12 +39,16 @@ PLAIN = ("add", "multiply", "maximum", "minimum", "logical_or", "logical_and")
 """Combinations to which an element can be added that changes nothing."""
 
 
-def keep_in_place(graph: Graph) -> Graph:
-    """Return the graph with selected elements left where they are, where nothing else is asked."""
+def keep_in_place(graph: Graph, *, whatever_it_costs: bool = False) -> Graph:
+    """Return the graph with selected elements left where they are, where nothing else is asked.
+
+    ``whatever_it_costs`` includes elementary functions, and counts that are outputs: a batch of
+    examples has no selections, each of another length.
+    """
     if not counters(graph):
         return graph
     builder = Builder()
-    lifting = _Lifting(builder)
+    lifting = _Lifting(builder, whatever_it_costs)
 
     def visit(node: Node, *operands: Value) -> Value:
         builder.site = node.site
@@ -53,7 +57,8 @@ def keep_in_place(graph: Graph) -> Graph:
         return lifting.in_place(value) or value
 
     params = [builder.parameter(param.type) for param in graph.params]
-    return _count_in_place(builder.build(replay(graph, params, visit)))
+    found = builder.build(replay(graph, params, visit))
+    return remove_dead_code(_count_in_place(found, () if whatever_it_costs else found.outputs))
 
 
 @dataclass(eq=False)
@@ -61,6 +66,7 @@ class _Lifting:
     """Finds for values of selected elements the values of all elements that they are taken from."""
 
     builder: Builder
+    whatever_it_costs: bool
     places: dict[Symbol, Node] = field(default_factory=dict)
     _known: dict[tuple[Node, Node], Value | None] = field(default_factory=dict)
 
@@ -133,7 +139,7 @@ class _Lifting:
             return value(node.operands[0])
         inner = [self._known[o, places] for o in _inner(node)]
         found = [x for x in inner if x is not None]
-        if len(found) < len(inner) or node.op.heavy:
+        if len(found) < len(inner) or (node.op.heavy and not self.whatever_it_costs):
             return None
         if node.op.elementwise:
             return self.builder.emit(node.op, found, attrs)
@@ -153,10 +159,13 @@ def _inner(node: Node) -> tuple[Node, ...]:
     return ()
 
 
-def _count_in_place(graph: Graph) -> Graph:
-    """Count masks by sums where nothing is selected by them any more."""
+def _count_in_place(graph: Graph, outputs: Collection[Node]) -> Graph:
+    """Count masks by sums where nothing is selected by them any more.
+
+    An output that is a size may be one that a result of the function is shaped by.
+    """
     counting = counters(graph)
-    used = set(_used(graph))
+    used = set(_used(graph, outputs))
     free = {symbol: node for symbol, node in counting.items() if symbol not in used}
     if not free:
         return graph
@@ -178,15 +187,12 @@ def _count_in_place(graph: Graph) -> Graph:
     return builder.build(replay(graph, params, visit))
 
 
-def _used(graph: Graph) -> Iterator[Symbol]:
-    """Yield the counted sizes of which more than the number is needed.
-
-    An output that is a size may be one that a result of the function is shaped by.
-    """
+def _used(graph: Graph, outputs: Collection[Node]) -> Iterator[Symbol]:
+    """Yield the counted sizes of which more than the number is needed."""
     for node in remove_dead_code(graph):
         if node.op is flatnonzero:
             continue
-        if node.op is not size_value or node in graph.outputs:
+        if node.op is not size_value or node in outputs:
             yield from mentioned(node)
         else:
             terms = dict(node.attrs)["value"].terms
