@@ -102,7 +102,23 @@ def times(x: Value, factor: complex) -> Value:
     return out
 
 
+def _complex_reciprocal(b: ScalarBuilder, x: Scalar) -> Scalar:
+    """Divide by the larger part first (Smith 1962), each step rounded as NumPy's is."""
+    re, im = b.apply("real", x), b.apply("imag", x)
+    one, minus_one = (b.const(number, re.dtype) for number in (1, -1))
+    is_flat = b.apply("less_equal", b.apply("absolute", im), b.apply("absolute", re))
+    large, small = b.select(is_flat, re, im), b.select(is_flat, im, re)
+    ratio = b.apply("divide", small, large)
+    whole = b.apply("add", large, b.apply("multiply", small, ratio))
+    parts = (
+        b.select(is_flat, one, ratio), b.select(is_flat, b.apply("negative", ratio), minus_one)
+    )  # fmt: skip
+    return b.apply("complex", *(b.apply("divide", part, whole) for part in parts))
+
+
 def _reciprocal_scalar(b: ScalarBuilder, x: Scalar) -> Scalar:
+    if x.dtype.kind == "c":
+        return _complex_reciprocal(b, x)
     one = b.const(1, x.dtype)
     if x.dtype.kind == "f":
         return b.apply("divide", one, x)

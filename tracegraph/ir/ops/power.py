@@ -113,7 +113,8 @@ def _integer_power_jvp(
     return result
 
 
-def _hypot_scalar(b: ScalarBuilder, x: Scalar, y: Scalar) -> Scalar:
+def hypot_scalar(b: ScalarBuilder, x: Scalar, y: Scalar) -> Scalar:
+    """Return the hypotenuse of two sides."""
     a, c = b.apply("absolute", x), b.apply("absolute", y)
     if x.dtype == FLOAT32:
         wide = [b.cast(side, FLOAT64) for side in (a, c)]
@@ -184,6 +185,7 @@ power: Op = elementwise(
     np.power,
     NUMERIC,
     scalar=_power_scalar,
+    native=REAL,
     # By the exponent, 0 at x = 0 (JAX).
     jvp=partials(_power_slope, lambda x, y, out: multiply(out, log(_or_one(x)))),
     heavy=True,
@@ -206,7 +208,7 @@ hypot: Op = elementwise(
     "hypot",
     np.hypot,
     FLOAT,
-    scalar=_hypot_scalar,
+    scalar=hypot_scalar,
     jvp=partials(lambda x, y, out: _side_slope(x, out), lambda x, y, out: _side_slope(y, out)),
     commutative=True,
     heavy=True,
