@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tracegraph.codegen.pull import is_pulled
+from tracegraph.codegen.pull import FEW, is_pulled
 from tracegraph.codegen.storage import domain_index
 from tracegraph.ir.graph import Node
 from tracegraph.ir.loops import PLACES
@@ -107,7 +107,8 @@ def _contraction(node: Node) -> Root:
     k = node.operands[0].array_type.shape[-1]
     work = product((*batch, m, n, k))
     small = isinstance(work, int) and work <= SMALL_PRODUCT
-    if type.dtype.kind not in "fc" or m == 1 or n == 1 or small:
+    thin = type.dtype.kind == "c" and isinstance(k, int) and k <= FEW
+    if type.dtype.kind not in "fc" or m == 1 or n == 1 or small or thin:
         return Root(node, PRODUCT, (*batch, m, n, k), tuple(range(len(batch) + 2)))
     # Products of complex numbers are made by NumPy, whose call is short beside them.
     return Root(node, GEMM if type.dtype.kind == "f" else STEP)
