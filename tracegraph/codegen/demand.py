@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from tracegraph.codegen.pull import Element, element, is_pulled
 from tracegraph.codegen.roots import GEMM, PRODUCT, STEP, Root, root_of
@@ -94,7 +94,7 @@ class Demands:
         domain, index = place
         if not isinstance(domain, tuple) or domain in ((), index):
             return False
-        if _is_stretched(node.array_type.shape, domain, index):
+        if _is_stretched(node.array_type.shape, _looped(domain), index):
             return True
         used = {s.name for dim in index for s in symbols(dim)}
         axes = [axis for axis in range(len(domain)) if f"i{axis}" in used]
@@ -165,6 +165,14 @@ class Demands:
     def _is_probed(self, index: Index) -> bool:
         """Return whether an index holds a place that only stands in for data here."""
         return any(s in self._probe.indices for dim in index for s in symbols(dim))
+
+
+def _looped(domain: tuple[Any, ...]) -> Shape:
+    """Return the shape that loops run over: of boxes and scatters, that of one operand."""
+    if isinstance(domain[0], Node):
+        shape: Shape = domain[0].operands[domain[1]].array_type.shape
+        return shape
+    return domain
 
 
 def _is_stretched(shape: Shape, domain: Shape, index: Index) -> bool:

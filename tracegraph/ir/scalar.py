@@ -49,8 +49,8 @@ ANY_NUMBER = frozenset("add subtract multiply negative absolute maximum minimum"
 COMPARE = frozenset("equal not_equal less less_equal greater greater_equal".split())
 PARTS = frozenset("real imag conjugate".split())
 COMPLEX = COMPARE | frozenset(
-    "add subtract multiply divide negative maximum minimum exp expm1 log log2 log10 sqrt "
-    "sin cos tan sinh cosh tanh".split()
+    "add subtract multiply divide negative maximum minimum exp expm1 log log1p log2 log10 "
+    "sqrt power sin cos tan sinh cosh tanh".split()
 )
 """Operations that take complex numbers besides floats."""
 ARITY = {

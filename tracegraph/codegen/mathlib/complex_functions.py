@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 from tracegraph.codegen.mathlib.complexes import Complex, choose
 from tracegraph.codegen.mathlib.logarithm import log_of_pair
-from tracegraph.codegen.mathlib.value import Pair, Value, fast_two_sum, fma, where
+from tracegraph.codegen.mathlib.value import Pair, Value, fast_two_sum, fma, two_sum, where
 from tracegraph.ir.record import record
+from tracegraph.ir.scalar import constant_value
 from tracegraph.ir.types import FLOAT32, FLOAT64
 
 
@@ -87,32 +88,45 @@ def _square(x: Value) -> Pair:
     return Pair(high, fma(x, x, -high))
 
 
-def _log_size(x: Value, y: Value) -> Value:
-    """Return ``log(abs(x + i y))`` of finite parts that are not both 0.
+def _log_of_size(x: Pair, y: Value) -> Value:
+    """Return ``log(abs(x + i y))``.
 
     Half the logarithm of a sum of squares in pairs: near 1 nothing is lost. Sides that are too
-    large or too small for that are scaled by powers of two.
+    large or too small for that are scaled by powers of two. The low part of x counts near 1 only.
     """
-    if x.scalar.dtype == FLOAT32:
-        wide = [side.cast(FLOAT64) for side in (x, y)]
-        squares = fma(wide[0], wide[0], wide[1] * wide[1])
-        return (squares.apply("log") * 0.5).cast(FLOAT32)
-    long, short = _sides(x, y)
+    if y.scalar.dtype == FLOAT32:
+        wide = x.high.cast(FLOAT64) + x.low.cast(FLOAT64)
+        squares = fma(wide, wide, y.cast(FLOAT64) * y.cast(FLOAT64))
+        size = (squares.apply("log") * 0.5).cast(FLOAT32)
+    else:
+        size = _log_of_double(x, y)
+    size = where(_is_zero(x.high) & _is_zero(y), -math.inf, size)
+    size = where(x.high.differs(x.high) | y.differs(y), math.nan, size)
+    return where(_is_infinite(x.high) | _is_infinite(y), math.inf, size)
+
+
+def _log_of_double(x: Pair, y: Value) -> Value:
+    long, short = _sides(x.high, y)
     is_big, is_small = long > 2.0**500, long < 2.0**-400
     scale = where(is_big, long.lift(2.0**-600), where(is_small, long.lift(2.0**600), 1.0))
     raised = where(is_big, long.lift(1200.0), where(is_small, long.lift(-1200.0), 0.0))
     a, b = _square(long * scale), _square(short * scale)
     total = fast_two_sum(a.high, b.high)
-    return log_of_pair(Pair(total.high, total.low + (a.low + b.low)), raised) * 0.5
+    low = total.low + (a.low + b.low) + 2.0 * (x.high * scale) * (x.low * scale)
+    return log_of_pair(Pair(total.high, low), raised) * 0.5
 
 
 def log(z: Complex) -> Complex:
     """The logarithm of the absolute value, and the angle."""
-    x, y = z.re, z.im
-    size = where(_is_zero(x) & _is_zero(y), -math.inf, _log_size(x, y))
-    size = where(z.is_nan, math.nan, size)
-    size = where(_is_infinite(x) | _is_infinite(y), math.inf, size)
-    return Complex(size, y.apply("arctan2", x))
+    size = _log_of_size(Pair(z.re, z.re.lift(0.0)), z.im)
+    return Complex(size, z.im.apply("arctan2", z.re))
+
+
+def log1p(z: Complex) -> Complex:
+    """The logarithm of ``1 + z``, whose real part is a pair."""
+    shifted = two_sum(1.0, z.re)
+    low = where(_is_finite(shifted.low), shifted.low, 0.0)
+    return Complex(_log_of_size(Pair(shifted.high, low), z.im), z.im.apply("arctan2", shifted.high))
 
 
 def _scaled(z: Complex, factor: float) -> Complex:
@@ -238,7 +252,88 @@ def tan(z: Complex) -> Complex:
     return _turned_back(tanh(_turned(z)))
 
 
+MOST = 100
+"""Whole exponents below this are products in NumPy."""
+
+
+def power(z: Complex, w: Complex) -> Complex:
+    """NumPy's ``npy_cpow``: products for small whole exponents, else ``exp(w log(z))``."""
+    one = Complex(z.re.lift(1.0), z.re.lift(0.0))
+    known = _number(w)
+    if known is not None and known.imag == 0 and abs(known) in range(1, MOST):
+        found = _known_power(one, z, int(known.real))
+    else:
+        found = _any_power(one, z, w)
+    nothing = where(w.re > 0.0, z.re.lift(0.0), math.nan)
+    found = choose(_is_zero(z.re) & _is_zero(z.im), Complex(nothing, nothing), found)
+    return choose(_is_zero(w.re) & _is_zero(w.im), one, found)
+
+
+def _number(z: Complex) -> complex | None:
+    """Return a constant's value."""
+    if not z.re.scalar.op == z.im.scalar.op == "const":
+        return None
+    return complex(constant_value(z.re.scalar), constant_value(z.im.scalar))
+
+
+def _first_powers(z: Complex) -> dict[int, Complex]:
+    """Return the powers that NumPy writes out: elsewhere there is a factor 1."""
+    square = z.plain_product(z)
+    return {1: z, 2: square, 3: z.plain_product(square)}
+
+
+def _known_power(one: Complex, z: Complex, exponent: int) -> Complex:
+    """Square and multiply, in NumPy's order."""
+    total, factor, left = one, z, abs(exponent)
+    while left:
+        if left % 2:
+            total = total.plain_product(factor)
+        factor, left = factor.plain_product(factor), left // 2
+    return one / total if exponent < 0 else _first_powers(z).get(exponent, total)
+
+
+def _any_power(one: Complex, z: Complex, w: Complex) -> Complex:
+    count = abs(w.re)
+    is_whole = _is_zero(w.im) & (count < MOST) & count.equals(count.apply("floor"))
+    total, factor, left = one, z, where(is_whole, count, 0.0)
+    for _ in range(MOST.bit_length()):
+        half = (left * 0.5).apply("floor")
+        total = choose(left.differs(half + half), total.plain_product(factor), total)
+        factor, left = factor.plain_product(factor), half
+    total = choose(w.re < 0.0, one / total, total)
+    for number, power_ in _first_powers(z).items():
+        total = choose(w.re.equals(float(number)), power_, total)
+    return choose(is_whole, total, exp(_product_of_infinities(w, log(z))))
+
+
+def _product_of_infinities(a: Complex, b: Complex) -> Complex:
+    """Return a product as C has it (C99 G.5.1): an infinite factor is infinite, NaN beside it."""
+    product = a.plain_product(b)
+    a_far, b_far = _has_infinity(a), _has_infinity(b)
+    a, b = _direction(a, a_far), _direction(b, b_far)
+    far = a.plain_product(b)
+    is_far = product.re.differs(product.re) & product.im.differs(product.im) & (a_far | b_far)
+    return choose(is_far, Complex(far.re * math.inf, far.im * math.inf), product)
+
+
+def _has_infinity(z: Complex) -> Value:
+    return _is_infinite(z.re) | _is_infinite(z.im)
+
+
+def _direction(z: Complex, is_far: Value) -> Complex:
+    """Return z with infinite parts 1 and others 0, if there are infinite ones, and 0 for NaN."""
+
+    def part(x: Value) -> Value:
+        size = where(is_far, where(_is_infinite(x), x.lift(1.0), 0.0), abs(x))
+        return where(x.differs(x), 0.0, size).with_sign_of(x)
+
+    return Complex(part(z.re), part(z.im))
+
+
 FUNCTIONS: dict[str, Callable[..., Complex]] = {
-    f.__name__: f for f in (exp, expm1, log, log2, log10, sqrt, sin, cos, tan, sinh, cosh, tanh)
-}
+    f.__name__: f
+    for f in (
+        exp, expm1, log, log1p, log2, log10, sqrt, power, sin, cos, tan, sinh, cosh, tanh,
+    )
+}  # fmt: skip
 """The program of each elementary function, by its name in the scalar language."""

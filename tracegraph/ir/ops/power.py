@@ -49,7 +49,7 @@ def _power_slope(x: Value, y: Value, out: Value) -> Value:
 
 def _power_scalar(b: ScalarBuilder, x: Scalar, y: Scalar) -> Scalar:
     """Square and multiply for integers: products wrap as NumPy's in whatever order."""
-    if x.dtype.kind == "f":
+    if x.dtype.kind in "fc":
         return b.apply("power", x, y)
     zero, one = b.const(0, x.dtype), b.const(1, x.dtype)
     result, factor = one, x
@@ -185,7 +185,6 @@ power: Op = elementwise(
     np.power,
     NUMERIC,
     scalar=_power_scalar,
-    native=REAL,
     # By the exponent, 0 at x = 0 (JAX).
     jvp=partials(_power_slope, lambda x, y, out: multiply(out, log(_or_one(x)))),
     heavy=True,
