@@ -110,8 +110,7 @@ def _contraction(node: Node) -> Root:
     thin = type.dtype.kind == "c" and isinstance(k, int) and k <= FEW
     if type.dtype.kind not in "fc" or m == 1 or n == 1 or small or thin:
         return Root(node, PRODUCT, (*batch, m, n, k), tuple(range(len(batch) + 2)))
-    # Products of complex numbers are made by NumPy, whose call is short beside them.
-    return Root(node, GEMM if type.dtype.kind == "f" else STEP)
+    return Root(node, GEMM)
 
 
 def _is_native(node: Node) -> bool:
