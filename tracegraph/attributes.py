@@ -6,6 +6,9 @@ import operator
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import numpy as np
+
+from tracegraph.geometry import PARTS
 from tracegraph.guards import Guards
 from tracegraph.ir.types import ArrayType
 from tracegraph.numpy.table import METHODS, VIEW_ATTRIBUTES
@@ -40,7 +43,11 @@ class Attributes(Guards, Sizing):
         return getattr(self.escape(traced, f"its attribute {name!r} is used"), name)
 
     def set_attribute(self, traced: Traced, name: str, value: Any) -> None:
-        """Assign ``traced.name``."""
+        """Assign ``traced.name``; parts of complex numbers are views, which are written through."""
+        dtype = getattr(traced.actual, "dtype", None)
+        if name in PARTS and traced.kind is np.ndarray and dtype is not None and dtype.kind == "c":
+            self.attribute(traced, name)[...] = value
+            return
         self.give_up(f"the attribute {name!r} of an array is assigned; use reshape or astype")
         setattr(traced.actual, name, real_of(value))
 
