@@ -68,7 +68,7 @@ def elementwise(
     kinds: str,
     *,
     scalar: Callable[..., Scalar] | None = None,
-    native: str | None = None,
+    lower: Pull | None = None,
     jvp: Callable[..., Tangent] | Derivative,
     transpose: Callable[..., Sequence[Tangent]] | None = None,
     type_rule: Callable[..., ArrayType] | None = None,
@@ -87,9 +87,8 @@ def elementwise(
         The kinds of dtype it accepts.
     scalar : callable, optional
         ``scalar(b, *elements, **attrs)``, the lowering for one element.
-    native : str, optional
-        The kinds of dtype that the lowering is for; those of the scalar operation, or all with
-        ``scalar``, unless given.
+    lower : Pull, optional
+        The lowering, where the element depends on more than those of the operands.
     """
 
     def batch(operands: Sequence[Value], batched: Sequence[bool], size: Dim, **attrs: Any) -> Value:
@@ -100,7 +99,7 @@ def elementwise(
         name=name,
         type_rule=type_rule or same_types(name, kinds),
         eager=eager,
-        lower=pull_elements(scalar or scalar_op(name), native or (ANY if scalar else KINDS[name])),
+        lower=lower or pull_elements(scalar or scalar_op(name), ANY if scalar else KINDS[name]),
         jvp=jvp,
         transpose=transpose,
         batch=batch,
