@@ -11,6 +11,7 @@ import numpy as np
 from tracegraph.geometry import PARTS
 from tracegraph.guards import Guards
 from tracegraph.ir.types import ArrayType
+from tracegraph.numpy.emit import Sym
 from tracegraph.numpy.table import METHODS, VIEW_ATTRIBUTES
 from tracegraph.sizing import Sizing
 from tracegraph.standin import ABSENT, Traced, no_value
@@ -25,7 +26,10 @@ class Attributes(Guards, Sizing):
         if traced.is_python_scalar:
             if name == "real" and not isinstance(traced.actual, complex):
                 return traced
-            getattr(traced.actual, name)  # raises what the number raises
+            found = getattr(traced.actual, name)  # raises what the number raises
+            if name in PARTS and isinstance(traced.actual, complex) and self.is_noting:
+                part = VIEW_ATTRIBUTES[name](self.emitter, Sym(self.value_of(traced)))
+                return self.fresh(found, part.value)
             return getattr(self.observe(traced, cuts=True), name)
         if name in VIEW_ATTRIBUTES:
             rule = VIEW_ATTRIBUTES[name]
