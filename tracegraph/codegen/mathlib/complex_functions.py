@@ -260,10 +260,12 @@ def power(z: Complex, w: Complex) -> Complex:
     """NumPy's ``npy_cpow``: products for small whole exponents, else ``exp(w log(z))``."""
     one = Complex(z.re.lift(1.0), z.re.lift(0.0))
     known = _number(w)
-    if known is not None and known.imag == 0 and abs(known) in range(1, MOST):
+    if known is None:
+        found = _any_power(one, z, w)
+    elif known.imag == 0 and abs(known.real) in range(MOST):
         found = _known_power(one, z, int(known.real))
     else:
-        found = _any_power(one, z, w)
+        found = _general_power(z, w)
     nothing = where(w.re > 0.0, z.re.lift(0.0), math.nan)
     found = choose(_is_zero(z.re) & _is_zero(z.im), Complex(nothing, nothing), found)
     return choose(_is_zero(w.re) & _is_zero(w.im), one, found)
@@ -303,7 +305,11 @@ def _any_power(one: Complex, z: Complex, w: Complex) -> Complex:
     total = choose(w.re < 0.0, one / total, total)
     for number, power_ in _first_powers(z).items():
         total = choose(w.re.equals(float(number)), power_, total)
-    return choose(is_whole, total, exp(_product_of_infinities(w, log(z))))
+    return choose(is_whole, total, _general_power(z, w))
+
+
+def _general_power(z: Complex, w: Complex) -> Complex:
+    return exp(_product_of_infinities(w, log(z)))
 
 
 def _product_of_infinities(a: Complex, b: Complex) -> Complex:
