@@ -25,6 +25,7 @@ from tracegraph.ir.types import BOOL, PART, DType
 Pair: TypeAlias = "tuple[Scalar, Scalar]"
 
 PROGRAMS = ARITHMETIC | FUNCTIONS
+"""What every operation of the scalar language that takes complex numbers does to their parts."""
 
 
 def parts(program: Program) -> Program:
