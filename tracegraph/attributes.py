@@ -49,7 +49,8 @@ class Attributes(Guards, Sizing):
     def set_attribute(self, traced: Traced, name: str, value: Any) -> None:
         """Assign ``traced.name``; parts of complex numbers are views, which are written through."""
         dtype = getattr(traced.actual, "dtype", None)
-        if name in PARTS and traced.kind is np.ndarray and dtype is not None and dtype.kind == "c":
+        is_complex = dtype is not None and dtype.kind == "c"
+        if traced.kind is np.ndarray and (name == "real" or (name == "imag" and is_complex)):
             self.attribute(traced, name)[...] = value
             return
         self.give_up(f"the attribute {name!r} of an array is assigned; use reshape or astype")

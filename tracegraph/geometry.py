@@ -104,8 +104,10 @@ def _view_broadcast(
 def _view_reshape(
     offset: Dim, old: Shape, strides: tuple[Dim, ...], /, *, shape: Shape
 ) -> Geometry:
-    if strides == contiguous(old):
-        return offset, shape, contiguous(shape)
+    # Of parts of complex numbers every stride is twice that of contiguous memory.
+    apart = strides[-1] if strides else 1
+    if strides == tuple(apart * stride for stride in contiguous(old)):
+        return offset, shape, tuple(apart * stride for stride in contiguous(shape))
     kept = [(d, s) for d, s in zip(old, strides, strict=True) if d != 1]
     if tuple(d for d, _ in kept) != tuple(d for d in shape if d != 1):
         raise Unsupported("a reshaped view of strided memory is returned; return a copy")

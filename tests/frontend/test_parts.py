@@ -37,7 +37,7 @@ def test_parts(what: str) -> None:
 
 
 def test_parts_are_native() -> None:
-    for what in ("of a result", "of an argument", "written", "assigned"):
+    for what in ("of a result", "of an argument", "written", "assigned", "reshaped"):
         agrees(f"def f(a):\n    {PARTS[what]}\n", (Z,), (Z + 1,), (Z * 2,), native=2)
 
 
