@@ -64,7 +64,12 @@ def _seen(value: Any) -> Any:
 
 
 def lies_as(real: Any, owner: Any, path: tuple[Step, ...]) -> bool:
-    """Return whether a real view lies in its owner's memory as a path says."""
+    """Return whether a real view lies in its owner's memory as a path says.
+
+    Along an axis of one element, and where there is none, strides say nothing.
+    """
+    if not owner.size:
+        return True
     parts = 1 + any(op.name in PARTS for op, _ in path)
     if owner.itemsize != parts * real.itemsize:
         return False
@@ -74,8 +79,9 @@ def lies_as(real: Any, owner: Any, path: tuple[Step, ...]) -> bool:
     except Unsupported:
         return False
     start = real.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
-    seen = tuple(stride // real.itemsize for stride in real.strides)
-    return (start, real.shape, seen) == (offset * real.itemsize, shape, strides)
+    pairs = zip(real.shape, real.strides, strides, strict=True)
+    alike = all(length < 2 or seen == step * real.itemsize for length, seen, step in pairs)
+    return alike and (start, real.shape) == (offset * real.itemsize, shape)
 
 
 def _view_slice(

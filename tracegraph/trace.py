@@ -33,7 +33,7 @@ from tracegraph.ir.graph import Graph, Value
 from tracegraph.ir.passes import run_pipeline
 from tracegraph.ir.record import record, replace
 from tracegraph.ir.sizes import Dim
-from tracegraph.ir.types import INT64
+from tracegraph.ir.types import INT64, Shape
 from tracegraph.numpy.emit import Unsupported
 from tracegraph.pen import Fallback, fault_text
 from tracegraph.places import Place
@@ -263,6 +263,7 @@ class _Finish:
     def _memory(self, storage: Storage) -> ArrayOutput:
         found = self._fresh.get(id(storage))
         if found is None:
+            self._tell_order(storage.value.shape)
             order = axes_order(storage.array)
             if not storage.array.transpose(order).flags.c_contiguous:
                 raise Unsupported("an array is returned whose elements lie apart; return a copy")
@@ -290,6 +291,15 @@ class _Finish:
             found = ViewOutput(of, offset, shape, strides, writeable, dtype)
             self._views[id(leaf.actual)] = found
         return found
+
+    def _tell_order(self, shape: Shape) -> None:
+        """Bind the trace where the layout of an array does not tell the order of its axes.
+
+        Lengths that depend on data may be 0 or 1 in one call and not in the next.
+        """
+        for dim in shape if len(shape) > 1 else ():
+            if self.recording.emitter.is_counted(dim) and self.recording.ask_size(dim, "<", 2):
+                self.recording.ask_size(dim, "<", 1)
 
     def _keep_counted(self, dims: Iterable[Dim]) -> None:
         """Make sizes that depend on data outputs of the graph, which is then sure to count them."""

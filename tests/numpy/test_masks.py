@@ -188,6 +188,23 @@ def test_places_of_several_axes_lie_as_in_numpy() -> None:
     assert compiled.fallbacks == []
 
 
+def test_selections_along_a_later_axis_lie_as_in_numpy() -> None:
+    compiled = tg.compile(lambda x: (x[..., x[0] > 0], x[:, x[0] > 0] * 2), strict=True)
+    for x in (
+        -np.ones((3, 4)),
+        np.eye(3, 4),
+        M,
+        -M,
+        np.ones((1, 4)),
+        -np.ones((3, 4)),
+        np.eye(3, 4),
+    ):
+        for one, other in zip(compiled(x), (x[..., x[0] > 0], x[:, x[0] > 0] * 2), strict=True):
+            assert one.strides == other.strides or not one.size
+            np.testing.assert_array_equal(one, other, strict=True)
+    assert compiled.fallbacks == []
+
+
 def test_as_many_values_as_another_mask_selects() -> None:
     def exchange(x: Any, y: Any) -> Any:
         x[x > 0] = y[y < 0]
