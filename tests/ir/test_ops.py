@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.ir import samples_elementwise, samples_reduce, samples_structural
+from tests.ir import samples_elementwise, samples_reduce, samples_sort, samples_structural
 from tests.ir.samples import Array, Sample, by_op
 from tracegraph.ir.autodiff import jvp, vjp
 from tracegraph.ir.batching import batch
@@ -24,6 +24,7 @@ SAMPLES: tuple[Sample, ...] = (
     *samples_elementwise.SAMPLES,
     *samples_structural.SAMPLES,
     *samples_reduce.SAMPLES,
+    *samples_sort.SAMPLES,
 )
 SMOOTH = tuple(
     s
@@ -136,7 +137,7 @@ def test_second_order(sample: Sample) -> None:
     np.testing.assert_allclose(left, right, rtol=0, atol=1e-2 * sample.tolerance * (1 + abs(left)))
 
 
-NOT_GUARDED = {"matmul"}
+NOT_GUARDED = {"matmul", "convolve"}
 """Contractions, whose products are not guarded one by one, as in JAX."""
 
 

@@ -56,10 +56,15 @@ class Noted:
     arrays: list[Any] = field(default_factory=list)
     guards: list[tuple[Value, bool]] = field(default_factory=list)
     checks: list[tuple[Dim, str, Dim, bool]] = field(default_factory=list)
+    given: Any = None
 
     @property
     def emitter(self) -> Emitter:
-        return Emitter(self.builder, self.ask, lambda v, expect: self.guards.append((v, expect)))
+        return Emitter(self.builder, self.ask, self.guard, self.given)
+
+    def guard(self, predicate: Value, expect: bool, seen: bytes = b"") -> None:
+        del seen
+        self.guards.append((predicate, expect))
 
     def ask(self, a: Dim, relation: str, b: Dim) -> bool:
         left, right = hint(a), hint(b)
@@ -149,7 +154,7 @@ def check(
     """Check that a rule notes what NumPy computes, and raise Unsupported if it says so."""
     rule: Any = METHODS[function] if isinstance(function, str) else RULES[function]
     expected = run_numpy(function, args, kwargs)
-    noted = Noted(symbolic)
+    noted = Noted(symbolic, given=expected)
     operands, options = noted.operand(args), noted.operand(kwargs)
     syms = rule(noted.emitter, *operands, **options)
     values = [sym.value for sym in (syms if isinstance(syms, (tuple, list)) else [syms])]

@@ -180,6 +180,10 @@ APART = {"histogram2d", "linalg.eig", "linalg.eigvals", "nonzero", "unravel_inde
 """Functions that give parts of a larger array, of which copies are returned here."""
 
 
+ULP = {"cov", "corrcoef", "nanprod"}
+"""Functions whose sums and products native code takes in another order than NumPy."""
+
+
 def installed(name: str) -> Any:
     return next((function for function, rule in RULES.items() if rule.function == name), None)
 
@@ -205,15 +209,18 @@ def test_every_function_has_a_case() -> None:
     assert all(CASES.values())
 
 
-def same(one: Any, other: Any) -> None:
+def same(one: Any, other: Any, ulp: int = 0) -> None:
     """Compare values, types, shapes and strides."""
     assert type(one) is type(other)
     if isinstance(one, (tuple, list)):
         assert len(one) == len(other)
         for a, b in zip(one, other, strict=True):
-            same(a, b)
+            same(a, b, ulp)
         return
-    np.testing.assert_array_equal(one, other)
+    if ulp:
+        np.testing.assert_array_max_ulp(one, other, ulp)
+    else:
+        np.testing.assert_array_equal(one, other)
     if isinstance(one, np.ndarray):
         assert one.dtype == other.dtype
         long = [axis for axis in range(one.ndim) if one.shape[axis] > 1]
@@ -229,8 +236,9 @@ def test_it_compiles_and_gives_what_numpy_gives(
         [np.array(a) if isinstance(a, np.ndarray) else a for a in given]
         for given in (args, tuple(map(reversed_array, args)))
     ]
+    ulp = 8 if getattr(function, "__name__", "") in ULP else 0
     for given in (arrays[0], arrays[0], arrays[1], arrays[1]):
-        same(compiled(*given), function(*given, **kwargs))
+        same(compiled(*given), function(*given, **kwargs), ulp)
     assert compiled.fallbacks == []
 
 
@@ -347,7 +355,7 @@ def test_a_missing_derivative_is_said_with_its_line() -> None:
 
 def test_inside_vmap_a_result_of_unknown_shape_is_refused() -> None:
     with pytest.raises(tg.AbstractValueError, match="on the whole batch"):
-        tg.vmap(lambda a: np.linalg.det(a))(CUBE)
+        tg.vmap(lambda a: np.unique(a))(CUBE)
     outside = tg.vmap(lambda x: x * np.median(Y))
     np.testing.assert_array_equal(outside(X), X * np.median(Y))
 

@@ -6,6 +6,7 @@ recorded, dtypes and shapes, holds for the trace: a call that gives something el
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,8 +17,9 @@ from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.control import item
 from tracegraph.ir.ops.numpy_call import Tree, numpy_call
 from tracegraph.ir.record import record
+from tracegraph.ir.size_values import hint
 from tracegraph.ir.sizes import Size
-from tracegraph.ir.types import is_supported
+from tracegraph.ir.types import ArrayType, is_supported
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 
 FUNCTIONS = """
@@ -50,6 +52,15 @@ None of them changes an argument, calls a function that it is given or reads any
 CHANGING = ("overwrite_input", "out")
 """Options by which they would change an argument after all."""
 
+LENGTH_DEPENDS_ON_DATA = frozenset(
+    """
+    argwhere bincount compress delete digitize extract flatnonzero histogram_bin_edges intersect1d
+    nonzero poly polyadd polydiv polymul polysub roots setdiff1d setxor1d union1d unique unique_all
+    unique_counts unique_inverse unique_values linalg.eig linalg.eigvals linalg.lstsq
+    """.split()
+)
+"""Functions whose results' shapes or dtypes an example of their arguments does not tell."""
+
 Results = Sequence[Any]
 
 
@@ -60,9 +71,26 @@ class NumpyCall:
     function: str
 
     def note(
-        self, e: Emitter, results: Results, operands: Sequence[Any], options: dict[str, Any]
+        self,
+        e: Emitter,
+        results: Results,
+        operands: Sequence[Any],
+        options: dict[str, Any],
+        *,
+        guess: bool = False,
     ) -> list[Value]:
-        """Add the call to the graph; return the values of its results."""
+        """Add the call to the graph; return the values of its results.
+
+        Parameters
+        ----------
+        guess : bool
+            Whether ``results`` are those of examples, as inside vmap.
+        """
+        if guess and self.function in LENGTH_DEPENDS_ON_DATA:
+            raise Unsupported(
+                "its result is not known before it is called; call it on the whole batch, with its "
+                "axis argument where it has one"
+            )
         if any(options.get(name) for name in CHANGING):
             raise Unsupported("it is told to change an argument; leave that to assignments")
         found: list[Value] = []
@@ -82,20 +110,6 @@ class NumpyCall:
         likeness = repr([(array.dtype.str, array.shape) for array in arrays])
         e.guard(item(whole, index=0), True, likeness.encode())
         return [item(whole, index=1 + k) for k in range(len(arrays))]
-
-
-def sort_in_place(e: Emitter, x: Any, axis: int = -1, kind: Any = None, order: Any = None) -> Sym:
-    """Return the content of an array after its method ``sort``."""
-    if type(axis) is not int or order is not None:
-        raise Unsupported("an axis that is no number; give an int")
-    attrs = {
-        "function": "sort",
-        "arguments": (("array", 0), ("value", axis), ("value", kind)),
-        "options": (),
-        "dtypes": (x.dtype,),
-        "shapes": (x.shape,),
-    }
-    return Sym(item(e.builder.emit(numpy_call, (x.value,), attrs), index=1))
 
 
 def _tree(x: Any, operands: list[Value]) -> Tree:
@@ -147,4 +161,16 @@ def _rules() -> Iterator[tuple[Any, NumpyCall]]:
             continue
 
 
-RULES: dict[Any, Any] = dict(_rules())
+RULES: dict[Any, NumpyCall] = dict(_rules())
+
+
+def example_of(type: ArrayType) -> np.ndarray[Any, Any]:
+    """Return an array that functions of any kind take: ones, and regular positive matrices."""
+    example = np.ones(tuple(hint(dim) or 0 for dim in type.shape), type.dtype)
+    if type.dtype.kind in "fc" and example.ndim >= 2:
+        side = math.isqrt(example.size)
+        if example.shape[-1] == example.shape[-2]:
+            example += example.shape[-1] * np.eye(example.shape[-1], dtype=type.dtype)
+        elif side**2 == example.size:  # a matrix of several axes, as tensorinv takes
+            example += side * np.eye(side, dtype=type.dtype).reshape(example.shape)
+    return example

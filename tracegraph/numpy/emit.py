@@ -84,11 +84,15 @@ class Emitter:
     guard : callable
         ``guard(predicate, expect, seen=b"")`` makes the trace hold only where a bool value is
         ``expect``; ``seen`` tells apart guards that ask for different things.
+    given : object
+        What NumPy gave for the call that a rule notes: it tells lengths that depend on data, which
+        the rule has checked. Inside vmap it is what NumPy gives for examples.
     """
 
     builder: Builder
     ask: Callable[[Dim, str, Dim], bool]
     guard: Callable[..., None]
+    given: Any = None
 
     def literal(self, number: Any, dtype: DType) -> Value:
         """Return a scalar constant."""

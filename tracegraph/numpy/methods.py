@@ -15,6 +15,7 @@ from tracegraph.numpy import (
     manipulation,
     reductions,
     selecting,
+    sorting,
 )
 from tracegraph.numpy.arguments import c_order, dtype_argument, integer, reshaped
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
@@ -113,8 +114,8 @@ METHODS: dict[str, Rule | callouts.NumpyCall] = {
     "any": reductions.any_rule,
     "argmax": reductions.argmax_rule,
     "argmin": reductions.argmin_rule,
-    "argpartition": callouts.NumpyCall("argpartition"),
-    "argsort": callouts.NumpyCall("argsort"),
+    "argpartition": sorting.RULES[np.argpartition],
+    "argsort": sorting.RULES[np.argsort],
     "astype": astype,
     "choose": callouts.NumpyCall("choose"),
     "clip": clip,
@@ -137,8 +138,9 @@ METHODS: dict[str, Rule | callouts.NumpyCall] = {
     "repeat": joining.repeat,
     "reshape": reshape,
     "round": functions.round_,
-    "searchsorted": callouts.NumpyCall("searchsorted"),
-    "sort": callouts.sort_in_place,
+    "searchsorted": sorting.RULES[np.searchsorted],
+    "sort": sorting.sort_rule,
+    "partition": sorting.RULES[np.partition],
     "squeeze": manipulation.squeeze,
     "std": reductions.std_rule,
     "sum": reductions.sum_rule,
@@ -148,7 +150,7 @@ METHODS: dict[str, Rule | callouts.NumpyCall] = {
     "transpose": transpose,
     "var": reductions.var_rule,
 }
-WRITING_METHODS = frozenset({"fill", "sort"})
+WRITING_METHODS = frozenset({"fill", "partition", "sort"})
 """Methods whose rule returns the new content of the array."""
 
 VIEW_ATTRIBUTES: dict[str, Rule] = {
