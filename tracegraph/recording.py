@@ -174,10 +174,9 @@ class Recording(Attributes):
         return self._note(function, rule, args, kwargs, real, like, before)
 
     def _run(self, function: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, Any]:
-        """Return what a function gives, twice; where there are no values ``ABSENT``, and the like.
+        """Return what a function gives, twice; without values ``ABSENT``, and what examples give.
 
-        The like of a result is what the function gives for examples. Running it raises NumPy's own
-        exceptions about shapes and dtypes.
+        Running it on examples raises NumPy's own exceptions about shapes and dtypes.
         """
         if any(is_abstract(x) for x in stand_ins((args, kwargs))):
             with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -240,7 +239,8 @@ class Recording(Attributes):
         operands, options = operands_of(self, args), operands_of(self, kwargs)
         self.emitter.given = like
         try:
-            return self.wrap(real, rule(self.emitter, *operands, **options), args)
+            found = self.wrap(real, rule(self.emitter, *operands, **options), args)
+            return remake(like, list(found)) if type(found) is tuple else found
         except Unsupported:
             callout = CALLOUTS.get(function_of(function))
             if callout is None:

@@ -180,7 +180,9 @@ APART = {"histogram2d", "linalg.eig", "linalg.eigvals", "nonzero", "unravel_inde
 """Functions that give parts of a larger array, of which copies are returned here."""
 
 
-ULP = {"cov", "corrcoef", "nanprod"}
+ULP = {
+    "corrcoef", "cov", "matrix_power", "multi_dot", "nanprod", "vecdot", "vecmat",
+}  # fmt: skip
 """Functions whose sums and products native code takes in another order than NumPy."""
 
 
@@ -236,7 +238,7 @@ def test_it_compiles_and_gives_what_numpy_gives(
         [np.array(a) if isinstance(a, np.ndarray) else a for a in given]
         for given in (args, tuple(map(reversed_array, args)))
     ]
-    ulp = 8 if getattr(function, "__name__", "") in ULP else 0
+    ulp = 64 if getattr(function, "__name__", "") in ULP else 0
     for given in (arrays[0], arrays[0], arrays[1], arrays[1]):
         same(compiled(*given), function(*given, **kwargs), ulp)
     assert compiled.fallbacks == []
@@ -347,10 +349,8 @@ def test_a_result_that_is_the_argument() -> None:
 
 
 def test_a_missing_derivative_is_said_with_its_line() -> None:
-    with pytest.raises(
-        tg.DifferentiationError, match=r"numpy\.linalg\.det .*test_callouts\.py:\d+"
-    ):
-        tg.grad(lambda a: np.linalg.det(a))(M)
+    with pytest.raises(tg.DifferentiationError, match=r"numpy\.i0 .*test_callouts\.py:\d+"):
+        tg.grad(lambda x: np.i0(x).sum())(X)
 
 
 def test_inside_vmap_a_result_of_unknown_shape_is_refused() -> None:
