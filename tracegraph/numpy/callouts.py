@@ -165,12 +165,17 @@ RULES: dict[Any, NumpyCall] = dict(_rules())
 
 
 def example_of(type: ArrayType) -> np.ndarray[Any, Any]:
-    """Return an array that functions of any kind take: ones, and regular positive matrices."""
+    """Return an array that functions of any kind take: ones, and matrices of full rank.
+
+    Square ones are positive definite, also those that stand in more than two axes.
+    """
     example = np.ones(tuple(hint(dim) or 0 for dim in type.shape), type.dtype)
-    if type.dtype.kind in "fc" and example.ndim >= 2:
-        side = math.isqrt(example.size)
-        if example.shape[-1] == example.shape[-2]:
-            example += example.shape[-1] * np.eye(example.shape[-1], dtype=type.dtype)
-        elif side**2 == example.size:  # a matrix of several axes, as tensorinv takes
-            example += side * np.eye(side, dtype=type.dtype).reshape(example.shape)
+    if type.dtype.kind not in "fc" or example.ndim < 2:
+        return example
+    rows, columns = example.shape[-2:]
+    side = math.isqrt(example.size)
+    if rows != columns and side**2 == example.size:
+        example += side * np.eye(side, dtype=type.dtype).reshape(example.shape)
+    else:
+        example += rows * np.eye(rows, columns, dtype=type.dtype)
     return example
