@@ -1,4 +1,4 @@
-"""Samples of sorting, partitioning and searching."""
+"""Samples of sorting, searching, exponents and updates at places: NumPy's kernels."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import numpy as np
 
 from tests.ir.samples import Sample
 from tests.ir.samples_reduce import EVERYTHING, NUMBERS, SHAPE, numbers
+from tracegraph.ir.ops.compose_linalg import results_of
+from tracegraph.ir.ops.exponents import frexp, gcd, lcm, ldexp
+from tracegraph.ir.ops.indexed_update import update_at
 from tracegraph.ir.ops.sort import argpartition, argsort, partition, searchsorted, sort
 
 ORDERS = [
@@ -42,4 +45,39 @@ BATCHES = [
     )
 ]
 
-SAMPLES = (*ORDERS, *SEARCHES, *BATCHES)
+EXPONENTS = [
+    *(
+        Sample(
+            op=ldexp,
+            arrays=(numbers(name, SHAPE), numbers("i8", SHAPE, 1).astype(np.int32) % 5 - 2),
+            reference=np.ldexp,
+        )
+        for name in ("f64", "f32")
+    ),
+    *(
+        Sample(
+            op=frexp,
+            arrays=(numbers(name, SHAPE) + 0.33,),
+            function=lambda x: results_of(frexp(x)),
+        )
+        for name in ("f64", "f32")
+    ),
+    *(
+        Sample(op=op, arrays=(numbers(name, SHAPE), numbers(name, SHAPE, 1)), reference=reference)
+        for op, reference in ((gcd, np.gcd), (lcm, np.lcm))
+        for name in ("i8", "u64", "i32")
+    ),
+]
+
+UPDATES = [
+    Sample(
+        op=update_at,
+        arrays=(numbers(name, (5, 3)), numbers(name, (4, 3), 1), np.array([0, 2, 2, 4])),
+        attrs={"ufunc": ufunc, "axes": (0,)},
+        differentiable=False,
+    )
+    for name in ("f64", "i64")
+    for ufunc in ("multiply", "maximum")
+]
+
+SAMPLES = (*EXPONENTS, *UPDATES, *ORDERS, *SEARCHES, *BATCHES)

@@ -49,6 +49,15 @@ FUNCTIONS = """
 None of them changes an argument, calls a function that it is given or reads anything else.
 """
 
+UFUNC_METHODS = [
+    f"{name}.{method}"
+    for name, ufunc in vars(np).items()
+    if isinstance(ufunc, np.ufunc) and name == ufunc.__name__ and ufunc.signature is None
+    if (ufunc.nin, ufunc.nout) == (2, 1)
+    for method in ("reduce", "accumulate", "reduceat", "outer")
+]
+"""The methods of ufuncs, likewise."""
+
 CHANGING = ("overwrite_input", "out")
 """Options by which they would change an argument after all."""
 
@@ -154,7 +163,7 @@ def shares_memory(results: Results, arguments: Sequence[np.ndarray[Any, Any]]) -
 
 
 def _rules() -> Iterator[tuple[Any, NumpyCall]]:
-    for name in FUNCTIONS:
+    for name in (*FUNCTIONS, *UFUNC_METHODS):
         try:
             yield operator.attrgetter(name)(np), NumpyCall(name)
         except AttributeError:  # an older NumPy

@@ -18,7 +18,7 @@ from tracegraph.ir.ops.rounding import rint
 from tracegraph.ir.ops.trigonometric import arctan2, sin
 from tracegraph.ir.sizes import Size
 from tracegraph.ir.types import BOOL, FLOAT64
-from tracegraph.numpy.arguments import array, constant, integer, no_options, no_out, only, reshaped
+from tracegraph.numpy.arguments import array, constant, integer, no_options, no_out, only
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported, result_type
 from tracegraph.numpy.indexing import without_leading_ones
 from tracegraph.numpy.reductions import all_rule
@@ -243,28 +243,7 @@ def copyto(e: Emitter, dst: Sym, src: Any, casting: Any = "same_kind", where: An
     return Sym(select(holds, new, dst.value))
 
 
-def outer(ufunc: np.ufunc) -> Any:
-    """Return the rule of ``ufunc.outer``: each element of one array with each of another."""
-
-    def rule(e: Emitter, x: Any, y: Any, /, **options: Any) -> Sym:
-        first, second = array(e, x), array(e, y)
-        column = reshaped(first, (*first.shape, *(1,) * second.ndim))
-        result: Sym = UFUNCS[ufunc](e, Sym(column), Sym(second), **options)
-        return result
-
-    return rule
-
-
 RULES: dict[Any, Any] = {
-    np.add.outer: outer(np.add),
-    np.subtract.outer: outer(np.subtract),
-    np.multiply.outer: outer(np.multiply),
-    np.divide.outer: outer(np.divide),
-    np.maximum.outer: outer(np.maximum),
-    np.minimum.outer: outer(np.minimum),
-    np.equal.outer: outer(np.equal),
-    np.less.outer: outer(np.less),
-    np.greater.outer: outer(np.greater),
     np.where: where,
     np.clip: clip,
     np.round: round_,

@@ -31,6 +31,7 @@ from tracegraph.numpy import (
     signals,
     sorting,
     special,
+    ufunc_methods,
     ufuncs,
     writing,
 )
@@ -62,10 +63,14 @@ RULES: dict[Any, Any] = {
     **scalars.RULES,
     **special.RULES,
     **writing.RULES,
+    **ufunc_methods.RULES,
+    **ufunc_methods.WRITING,
 }
 """``rule(emitter, *args, **kwargs)`` for each function, operator and type."""
 
-WRITERS = operators.WRITERS | {operator.setitem, np.add.at, np.copyto, *writing.RULES}
+WRITERS = operators.WRITERS | {
+    operator.setitem, np.add.at, np.copyto, *ufunc_methods.WRITING, *writing.RULES,
+}  # fmt: skip
 """Functions that write into their first argument: their rules return its complete new content."""
 
 __all__ = ["METHODS", "RULES", "VIEW_ATTRIBUTES", "WRITERS", "WRITING_METHODS"]
