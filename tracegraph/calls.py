@@ -18,6 +18,7 @@ from tracegraph.ir.graph import Site
 from tracegraph.numpy.followed import IMPLEMENTATIONS, PURE_OF_NUMPY, is_about_dtypes
 from tracegraph.numpy.table import RULES
 from tracegraph.objects import get_attribute, leaving, load, property_of
+from tracegraph.piecewise import piecewise
 from tracegraph.places import fixed_place
 from tracegraph.recording import Effect, Recording
 from tracegraph.release import release
@@ -393,5 +394,7 @@ def _errstate(recording: Recording, **modes: Any) -> Any:
     return np.errstate(**modes)
 
 
-FORMS = {**SPECIAL, getattr: _getattr, hasattr: _hasattr, np.errstate: _errstate}
+FORMS = {**SPECIAL, getattr: _getattr, hasattr: _hasattr, np.errstate: _errstate} | {
+    np.piecewise: lambda recording, *args, **options: piecewise(recording, call, *args, **options)
+}
 """Builtins with a recordable form."""

@@ -9,7 +9,14 @@ import numpy as np
 from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.broadcast import full_like
 from tracegraph.ir.ops.choice import maximum, minimum, select
-from tracegraph.ir.ops.compare import equal, greater_equal, less, logical_and, logical_or
+from tracegraph.ir.ops.compare import (
+    equal,
+    greater_equal,
+    less,
+    logical_and,
+    logical_not,
+    logical_or,
+)
 from tracegraph.ir.ops.compose import take_axis
 from tracegraph.ir.ops.division import remainder
 from tracegraph.ir.ops.reduce import all_
@@ -129,7 +136,45 @@ def isin(
     return Sym(equal(found, full_like(found, False)) if invert else found, fresh=True)
 
 
+def conditions_of(e: Emitter, x: Sym, condlist: Any, count: int) -> list[Value]:
+    """Return the conditions of ``np.piecewise``; one that is missing holds where none else does."""
+    is_one = not isinstance(condlist, (list, tuple)) and array(e, condlist).ndim <= 1
+    parts = [condlist] if is_one else _parts(e, condlist)
+    if not all(isinstance(part, (Sym, list)) for part in parts) and x.ndim:
+        parts = [parts]  # one condition, written as a list of its elements
+    conditions = [e.cast(array(e, part), BOOL) for part in parts]
+    for condition in conditions:
+        e.must_equal(condition.shape, x.shape)
+    if len(conditions) == count - 1:
+        found = conditions[0]
+        for condition in conditions[1:]:
+            found = logical_or(found, condition)
+        conditions.append(logical_not(found))
+    if len(conditions) != count:
+        raise Unsupported(f"{len(conditions)} conditions for {count} functions")
+    return conditions
+
+
+def chosen(e: Emitter, x: Value, conditions: list[Value], results: list[Any]) -> Value:
+    """Return for each element the result of the last condition that holds, else 0."""
+    out = full_like(x, 0)
+    for condition, result in zip(conditions, results, strict=True):
+        out = select(condition, e.broadcast(e.cast(array(e, result), x.dtype), x.shape), out)
+    return out
+
+
+def piecewise(e: Emitter, x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Sym:
+    """The rule of ``np.piecewise`` where the functions are numbers."""
+    del args, kw  # only functions take them
+    value = array(e, x)
+    if any(map(callable, funclist)):
+        raise Unsupported("functions of elements without values, as inside vmap; use np.select")
+    conditions = conditions_of(e, Sym(value), condlist, len(funclist))
+    return Sym(chosen(e, value, conditions, list(funclist)), fresh=True)
+
+
 RULES: dict[Any, Any] = {
+    np.piecewise: piecewise,
     np.select: select_rule,
     np.choose: choose,
     np.block: block,
