@@ -177,7 +177,16 @@ def _width(e: Emitter, first: Any, last: Any) -> Any:
     return width if isinstance(width, Sym) else np.float64(width)
 
 
+def histogram_bin_edges(
+    e: Emitter, a: Any, bins: Any = 10, range: Any = None, weights: Any = None
+) -> Sym:
+    """The rule of ``np.histogram_bin_edges``."""
+    del weights  # they count for bins whose number depends on data
+    return histogram(e, a, bins, range)[1]
+
+
 RULES: dict[Any, Any] = {
+    np.histogram_bin_edges: histogram_bin_edges,
     np.bincount: bincount,
     np.histogram: histogram,
 }
