@@ -24,20 +24,19 @@ from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 
 FUNCTIONS = """
     argpartition argsort argwhere array_equiv bartlett bincount bitwise_count blackman block choose
-    compress convolve corrcoef correlate cov cumulative_prod cumulative_sum delete diag_indices
-    diag_indices_from diagflat digitize ediff1d extract flatnonzero frexp gcd geomspace hamming
-    hanning histogram histogram2d histogram_bin_edges i0 insert interp intersect1d iscomplex isin
-    isreal kaiser lcm ldexp lexsort logspace matvec median nanargmax nanargmin nancumprod nancumsum
-    nanmax nanmean nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar nonzero
-    packbits partition percentile poly polyadd polydiv polyfit polyint polymul polysub quantile
-    ravel_multi_index resize roots searchsorted select setdiff1d setxor1d sort sort_complex spacing
-    tril_indices tril_indices_from triu_indices triu_indices_from union1d unique unique_all
-    unique_counts unique_inverse unique_values unpackbits unravel_index unwrap vander vecmat
-    c_.__getitem__ mgrid.__getitem__ ogrid.__getitem__ r_.__getitem__
+    compress convolve corrcoef correlate cov cumulative_prod cumulative_sum delete diagflat digitize
+    ediff1d extract flatnonzero frexp gcd hamming hanning histogram histogram2d histogram_bin_edges
+    i0 insert interp intersect1d iscomplex isin isreal kaiser lcm ldexp lexsort logspace matvec
+    median nanargmax nanargmin nancumprod nancumsum nanmax nanmean nanmedian nanmin nanpercentile
+    nanprod nanquantile nanstd nansum nanvar nonzero packbits partition percentile poly polyadd
+    polyint polymul polysub quantile ravel_multi_index roots searchsorted select setdiff1d setxor1d
+    sort spacing tril_indices tril_indices_from triu_indices triu_indices_from union1d unique
+    unique_all unique_counts unique_inverse unique_values unpackbits unravel_index unwrap vander
+    vecmat c_.__getitem__ mgrid.__getitem__ ogrid.__getitem__ r_.__getitem__
 
     linalg.cholesky linalg.cond linalg.cross linalg.det linalg.eig linalg.eigh linalg.eigvals
-    linalg.eigvalsh linalg.inv linalg.lstsq linalg.matrix_power linalg.matrix_rank linalg.multi_dot
-    linalg.pinv linalg.qr linalg.slogdet linalg.solve linalg.svd linalg.svdvals linalg.tensorinv
+    linalg.eigvalsh linalg.inv linalg.lstsq linalg.matrix_power linalg.multi_dot linalg.pinv
+    linalg.qr linalg.slogdet linalg.solve linalg.svd linalg.svdvals linalg.tensorinv
     linalg.tensorsolve linalg.trace linalg.vecdot
 
     fft.fft fft.fft2 fft.fftfreq fft.fftn fft.fftshift fft.hfft fft.ifft fft.ifft2 fft.ifftn
@@ -64,7 +63,7 @@ CHANGING = ("overwrite_input", "out")
 LENGTH_DEPENDS_ON_DATA = frozenset(
     """
     argwhere bincount compress delete digitize extract flatnonzero histogram_bin_edges intersect1d
-    nonzero poly polyadd polydiv polymul polysub roots setdiff1d setxor1d union1d unique unique_all
+    nonzero poly polyadd polymul polysub roots setdiff1d setxor1d union1d unique unique_all
     unique_counts unique_inverse unique_values linalg.eig linalg.eigvals linalg.lstsq
     """.split()
 )

@@ -119,7 +119,7 @@ def pinv(
         rcond = 1e-15 if rtol is np._NoValue else rtol
     if rcond is None:
         rcond = max(_number(dim) for dim in x.shape[-2:]) * float(np.finfo(x.dtype).eps)
-    if type(rcond) not in (int, float):
+    if not isinstance(rcond, (int, float, np.floating)):
         raise Unsupported("a cutoff that depends on data")
     if not all(e.holds(1, "<=", dim) for dim in x.shape):
         raise Unsupported("matrices without elements")
@@ -138,7 +138,7 @@ def lstsq_rule(e: Emitter, a: Any, b: Any, rcond: Any = None) -> tuple[Sym, ...]
     sizes = [_number(dim) for dim in (*x.shape, *y.shape)]
     if rcond is None:
         rcond = float(np.finfo(np.float64).eps) * max(sizes[:2])
-    if type(rcond) not in (int, float) or not all(sizes):
+    if not isinstance(rcond, (int, float, np.floating)) or not all(sizes):
         raise Unsupported("a cutoff that depends on data, or nothing to solve")
     residuals = len(e.given[1])
     found = lstsq(x, y, rcond=float(rcond), residuals=residuals)
