@@ -16,14 +16,14 @@ from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.broadcast import full_like, sum_
 from tracegraph.ir.ops.choice import select
 from tracegraph.ir.ops.compare import equal, isnan, logical_not
-from tracegraph.ir.ops.compose import take_axis
+from tracegraph.ir.ops.compose import move_axis, take_axis
 from tracegraph.ir.ops.compose_reduce import mean
 from tracegraph.ir.ops.contract import permuted
 from tracegraph.ir.ops.index import gather
 from tracegraph.ir.ops.reduce import kept_axes
 from tracegraph.ir.ops.sort import partition, sort, take_along
 from tracegraph.ir.record import record
-from tracegraph.ir.sizes import Size, floordiv, product
+from tracegraph.ir.sizes import Dim, Size, floordiv, product
 from tracegraph.ir.types import FLOAT64, INT64, Shape
 from tracegraph.numpy.arguments import array, axes_argument, constant, no_out, reshaped
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
@@ -35,11 +35,16 @@ Do = Callable[..., Any]
 
 
 def _line(x: Value, axes: Axes) -> Value:
-    """Return an array with some axes joined to its first."""
+    """Return an array with some axes joined to its last, along which sorting is fast."""
     rest = kept_axes(axes, x.ndim)
-    moved = permuted(x, (*axes, *rest))
+    moved = permuted(x, (*rest, *axes))
     length = product(x.shape[axis] for axis in axes)
-    return reshaped(moved, (length, *(x.shape[axis] for axis in rest)))
+    return reshaped(moved, (*(x.shape[axis] for axis in rest), length))
+
+
+def _part(line: Value, start: Dim, count: Dim = 1) -> Value:
+    """Return some of the elements of each line."""
+    return take_axis(line, line.ndim - 1, start, count)
 
 
 def _has_nans(x: Value) -> bool:
@@ -48,7 +53,7 @@ def _has_nans(x: Value) -> bool:
 
 def _restored(e: Emitter, result: Value, last: Value) -> Value:
     """Return a result with NaN where the last of the sorted elements is one."""
-    end = e.broadcast(reshaped(last, last.shape[1:]), result.shape)
+    end = e.broadcast(reshaped(last, last.shape[:-1]), result.shape)
     out: Value = select(isnan(end), e.cast(end, result.dtype), result)
     return out
 
@@ -70,19 +75,20 @@ def median(
     x = array(e, a)
     axes = axes_argument(axis, x.ndim)
     line = _line(x, axes)
-    length = line.shape[0]
+    length = line.shape[-1]
     if not x.ndim or not e.holds(1, "<=", length):
         raise Unsupported("the median of one number, or of none")
     half = floordiv(length, 2)
     is_even = e.holds(length, "<=", 2 * half)
     first, count = (half - 1, 2) if is_even else (half, 1)
     kth = (half - 1, half) if is_even else (half,)
-    line = partition(line, axis=0, kth=(*kth, -1) if _has_nans(x) else kth)
-    middle = take_axis(line, 0, first, count)
+    last = line.ndim - 1
+    line = partition(line, axis=last, kth=(*kth, -1) if _has_nans(x) else kth)
+    middle = _part(line, first, count)
     middle = middle if _has_nans(x) else e.cast(middle, FLOAT64)
-    result = mean(middle, (0,))
+    result = mean(middle, (last,))
     if _has_nans(x):
-        result = _restored(e, result, take_axis(line, 0, length - 1, 1))
+        result = _restored(e, result, _part(line, length - 1))
     return Sym(kept(result, x, axes, keepdims))
 
 
@@ -121,10 +127,12 @@ def _flag(keepdims: Any) -> bool:
 
 def _sorted_without_nans(e: Emitter, x: Value, axes: Axes) -> tuple[Value, Sym]:
     """Return lines sorted, NaNs last, and how many elements before them each has."""
-    line = sort(_line(x, axes), axis=0, kind="quicksort")
-    if not e.holds(1, "<=", line.shape[0]):
+    line = _line(x, axes)
+    last = line.ndim - 1
+    line = sort(line, axis=last, kind="quicksort")
+    if not e.holds(1, "<=", line.shape[-1]):
         raise Unsupported("a quantile of no elements")
-    count = sum_(e.cast(logical_not(isnan(line)), INT64), axes=(0,))
+    count = sum_(e.cast(logical_not(isnan(line)), INT64), axes=(last,))
     return line, Sym(count)
 
 
@@ -134,7 +142,7 @@ def _at(e: Emitter, line: Value, place: Sym) -> Value:
     Places outside belong to lines without elements, whose results are NaN.
     """
     inside = apply_ufunc(e, np.maximum, place, 0).value
-    found = take_along(line, reshaped(inside, (1, *inside.shape)), 0)
+    found = take_along(line, reshaped(inside, (*inside.shape, 1)), line.ndim - 1)
     return reshaped(found, inside.shape)
 
 
@@ -211,10 +219,10 @@ def _quantile(e: Emitter, x: Value, axes: Axes, wanted: _Wanted) -> Value:
     q, shape = wanted.q, np.shape(wanted.q) if not isinstance(wanted.q, Sym) else wanted.q.shape
     rest = tuple(dim for axis, dim in enumerate(x.shape) if axis not in axes)
     line, count = _sorted_without_nans(e, x, axes) if skips else (_line(x, axes), None)
-    if count is None and not e.holds(1, "<=", line.shape[0]):
+    if count is None and not e.holds(1, "<=", line.shape[-1]):
         raise Unsupported("a quantile of no elements")
     if count is None:
-        count = line.shape[0]
+        count = line.shape[-1]
     else:
         q, count = _reshaped(e, q, (*shape, *(1,) * len(rest))), Sym(count.value, int)
     place = _place(do, wanted.method, count, q)
@@ -232,9 +240,9 @@ def _quantile(e: Emitter, x: Value, axes: Axes, wanted: _Wanted) -> Value:
         result = _between(e, low, high, share, wanted.is_weak)
     if skips:
         return _unless_empty(e, result, count)
-    return (
-        _restored(e, result, take_axis(line, 0, line.shape[0] - 1, 1)) if _has_nans(x) else result
-    )
+    if _has_nans(x):
+        return _restored(e, result, _part(line, line.shape[-1] - 1))
+    return result
 
 
 def _taken(
@@ -244,24 +252,26 @@ def _taken(
 
     Places are those of all lines; where the lines are sorted, those of each.
     """
+    last = line.ndim - 1
     if is_sorted:
-        rest = line.shape[1:]
+        rest = line.shape[:-1]
         found = []
         for place in places:
             index = e.broadcast(e.cast(place.value, INT64), (*shape, *rest))
-            flat = reshaped(index, (product(shape), *rest))
-            found.append(reshaped(take_along(line, flat, 0), (*shape, *rest)))
+            each = move_axis(reshaped(index, (product(shape), *rest)), 0, last)
+            taken = move_axis(take_along(line, each, last), last, 0)
+            found.append(reshaped(taken, (*shape, *rest)))
         return line, found
     if all(not isinstance(place, Sym) for place in places):
         known = [np.asarray(place).astype(np.int64) for place in places]
         ends = [0, -1] if len(places) > 1 else [-1] if _has_nans(line) else []
         kth = np.concatenate([ends, *(place.ravel() for place in known)]).astype(np.int64)
-        line = partition(line, axis=0, kth=tuple(np.unique(kth).tolist()))
+        line = partition(line, axis=last, kth=tuple(np.unique(kth).tolist()))
         indices = [constant(e, place) for place in known]
     else:
-        line = sort(line, axis=0, kind="quicksort")
+        line = sort(line, axis=last, kind="quicksort")
         indices = [e.cast(place.value, INT64) for place in places]
-    return line, [gather(line, index, axes=(0,)) for index in indices]
+    return line, [gather(line, index, axes=(last,)) for index in indices]
 
 
 def _between(e: Emitter, low: Value, high: Value, share: Any, is_weak: bool) -> Value:
