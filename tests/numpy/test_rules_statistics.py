@@ -41,6 +41,14 @@ SORTING: list[tuple[Any, ...]] = [
     (np.searchsorted, EDGES, M, "right"),
     (np.searchsorted, EDGES, 0.3),
     (np.searchsorted, np.sort(WHOLE[0]), V),
+    (np.searchsorted, np.sort(WHOLE[0]), WHOLE, "right"),
+    *(
+        (np.searchsorted, np.append(EDGES, [np.inf, np.nan, np.nan]), x, side)
+        for x in (HOLES, np.array([np.nan, np.inf, -np.inf, 0.0]))
+        for side in ("left", "right")
+    ),
+    (np.searchsorted, EDGES * (1 + 1j), V),
+    (np.searchsorted, np.array([False, True]), V > 0),
     (np.digitize, V, EDGES),
     (np.digitize, V, EDGES[::-1].copy(), True),
     (np.digitize, M, EDGES, True),

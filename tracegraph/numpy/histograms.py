@@ -16,7 +16,7 @@ from tracegraph.ir.ops.compose import take_axis
 from tracegraph.ir.ops.index import gather, scatter_add
 from tracegraph.ir.ops.reduce import all_, max_, min_
 from tracegraph.ir.ops.scan import cumsum
-from tracegraph.ir.ops.sort import argsort, searchsorted, sort
+from tracegraph.ir.ops.sort import argsort, sort
 from tracegraph.ir.types import BOOL, FLOAT64, INT64, DType
 from tracegraph.numpy.arguments import array, join, only, reshaped, same_dtype
 from tracegraph.numpy.creation import linspace
@@ -24,7 +24,7 @@ from tracegraph.numpy.emit import Emitter, Sym, Unsupported, result_type
 from tracegraph.numpy.functions import apply_ufunc
 from tracegraph.numpy.reductions import accumulator, sum_rule
 from tracegraph.numpy.selecting import diff
-from tracegraph.numpy.sorting import is_rising
+from tracegraph.numpy.sorting import is_rising, search
 
 BLOCK = 65536
 """NumPy adds weights in blocks of so many; the order of longer sums is left to it."""
@@ -108,8 +108,8 @@ def _ranks(e: Emitter, line: Value, edges: Value) -> Value:
     """Return how many sorted elements are before each edge; the last edge counts its own."""
     line, places = same_dtype(e, (Sym(line), Sym(edges)))
     last = places.shape[0] - 1
-    inner = searchsorted(line, take_axis(places, 0, 0, last), side="left", batch=0)
-    outer = searchsorted(line, take_axis(places, 0, last, 1), side="right", batch=0)
+    inner = search(e, line, take_axis(places, 0, 0, last), "left")
+    outer = search(e, line, take_axis(places, 0, last, 1), "right")
     return join([inner, outer], 0)
 
 

@@ -24,12 +24,12 @@ from tracegraph.ir.ops.compare import (
 )
 from tracegraph.ir.ops.compose import take_axis
 from tracegraph.ir.ops.index import gather
-from tracegraph.ir.ops.sort import argsort, searchsorted
+from tracegraph.ir.ops.sort import argsort
 from tracegraph.ir.types import FLOAT64
 from tracegraph.numpy.arguments import array, join, reshaped
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.numpy.functions import apply_ufunc
-from tracegraph.numpy.sorting import is_rising
+from tracegraph.numpy.sorting import is_rising, search
 
 
 def interp(
@@ -56,9 +56,7 @@ def interp(
         for end, given in zip(ends, (left, right), strict=True)
     )
     last = _element(points, points.shape[0] - 1)
-    place = subtract(
-        searchsorted(points, at, side="right", batch=0), e.full(at.shape, 1, np.dtype(int))
-    )
+    place = subtract(search(e, points, at, "right"), e.full(at.shape, 1, np.dtype(int)))
     result = _between(e, at, points, values, place)
     result = select(less(place, full_like(place, 0)), e.broadcast(below, at.shape), result)
     is_above = greater(at, e.broadcast(last, at.shape))
