@@ -61,7 +61,10 @@ def choose(e: Emitter, a: Any, choices: Any, out: Any = None, mode: Any = "raise
     options = _parts(e, choices)
     if not 0 < len(options) <= MOST_CHOICES:
         raise Unsupported("no choices, or many")
-    index, *values = e.align([e.cast(array(e, a), INT64), *same_dtype(e, options)])
+    options = [operand(e, option) for option in options]
+    common = result_type(*options)
+    values = [e.value(option, common) for option in options]
+    index, *values = e.align([e.cast(array(e, a), INT64), *values])
     count, zero = full_like(index, len(values)), full_like(index, 0)
     if mode == "wrap":
         index = remainder(index, count)

@@ -264,10 +264,10 @@ def cond(e: Emitter, x: Any, p: Any = None) -> Sym:
     ratio = apply_ufunc(
         e, np.divide, *map(Sym, (small, large) if p == -2 else (large, small))
     ).value
-    if given.dtype.kind not in "fc":
-        return Sym(ratio)
-    has_nan = any_(isnan(given), axes=(given.ndim - 2, given.ndim - 1))
-    is_endless = logical_and(isnan(ratio), logical_not(has_nan))
+    is_endless = isnan(ratio)
+    if given.dtype.kind in "fc":
+        has_nan = any_(isnan(given), axes=(given.ndim - 2, given.ndim - 1))
+        is_endless = logical_and(is_endless, logical_not(has_nan))
     return Sym(select(is_endless, full_like(ratio, np.inf), ratio))
 
 

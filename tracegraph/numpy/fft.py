@@ -30,6 +30,7 @@ def _fitted(e: Emitter, x: Value, axis: int, length: Dim) -> Value:
     old = x.shape[axis]
     if old == length:
         return x
+    _positive(e, old)
     if e.holds(length, "<=", old):
         return take_axis(x, axis, 0, length)
     extra = length - old

@@ -17,7 +17,7 @@ from tracegraph.ir.ops.index import gather, scatter_add
 from tracegraph.ir.ops.reduce import all_, max_, min_
 from tracegraph.ir.ops.scan import cumsum
 from tracegraph.ir.ops.sort import argsort, sort
-from tracegraph.ir.types import BOOL, FLOAT64, INT64, DType
+from tracegraph.ir.types import FLOAT64, INT64, DType
 from tracegraph.numpy.arguments import array, join, only, reshaped, same_dtype
 from tracegraph.numpy.creation import linspace
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported, result_type
@@ -70,8 +70,8 @@ def histogram(
     """The rule of ``np.histogram``."""
     x = array(e, a)
     only("density", density, None, False, True)
-    if x.dtype == BOOL or isinstance(bins, str):
-        raise Unsupported("booleans, or a number of bins that depends on data")
+    if x.dtype.kind in "bc" or isinstance(bins, str):
+        raise Unsupported("no real numbers, or a number of bins that depends on data")
     x, w = reshaped(x, (x.type.size,)), None
     if weights is not None:
         w = array(e, weights)
@@ -154,15 +154,21 @@ def _corrected(value: Value, edges: Value, place: Value, top: Value) -> Value:
 
 
 def _limits(e: Emitter, x: Value, limits: Any) -> tuple[Any, Any]:
-    """Return the outer edges, which differ: NumPy makes room around a single number."""
+    """Return the outer edges. Around a single number NumPy makes room, of integers as floats."""
     if limits is not None:
         first, last = limits
     elif e.holds(1, "<=", x.shape[0]):
         first, last = (Sym(op(x, axes=(0,))) for op in (min_, max_))
     else:
         raise Unsupported("no elements and no range")
-    differ = apply_ufunc(e, np.not_equal, first, last)
-    if isinstance(differ, Sym):
+    do = partial(apply_ufunc, e)
+    differ = do(np.not_equal, first, last)
+    if isinstance(differ, Sym) and limits is None and x.dtype.kind == "f":
+        first, last = (
+            Sym(select(differ.value, end.value, do(op, end, 0.5).value))
+            for end, op in ((first, np.subtract), (last, np.add))
+        )
+    elif isinstance(differ, Sym):
         e.guard(differ.value, True)
     elif not differ:
         raise Unsupported("a range without width")

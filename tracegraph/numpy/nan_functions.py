@@ -122,7 +122,7 @@ def nanvar(
     x, is_nan = _replaced(array(e, a), 0)
     if is_nan is None:
         return reductions.var_rule(e, Sym(x), axis, dtype, out, free, keepdims, **options)
-    if options or dtype_argument(dtype) not in (None, x.dtype):
+    if options or (dtype is not None and (dtype_argument(dtype) != x.dtype or x.dtype.kind == "c")):
         raise Unsupported("`where`, `mean` or another dtype")
     do, axes = partial(apply_ufunc, e), axes_argument(axis, x.ndim)
     count = sum_(e.cast(logical_not(is_nan), INT64), axes=axes)

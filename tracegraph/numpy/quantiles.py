@@ -1,7 +1,8 @@
 """Medians, percentiles and quantiles, with NaNs as elements or left out.
 
 The elements are sorted, or partitioned where all places are known, and interpolated as NumPy does:
-so that the bits are NumPy's, each step is a ufunc in the dtype that NumPy takes.
+so that the bits are NumPy's, each step is a ufunc in the dtype that NumPy takes. Only the sign of a
+zero can differ, where zeros of both signs are among the elements, which are equal to a sort.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph.ir.graph import Value
+from tracegraph.ir.ops.arithmetic import subtract
 from tracegraph.ir.ops.broadcast import full_like, sum_
 from tracegraph.ir.ops.choice import select
 from tracegraph.ir.ops.compare import equal, isnan, logical_not
@@ -108,11 +110,14 @@ def nanmedian(
         return median(e, Sym(x), axis, keepdims=_flag(keepdims))
     axes = axes_argument(axis, x.ndim)
     line, count = _sorted_without_nans(e, x, axes)
-    half = apply_ufunc(e, np.floor_divide, count, 2)
-    other = apply_ufunc(e, np.floor_divide, apply_ufunc(e, np.subtract, count, 1), 2)
+    half, other = (apply_ufunc(e, np.floor_divide, each, 2) for each in (count, _less_one(count)))
     low, high = (_at(e, line, place) for place in (other, half))
-    both = apply_ufunc(e, np.divide, apply_ufunc(e, np.add, Sym(low), Sym(high)), 2.0).value
-    result = select(equal(other.value, half.value), low, both)
+    do = partial(apply_ufunc, e)
+    total = do(np.add, Sym(low), Sym(high))
+    if len(axes) == x.ndim:
+        # NumPy takes means here, whose sums begin with 0, so that no negative zero stays.
+        low, total = do(np.add, Sym(low), 0.0).value, do(np.add, total, 0.0)
+    result = select(equal(other.value, half.value), low, do(np.divide, total, 2.0).value)
     return Sym(kept(_unless_empty(e, result, count), x, axes, _flag(keepdims)))
 
 
@@ -179,27 +184,36 @@ def _place(do: Do, method: str, count: Any, q: Any) -> Any:
         alpha, beta = CONTINUOUS[method]
         shift = do(np.add, alpha, do(np.multiply, q, 1 - alpha - beta))
         return do(np.subtract, do(np.add, do(np.multiply, count, q), shift), 1)
-    between = do(np.multiply, do(np.subtract, count, 1), q)
+    between = do(np.multiply, _less_one(count), q)
     if method == "midpoint":
         return do(np.multiply, 0.5, do(np.add, do(np.floor, between), do(np.ceil, between)))
     return do(ROUNDED[method], between) if method in ROUNDED else between
 
 
+def _less_one(count: Any) -> Any:
+    """Return how many elements there are but one, which like Python's numbers has no dtype."""
+    if not isinstance(count, Sym):
+        return count - 1
+    return Sym(subtract(count.value, full_like(count.value, 1)), count.weak)
+
+
 def _inside(do: Do, place: Any, count: Any) -> Any:
     """Return a place, or the first or last where it is before or behind the elements."""
-    return do(np.maximum, do(np.minimum, place, do(np.subtract, count, 1)), 0)
+    return do(np.maximum, do(np.minimum, place, _less_one(count)), 0)
 
 
 def _share(e: Emitter, method: str, place: Any, before: Any, count: Any) -> Any:
     """Return how much of the difference between two elements a quantile has."""
     do = partial(apply_ufunc, e)
     if method == "midpoint":
-        return do(np.multiply, 0.5, do(np.not_equal, do(np.remainder, place, 1), 0))
+        share = do(np.multiply, 0.5, do(np.not_equal, do(np.remainder, place, 1), 0))
+        dtype = _dtype(place)
+        return Sym(e.cast(share.value, dtype)) if isinstance(share, Sym) else share.astype(dtype)
     # From the last element on there is no difference; that NumPy counts from -1 shows in zeros.
-    beyond = do(np.greater_equal, place, do(np.subtract, count, 1))
+    beyond = do(np.greater_equal, place, _less_one(count))
     if isinstance(beyond, Sym):
         return do(np.subtract, place, where(e, beyond, -1.0, before))
-    return do(np.subtract, place, np.where(beyond, -1, before)[()])
+    return do(np.subtract, place, np.where(beyond, _dtype(before).type(-1), before)[()])
 
 
 @record
@@ -226,7 +240,10 @@ def _quantile(e: Emitter, x: Value, axes: Axes, wanted: _Wanted) -> Value:
     else:
         q, count = _reshaped(e, q, (*shape, *(1,) * len(rest))), Sym(count.value, int)
     place = _place(do, wanted.method, count, q)
-    if wanted.method in ROUNDED or _dtype(place).kind in "iu":
+    is_whole = _dtype(place).kind in "iu"
+    if is_whole and wanted.method not in ("linear", *ROUNDED):
+        raise Unsupported("a whole quantile by another method than the linear one")
+    if is_whole or wanted.method in ROUNDED:
         places = [_inside(do, place, count)]
         line, (taken,) = _taken(e, line, places, skips, shape)
         result = taken

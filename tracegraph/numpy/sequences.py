@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph.ir.graph import Value
-from tracegraph.ir.ops.arithmetic import add, divide, multiply, subtract
+from tracegraph.ir.ops.arithmetic import add, divide, multiply, negative, subtract
 from tracegraph.ir.ops.broadcast import full_like
 from tracegraph.ir.ops.choice import select
 from tracegraph.ir.ops.compare import greater_equal, less, less_equal, logical_and
@@ -97,9 +97,9 @@ def unwrap(
     common = result_type(dd, period)
     if common.kind != "f":
         raise Unsupported("angles that are whole numbers")
-    discont = do(np.divide, period, 2) if discont is None else discont
-    high = do(np.divide, period, 2)
-    low = do(np.negative, high)
+    high = _half(e, period)
+    low = Sym(negative(high.value), high.weak) if isinstance(high, Sym) else -high
+    discont = high if discont is None else discont
     mod = do(np.add, do(np.remainder, do(np.subtract, dd, low), period), low)
     is_low = do(np.logical_and, do(np.equal, mod, low), do(np.greater, dd, 0))
     mod = Sym(e.cast(where(e, is_low, high, mod).value, mod.dtype))
@@ -109,6 +109,14 @@ def unwrap(
     total = reductions.cumsum_rule(e, correction, at)
     moved = e.cast(do(np.add, Sym(later), total).value, common)
     return Sym(join([e.cast(take_axis(x, at, 0, 1), common), moved], at))
+
+
+def _half(e: Emitter, number: Any) -> Any:
+    """Return half of a number, which like Python's numbers has no dtype if that has none."""
+    if not isinstance(number, Sym):
+        return number / 2
+    half = apply_ufunc(e, np.divide, number, 2)
+    return half if number.weak is None else Sym(half.value, float)
 
 
 def vander(e: Emitter, x: Any, N: Any = None, increasing: Any = False) -> Sym:

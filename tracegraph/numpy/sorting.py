@@ -68,7 +68,10 @@ def _partitioning(op: Op) -> Any:
             raise Unsupported("another kind or an order of fields")
         x, at = _line(e, a, axis)
         places = kth if isinstance(kth, (tuple, list)) else (kth,)
-        return Sym(op(x, axis=at, kth=tuple([integer(place, "kth") for place in places])))
+        known = tuple([integer(place, "kth") for place in places])
+        if not all(e.holds(abs(place + (place < 0)), "<", x.shape[at]) for place in known):
+            raise Unsupported("places outside the array")
+        return Sym(op(x, axis=at, kth=known))
 
     return rule
 
