@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tracegraph.along_axis import FORMS as CALLING_FORMS
 from tracegraph.assumptions import is_library, missing_globals
 from tracegraph.attributes import Method
 from tracegraph.builtin_calls import SPECIAL
@@ -18,7 +19,6 @@ from tracegraph.ir.graph import Site
 from tracegraph.numpy.followed import IMPLEMENTATIONS, PURE_OF_NUMPY, is_about_dtypes
 from tracegraph.numpy.table import RULES
 from tracegraph.objects import get_attribute, leaving, load, property_of
-from tracegraph.piecewise import piecewise
 from tracegraph.places import fixed_place
 from tracegraph.recording import Effect, Recording
 from tracegraph.release import release
@@ -395,6 +395,6 @@ def _errstate(recording: Recording, **modes: Any) -> Any:
 
 
 FORMS = {**SPECIAL, getattr: _getattr, hasattr: _hasattr, np.errstate: _errstate} | {
-    np.piecewise: lambda recording, *args, **options: piecewise(recording, call, *args, **options)
+    function: functools.partial(form, call) for function, form in CALLING_FORMS.items()
 }
 """Builtins with a recordable form."""

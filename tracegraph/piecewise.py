@@ -55,8 +55,8 @@ _numbers = itertools.count()
 
 
 def piecewise(
-    recording: Recording,
     call: Callable[..., Any],
+    recording: Recording,
     x: Any,
     condlist: Any,
     funclist: Sequence[Any],

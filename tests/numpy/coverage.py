@@ -28,7 +28,7 @@ REASONS: dict[str, str] = {
         set_printoptions setbufsize seterr seterrcall show_config show_runtime test""",
     "concerns dates": "busday_count busday_offset datetime_data is_busday isnat",
     "gives a matrix, which is no plain array": "asmatrix bmat",
-    "calls a function that it is given": "apply_along_axis frompyfunc mask_indices",
+    "calls a function that it is given": "frompyfunc mask_indices",
     "asks where an array lies in memory": "isfortran may_share_memory shares_memory",
     "takes memory or an iterator that is not NumPy's": "from_dlpack frombuffer fromiter",
     "gives its argument, or a copy of another layout": "asarray_chkfinite asfortranarray",
