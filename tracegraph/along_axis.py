@@ -16,7 +16,7 @@ from tracegraph.numpy.arguments import array, reshaped, stack
 from tracegraph.numpy.emit import Sym, Unsupported
 from tracegraph.piecewise import piecewise
 from tracegraph.recording import Recording
-from tracegraph.standin import Traced
+from tracegraph.standin import ABSENT, Traced
 from tracegraph.values import is_abstract, operands_of, real_of
 
 MOST_VECTORS = 256
@@ -36,11 +36,12 @@ def apply_along_axis(
 
     ``call(recording, function, args, kwargs)`` follows a function.
     """
-    is_array = type(arr) is Traced and arr.kind is np.ndarray and not is_abstract(arr)
+    is_array = type(arr) is Traced and arr.kind is np.ndarray
     if not is_array or type(axis) is not int or not -arr.ndim <= axis < arr.ndim:
         return run(recording, call, func1d, axis, arr, args, kwargs)
     vectors = call(recording, np.moveaxis, (arr, axis, -1), {})
-    places = list(np.ndindex(real_of(vectors).shape[:-1]))
+    shape = tuple(hint(dim) or 0 for dim in recording.value_of(vectors).shape)
+    places = list(np.ndindex(shape[:-1]))
     if len(places) > MOST_VECTORS:
         recording.give_up(
             f"numpy.apply_along_axis calls its function more than {MOST_VECTORS} times; write "
@@ -55,14 +56,19 @@ def apply_along_axis(
         results.append(call(recording, func1d, (given, *args), kwargs))
         return real_of(results[-1])
 
-    with recording.giving_up_if_raised(np.apply_along_axis):
-        real = np.apply_along_axis(follow, axis, real_of(arr))
+    real: Any = ABSENT
+    if is_abstract(arr):
+        for _ in places:
+            follow(None)
+    else:
+        with recording.giving_up_if_raised(np.apply_along_axis):
+            real = np.apply_along_axis(follow, axis, real_of(arr))
     try:
-        value = _joined(recording, results, real_of(vectors).shape, axis, real.dtype)
+        value = _joined(recording, results, shape, axis)
         for dim in recording.value_of(vectors).shape[:-1]:
             if isinstance(dim, Size):  # the calls are as many as there were vectors
                 recording.ask_size(dim, "==", hint(dim) or 0)
-        return recording.wrap(real, Sym(value))
+        return recording.wrap(real, Sym(value, fresh=True))
     except Unsupported as why:
         recording.give_up(f"numpy.apply_along_axis: {why}")
         return real
@@ -80,15 +86,13 @@ def run(
     )
 
 
-def _joined(
-    recording: Recording, results: list[Any], shape: tuple[int, ...], axis: int, dtype: Any
-) -> Value:
+def _joined(recording: Recording, results: list[Any], shape: tuple[int, ...], axis: int) -> Value:
     """Return the results in the places of the vectors, their axes in that of ``axis``."""
     e = recording.emitter
     values = [array(e, each) for each in operands_of(recording, results)]
-    values = [e.cast(value, dtype) for value in values]
     if not recording.is_noting or not values:
         raise Unsupported("nothing was recorded")
+    values = [e.cast(value, values[0].dtype) for value in values]
     own, around = values[0].shape, shape[:-1]
     whole = reshaped(stack(e, values, 0), (*around, *own))
     at, count = axis % len(shape), len(own)

@@ -67,9 +67,16 @@ def test_other_numbers_of_vectors() -> None:
 def test_the_derivative() -> None:
     expected = np.repeat(M[:, :1], 4, axis=1)
     expected[:, 0] += M.sum(axis=1)
-    for gradient in (tg.grad(lambda m: PROGRAMS["vectors"](m).sum()),):
-        np.testing.assert_allclose(gradient(M), expected, rtol=1e-14)
-        np.testing.assert_allclose(tg.compile(gradient)(M), expected, rtol=1e-14)
+    gradient = tg.grad(lambda m: PROGRAMS["vectors"](m).sum())
+    np.testing.assert_allclose(gradient(M), expected, rtol=1e-14)
+    np.testing.assert_allclose(tg.compile(gradient)(M), expected, rtol=1e-14)
+
+
+def test_a_batch() -> None:
+    batch = np.stack([M, 2 * M])
+    for name in ("a sum", "vectors", "matrices in front", "sorting"):
+        expected = np.stack([PROGRAMS[name](m) for m in batch])
+        np.testing.assert_allclose(tg.vmap(PROGRAMS[name])(batch), expected, rtol=1e-14)
 
 
 @pytest.mark.filterwarnings("ignore::tracegraph.FallbackWarning")

@@ -11,10 +11,12 @@ from tracegraph.ir.ops.arithmetic import add, subtract
 from tracegraph.ir.ops.broadcast import broadcast_to, full_like, spread
 from tracegraph.ir.ops.choice import maximum, minimum, select
 from tracegraph.ir.ops.compare import not_equal
-from tracegraph.ir.ops.compose import take_axis
+from tracegraph.ir.ops.compose import move_axis, take_axis
 from tracegraph.ir.ops.contract import permuted
+from tracegraph.ir.ops.control import item
 from tracegraph.ir.ops.division import remainder
 from tracegraph.ir.ops.index import gather
+from tracegraph.ir.ops.numpy_call import numpy_call
 from tracegraph.ir.ops.structural import reshape
 from tracegraph.ir.sizes import Dim, Size
 from tracegraph.ir.types import BOOL, INT64
@@ -198,7 +200,46 @@ def _ends(prepend: Any = np._NoValue, append: Any = np._NoValue) -> tuple[Any, A
     return prepend, append
 
 
+# -- elements that a condition selects -----------------------------------------------------------
+
+
+def compress(e: Emitter, condition: Any, a: Any, axis: Any = None, out: Any = None) -> Sym:
+    """The rule of ``np.compress``. How many elements are selected is guarded."""
+    no_out(out)
+    x = array(e, a)
+    x, at = (reshaped(x, (x.type.size,)), 0) if axis is None else (x, axis_argument(axis, x.ndim))
+    holds = e.cast(array(e, condition), BOOL)
+    if holds.ndim != 1:
+        raise Unsupported("a condition that is no vector")
+    places = selected(e, holds, np.shape(e.given)[at])
+    return Sym(move_axis(gather(x, inside(e, places, x.shape[at]), axes=(at,)), 0, at))
+
+
+def extract(e: Emitter, condition: Any, arr: Any) -> Sym:
+    """The rule of ``np.extract``. How many elements are selected is guarded."""
+    x, holds = array(e, arr), e.cast(array(e, condition), BOOL)
+    flat = [reshaped(each, (each.type.size,)) for each in (holds, x)]
+    return compress(e, *map(Sym, flat))
+
+
+def selected(e: Emitter, holds: Value, count: int) -> Value:
+    """Return the places where a vector holds, having it checked how many they are."""
+    attrs = {
+        "function": "flatnonzero",
+        "arguments": (("array", 0),),
+        "options": (),
+        "dtypes": (INT64,),
+        "shapes": ((count,),),
+    }
+    whole = e.builder.emit(numpy_call, (holds,), attrs)
+    e.guard(item(whole, index=0), True, str(count).encode())
+    places: Value = item(whole, index=1)
+    return places
+
+
 RULES: dict[Any, Any] = {
+    np.compress: compress,
+    np.extract: extract,
     np.take: take,
     np.take_along_axis: take_along_axis,
     np.diagonal: diagonal,
