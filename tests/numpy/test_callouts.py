@@ -173,7 +173,7 @@ APART = {"histogram2d", "linalg.eig", "linalg.eigvals", "nonzero", "unravel_inde
 
 
 ULP = {
-    "corrcoef", "cov", "matrix_power", "multi_dot", "nanprod", "vecdot", "vecmat",
+    "corrcoef", "cov", "i0", "kaiser", "matrix_power", "multi_dot", "nanprod", "vecdot", "vecmat",
 }  # fmt: skip
 """Functions whose sums and products native code takes in another order than NumPy."""
 
@@ -341,8 +341,8 @@ def test_a_result_that_is_the_argument() -> None:
 
 
 def test_a_missing_derivative_is_said_with_its_line() -> None:
-    with pytest.raises(tg.DifferentiationError, match=r"numpy\.i0 .*test_callouts\.py:\d+"):
-        tg.grad(lambda x: np.i0(x).sum())(X)
+    with pytest.raises(tg.DifferentiationError, match=r"numpy\.union1d .*test_callouts\.py:\d+"):
+        tg.grad(lambda x: np.union1d(x, x).sum())(X)
 
 
 def test_inside_vmap_a_result_of_unknown_shape_is_refused() -> None:

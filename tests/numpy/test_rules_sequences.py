@@ -78,6 +78,11 @@ EXACT: list[tuple[Any, ...]] = [
 CLOSE: list[tuple[Any, ...]] = [
     *((window, n) for window in (np.hanning, np.hamming, np.blackman) for n in (2, 5, 8)),
     *((np.bartlett, n) for n in (2, 5, 8)),
+    (np.i0, np.array([0.0, -0.5, 3.0, 8.0, 8.5, -20.0, np.nan, 700.0])),
+    (np.i0, np.arange(12)),
+    (np.i0, np.linspace(0, 20, 9).astype("f4")),
+    (np.kaiser, 5, 2.0),
+    (np.kaiser, 8, Number(14.0)),
     (np.logspace, 0, 2, 5),
     (np.logspace, Number(0.5), 2, 4, False, 2.0),
     (np.logspace, W, W + 1, 3),
@@ -148,6 +153,8 @@ def test_derivatives() -> None:
         lambda x: (np.poly(x) ** 2).sum(),
         lambda x: np.sum(np.polymul(x, x[:3]) ** 2),
         lambda x: np.sum(np.polyint(x, 2) ** 2),
+        lambda x: np.log(np.i0(9 * x)).sum(),
+        lambda x: (np.kaiser(6, x[0]) ** 2).sum(),
         lambda x: (np.ediff1d(x, 2.0) ** 2).sum(),
         lambda x: (np.insert(np.delete(x, 1), 2, x[0]) ** 2).sum(),
     ]

@@ -15,9 +15,11 @@ from tracegraph.ir.ops.choice import select
 from tracegraph.ir.ops.compare import greater_equal, less, less_equal, logical_and
 from tracegraph.ir.ops.complexes import imag
 from tracegraph.ir.ops.compose import move_axis, take_axis
+from tracegraph.ir.ops.compose_bessel import i0
 from tracegraph.ir.ops.division import floor_divide, remainder
 from tracegraph.ir.ops.reduce import all_
 from tracegraph.ir.ops.scan import cumprod
+from tracegraph.ir.ops.signs import absolute
 from tracegraph.ir.sizes import Dim, floordiv, product
 from tracegraph.ir.types import BOOL, FLOAT64, INT64
 from tracegraph.numpy import reductions
@@ -197,6 +199,28 @@ def _triangle(e: Emitter, n: Value, last: Value) -> Value:
     return select(below, add(one, share), subtract(one, share))  # type: ignore[no-any-return]  # ops are untyped calls
 
 
+def i0_rule(e: Emitter, x: Any) -> Sym:
+    """The rule of ``np.i0``."""
+    value = array(e, x)
+    if value.dtype.kind == "c":
+        raise Unsupported("complex numbers")
+    return Sym(i0(absolute(value if value.dtype.kind == "f" else e.cast(value, FLOAT64))))
+
+
+def kaiser(e: Emitter, M: Any, beta: Any) -> Sym:
+    """The rule of ``np.kaiser``."""
+    do, count = partial(apply_ufunc, e), dim_argument(M)
+    if not e.holds(2, "<=", count):
+        raise Unsupported("a window of no width")
+    place = Sym(positions(e, (count,), 0, FLOAT64))
+    middle = do(np.divide, do(np.subtract, Sym(e.value(count, FLOAT64)), 1.0), 2.0)
+    share = do(np.divide, do(np.subtract, place, middle), middle)
+    width = Sym(e.value(beta, FLOAT64))
+    height = do(np.sqrt, do(np.subtract, 1.0, do(np.square, share)))
+    whole: Sym = do(np.divide, i0_rule(e, do(np.multiply, width, height)), i0_rule(e, width))
+    return whole
+
+
 # -- parts put in or left out -------------------------------------------------------------------
 
 MOST_PARTS = 64
@@ -348,6 +372,8 @@ RULES: dict[Any, Any] = {
     np.hamming: _window(_cosines(0.54, 0.46)),
     np.blackman: _window(_cosines(0.42, 0.5, 0.08)),
     np.bartlett: _window(_triangle),
+    np.i0: i0_rule,
+    np.kaiser: kaiser,
     np.delete: delete,
     np.insert: insert,
     np.unravel_index: unravel_index,
