@@ -50,9 +50,11 @@ HEAD = """\
 # NumPy's functions
 
 What becomes of each public function of NumPy {version} in a compiled function. *Native*: it is part
-of the graph, fuses with what is around it, and has derivatives where mathematics has them.
-*Callout*: it compiles, and NumPy's own kernel is called between native code. *Eager*: the compiled
-function runs eagerly, with one warning. Options that a rule does not take lead to an eager run too.
+of the graph, fuses with what is around it, and has derivatives where mathematics has them; sorting,
+linear algebra, transforms and convolution are operations that run NumPy's own kernels. *Callout*:
+it compiles, and NumPy's own function is called between native code, without derivatives. *Eager*:
+the compiled function runs eagerly, with one warning. Options that a rule does not take make the
+call a callout where there is one, else an eager run.
 This page is made by `python -m tests.numpy.coverage`.
 """
 
