@@ -203,7 +203,7 @@ def _matrix_norm(e: Emitter, x: Value, order: Any, row: int, column: int) -> Val
         norms: Value = op(values, axes=(values.ndim - 1,))
         return norms
     if isinstance(order, Sym) or order not in (1, -1, np.inf, -np.inf):
-        raise Unsupported(f"the matrix norm {order!r}")
+        raise Unsupported("a matrix norm whose order depends on data; write the number")
     inner, outer = (row, column) if abs(order) == 1 else (column, row)
     sums = sum_(absolute(x), axes=(inner,))
     found: Value = (max_ if order > 0 else min_)(sums, axes=(outer - (outer > inner),))
@@ -230,7 +230,7 @@ def _vector_norm(e: Emitter, x: Value, order: Any, axes: tuple[int, ...]) -> Val
     if order == 1:
         return sum_(size, axes=axes)  # type: ignore[no-any-return]  # ops are untyped calls
     if isinstance(order, Sym) or order == 0:
-        raise Unsupported(f"the norm of order {order!r}; use another order")
+        raise Unsupported("a norm of order 0, or whose order depends on data; use another order")
     total = sum_(constant_power(size, order), axes=axes)
     return constant_power(total, float(np.reciprocal(order, dtype=size.dtype)))
 
