@@ -12,7 +12,7 @@ from tracegraph.geometry import PARTS
 from tracegraph.guards import Guards
 from tracegraph.ir.types import ArrayType
 from tracegraph.numpy.emit import Sym
-from tracegraph.numpy.table import METHODS, VIEW_ATTRIBUTES
+from tracegraph.numpy.table import METHODS, VIEW_ATTRIBUTES, WRITERS, WRITING_METHODS
 from tracegraph.sizing import Sizing
 from tracegraph.standin import ABSENT, Traced, no_value
 from tracegraph.values import real_of
@@ -100,6 +100,25 @@ class MethodCall:
 
     def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         return getattr(x, self.__name__)(*args, **kwargs)
+
+
+def named_out(function: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
+    """Return a ufunc's arguments with an ``out`` that was given by position under its name."""
+    if not isinstance(function, np.ufunc) or len(args) <= function.nin:
+        return args, kwargs
+    return args[: function.nin], {**kwargs, "out": args[function.nin :]}
+
+
+def function_of(function: Any) -> Any:
+    """Return the function of NumPy that a method is, where there is one of its name."""
+    return getattr(np, function.__name__, None) if isinstance(function, MethodCall) else function
+
+
+def writes_first(function: Any) -> bool:
+    """Return whether a function writes into its first argument."""
+    if isinstance(function, MethodCall):
+        return function.__name__ in WRITING_METHODS
+    return function in WRITERS
 
 
 SHAPE_ATTRIBUTES: dict[str, Callable[[Attributes, ArrayType], Any]] = {

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tracegraph.along_axis import FORMS as CALLING_FORMS
 from tracegraph.assumptions import is_library, missing_globals
 from tracegraph.attributes import Method
 from tracegraph.builtin_calls import SPECIAL
@@ -393,5 +394,7 @@ def _errstate(recording: Recording, **modes: Any) -> Any:
     return np.errstate(**modes)
 
 
-FORMS = {**SPECIAL, getattr: _getattr, hasattr: _hasattr, np.errstate: _errstate}
+FORMS = {**SPECIAL, getattr: _getattr, hasattr: _hasattr, np.errstate: _errstate} | {
+    function: functools.partial(form, call) for function, form in CALLING_FORMS.items()
+}
 """Builtins with a recordable form."""

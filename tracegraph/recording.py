@@ -18,16 +18,17 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.attributes import Attributes, MethodCall
+from tracegraph.attributes import Attributes, function_of, named_out, writes_first
 from tracegraph.externals import Externals
 from tracegraph.geometry import concrete, lies_as
 from tracegraph.ir.errors import AbstractValueError, TracegraphError
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.record import record
 from tracegraph.ir.size_values import hint
-from tracegraph.numpy.callouts import NumpyCall, shares_memory
+from tracegraph.numpy.callouts import RULES as CALLOUTS
+from tracegraph.numpy.callouts import NumpyCall, example_of, shares_memory
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
-from tracegraph.numpy.table import RULES, WRITERS, WRITING_METHODS
+from tracegraph.numpy.table import RULES
 from tracegraph.pen import Fallback, fault_text
 from tracegraph.places import fixed_place
 from tracegraph.policy import Policy
@@ -164,36 +165,32 @@ class Recording(Attributes):
             return self.call_on_python_scalars(function, args, kwargs)
         self.builder.site = user_site()
         rule = rule or RULES.get(function)
-        if isinstance(rule, NumpyCall) and any(map(is_abstract, stand_ins((args, kwargs)))):
-            raise AbstractValueError(
-                f"{name_of(function)} inside vmap: its result is not known before it is called; "
-                "call it on the whole batch, with its axis argument where it has one"
-            )
         before = self._before_write(function, args, kwargs)
         with self.giving_up_if_raised(function):
-            real = self._run(function, args, kwargs)
+            real, like = self._run(function, args, kwargs)
         if rule is None:
             self.give_up(f"{name_of(function)} cannot be recorded")
             return real
-        return self._note(function, rule, args, kwargs, real, before)
+        return self._note(function, rule, args, kwargs, real, like, before)
 
-    def _run(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    def _run(self, function: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, Any]:
+        """Return what a function gives, twice; without values ``ABSENT``, and what examples give.
+
+        Running it on examples raises NumPy's own exceptions about shapes and dtypes.
+        """
         if any(is_abstract(x) for x in stand_ins((args, kwargs))):
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                # Only for its exceptions: those of shapes and dtypes are NumPy's own.
-                function(*self._examples(args), **self._examples(kwargs))
-            return ABSENT
-        return function(*real_of(args), **real_of(kwargs))
+                return ABSENT, function(*self._examples(args), **self._examples(kwargs))
+        real = function(*real_of(args), **real_of(kwargs))
+        return real, real
 
     def _examples(self, value: Any) -> Any:
-        """Return arguments with ones in the place of values that there are none of."""
+        """Return arguments with examples in the place of values that there are none of."""
         kind = type(value)
         if kind is Traced and value.actual is ABSENT:
             type_ = self.value_of(value).type
-            # A length that depends on data has no value: 1 fits whatever it meets.
-            shape = tuple(1 if hint(dim) is None else hint(dim) for dim in type_.shape)
-            return np.ones(shape, type_.dtype)
+            return example_of(type_)
         if kind is Traced and isinstance(value.actual, np.ndarray):
             return value.actual.copy()
         if kind in (tuple, list):
@@ -209,21 +206,15 @@ class Recording(Attributes):
         args: Any,
         kwargs: Any,
         real: Any,
+        like: Any,
         target: Any,
     ) -> Any:
         try:
-            operands, options = operands_of(self, args), operands_of(self, kwargs)
+            if target is not None:
+                return self._note_written(function, rule, args, kwargs, real, target)
             if isinstance(rule, NumpyCall):
-                return self._note_numpy_call(rule, (args, kwargs), operands, options, real)
-            where: Any = True
-            if target is not None:
-                options.pop("out", None)
-                where = options.pop("where", True) if isinstance(function, np.ufunc) else True
-            self.emitter.seen = real
-            sym = rule(self.emitter, *operands, **options)
-            if target is not None:
-                return self._written(target, sym, function, real, where)
-            return self.wrap(real, sym, args)
+                return self._note_numpy_call(rule, args, kwargs, real, like)
+            return self._note_by_rule(function, rule, args, kwargs, real, like)
         except Unsupported as why:
             self.give_up(f"{name_of(function)}: {why}")
         except TracegraphError:
@@ -241,20 +232,49 @@ class Recording(Attributes):
             raise AbstractValueError(f"vmap cannot follow this call: {self.failure}")
         return real
 
-    def _note_numpy_call(
-        self, rule: NumpyCall, given: Any, operands: Any, options: Any, real: Any
+    def _note_by_rule(
+        self, function: Any, rule: Any, args: Any, kwargs: Any, real: Any, like: Any
     ) -> Any:
-        results = real if isinstance(real, (tuple, list)) else (real,)
+        """Note what a rule says; a call that it does not take may still be a call of NumPy."""
+        operands, options = operands_of(self, args), operands_of(self, kwargs)
+        self.emitter.given, self.emitter.is_example = like, real is ABSENT
+        try:
+            found = self.wrap(real, rule(self.emitter, *operands, **options), args)
+            return remake(like, list(found)) if type(found) is tuple else found
+        except Unsupported:
+            callout = CALLOUTS.get(function_of(function))
+            if callout is None:
+                raise
+            return self._note_numpy_call(callout, args, kwargs, real, like)
+
+    def _note_numpy_call(
+        self, rule: NumpyCall, args: Any, kwargs: Any, real: Any, like: Any
+    ) -> Any:
+        results = like if isinstance(like, (tuple, list)) else (like,)
         # A result may be an argument itself (histogram), or one array twice (diag_indices).
-        made = {id(x.actual): x for x in stand_ins(given) if isinstance(x.actual, np.ndarray)}
+        given = stand_ins((args, kwargs))
+        made = {id(x.actual): x for x in given if isinstance(x.actual, np.ndarray)}
         if shares_memory(results, [x.actual for x in made.values()]):
             raise Unsupported("it gives views of what it is given; copy what it gives")
-        values = rule.note(self.emitter, results, operands, options)
+        operands, options = operands_of(self, args), operands_of(self, kwargs)
+        values = rule.note(self.emitter, results, operands, options, guess=real is ABSENT)
         for each, value in zip(results, values, strict=True):
             if id(each) not in made:
-                made[id(each)] = self.fresh(each, value)
+                made[id(each)] = self.fresh(ABSENT if real is ABSENT else each, value)
         found = [made[id(each)] for each in results]
-        return remake(real, found) if results is real else found[0]
+        return remake(like, found) if results is like else found[0]
+
+    def _note_written(
+        self, function: Any, rule: Any, args: Any, kwargs: Any, real: Any, target: Any
+    ) -> Any:
+        """Note a call that writes its result into an array."""
+        if isinstance(rule, NumpyCall):
+            raise Unsupported("its `out` cannot be followed; assign what it gives")
+        operands, options = operands_of(self, args), operands_of(self, kwargs)
+        options.pop("out", None)
+        where = options.pop("where", True) if isinstance(function, np.ufunc) else True
+        sym = rule(self.emitter, *operands, **options)
+        return self._written(target, sym, function, real, where)
 
     @property
     def takes_constants(self) -> bool:
@@ -378,17 +398,3 @@ class Recording(Attributes):
         self.side_effects += target.storage.external
         target.storage.write(write_through(target.storage.value, target.path, new))
         return real if function is operator.setitem or real is None else target
-
-
-def named_out(function: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
-    """Return a ufunc's arguments with an ``out`` that was given by position under its name."""
-    if not isinstance(function, np.ufunc) or len(args) <= function.nin:
-        return args, kwargs
-    return args[: function.nin], {**kwargs, "out": args[function.nin :]}
-
-
-def writes_first(function: Any) -> bool:
-    """Return whether a function writes into its first argument."""
-    if isinstance(function, MethodCall):
-        return function.__name__ in WRITING_METHODS
-    return function in WRITERS

@@ -10,7 +10,13 @@ import pytest
 
 from tests.codegen.harness import Runner
 from tests.codegen.random_graphs import RandomGraph
-from tests.ir import samples_elementwise, samples_reduce, samples_structural
+from tests.ir import (
+    samples_elementwise,
+    samples_linalg,
+    samples_reduce,
+    samples_sort,
+    samples_structural,
+)
 from tests.ir.samples import Sample, by_op
 from tracegraph.codegen.plan import Fresh
 from tracegraph.codegen.schedule import plan
@@ -19,7 +25,7 @@ from tracegraph.ir.interpret import interpret
 from tracegraph.ir.size_values import evaluate
 from tracegraph.ir.sizes import Symbol, symbol
 
-FAMILIES = (samples_elementwise, samples_reduce, samples_structural)
+FAMILIES = (samples_elementwise, samples_linalg, samples_reduce, samples_sort, samples_structural)
 
 
 def run(graph: Graph, *arrays: Any) -> list[Any]:

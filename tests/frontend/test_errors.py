@@ -227,7 +227,7 @@ GRADIENTS: dict[str, tuple[Function, Any, str]] = {
     "an array of one": (lambda x: x[:1], X, "scalar"),
     "objects": (lambda x: x.sum(), X.astype(object), "object"),
     "half precision": (lambda x: x.sum(), X.astype(np.float16), "float16"),
-    "unknown code": (lambda x: np.fft.fft(x).real.sum(), X, "fft"),
+    "unknown code": (lambda x: np.union1d(x, x).sum(), X, "union1d"),
     "a size from data": (lambda x: np.unique(x).sum(), X, "unique"),
 }
 

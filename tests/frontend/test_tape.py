@@ -189,7 +189,7 @@ def test_code_that_cannot_be_followed_is_refused_only_if_it_matters() -> None:
         loss = (w * known).sum()
     np.testing.assert_array_equal(tape.gradient(loss, w).numpy(), [2.0, 2.0, 2.0])
     with tg.GradientTape() as tape:
-        loss = np.fft.fft(w).real.sum()
+        loss = np.union1d(w, w).sum()
     with pytest.raises(tg.DifferentiationError):
         tape.gradient(loss, w)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from tests.ir.samples import Sample
 from tracegraph.ir.ops.broadcast import sum_
+from tracegraph.ir.ops.convolve import convolve
 from tracegraph.ir.ops.identity import mark, stop_gradient
 from tracegraph.ir.ops.linalg import matmul
 from tracegraph.ir.ops.reduce import all_, any_, argmax, argmin, max_, min_, prod
@@ -171,4 +172,25 @@ CONSTANTS = [
 ]
 MARKS = [Sample(op=mark, arrays=(numbers(name, SHAPE),), attrs={"token": 3}) for name in NUMBERS]
 
-SAMPLES = (*REDUCTIONS, *PLACES, *SCANS, *RECURRENCES, *PRODUCTS, *EMPTY, *CONSTANTS, *MARKS)
+CONVOLUTIONS = [
+    Sample(
+        op=convolve,
+        arrays=(numbers(name, (5,)), numbers(name, (3,), 1)),
+        attrs={"full": full},
+        reference=lambda x, y, full: np.convolve(x, y, "full" if full else "valid"),
+    )
+    for name in EVERYTHING
+    for full in (True, False)
+]
+
+SAMPLES = (
+    *CONVOLUTIONS,
+    *REDUCTIONS,
+    *PLACES,
+    *SCANS,
+    *RECURRENCES,
+    *PRODUCTS,
+    *EMPTY,
+    *CONSTANTS,
+    *MARKS,
+)

@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.ir import samples_elementwise, samples_reduce, samples_structural
+from tests.ir import (
+    samples_elementwise,
+    samples_linalg,
+    samples_reduce,
+    samples_sort,
+    samples_structural,
+)
 from tests.ir.samples import Array, Sample, by_op
 from tracegraph.ir.autodiff import jvp, vjp
 from tracegraph.ir.batching import batch
@@ -24,6 +30,8 @@ SAMPLES: tuple[Sample, ...] = (
     *samples_elementwise.SAMPLES,
     *samples_structural.SAMPLES,
     *samples_reduce.SAMPLES,
+    *samples_sort.SAMPLES,
+    *samples_linalg.SAMPLES,
 )
 SMOOTH = tuple(
     s
@@ -137,8 +145,8 @@ def test_second_order(sample: Sample) -> None:
     np.testing.assert_allclose(left, right, rtol=0, atol=1e-2 * sample.tolerance * (1 + abs(left)))
 
 
-NOT_GUARDED = {"matmul"}
-"""Contractions, whose products are not guarded one by one, as in JAX."""
+NOT_GUARDED = {"matmul", "convolve"} | {s.op.name for s in samples_linalg.SAMPLES}
+"""Contractions, whose products are not guarded one by one, as in JAX; and what is made of them."""
 
 
 @pytest.mark.parametrize("sample", [s for s in SMOOTH if s.op.name not in NOT_GUARDED], ids=str)
@@ -160,7 +168,10 @@ def test_batch_is_a_loop_of_singles(sample: Sample) -> None:
     graph = sample.graph()
     for flags in itertools.product((False, True), repeat=len(sample.arrays)):
         lanes = [
-            [_rotated(a, k) if flag else a for a, flag in zip(sample.arrays, flags, strict=True)]
+            [
+                _another(sample, a, k) if flag else a
+                for a, flag in zip(sample.arrays, flags, strict=True)
+            ]
             for k in range(BATCH)
         ]
         operands = [
@@ -180,8 +191,11 @@ def _epsilon(array: Any) -> float:
     return float(np.finfo(dtype).eps) if dtype.kind in "fc" else 0.0
 
 
-def _rotated(array: Array, places: int) -> Array:
-    return np.roll(array.ravel(), places).reshape(array.shape)
+def _another(sample: Sample, array: Array, number: int) -> Array:
+    """Return other elements that the operation takes: of Cholesky's they must stay positive."""
+    if sample.op.name == "cholesky":
+        return (array * (1 + number)).astype(array.dtype)
+    return np.roll(array.ravel(), number).reshape(array.shape)
 
 
 def directions(arrays: Sequence[Any], seed: int) -> list[Array]:

@@ -28,7 +28,7 @@ REASONS: dict[str, str] = {
         set_printoptions setbufsize seterr seterrcall show_config show_runtime test""",
     "concerns dates": "busday_count busday_offset datetime_data is_busday isnat",
     "gives a matrix, which is no plain array": "asmatrix bmat",
-    "calls a function that it is given": "apply_along_axis frompyfunc mask_indices piecewise",
+    "calls a function that it is given": "frompyfunc mask_indices",
     "asks where an array lies in memory": "isfortran may_share_memory shares_memory",
     "takes memory or an iterator that is not NumPy's": "from_dlpack frombuffer fromiter",
     "gives its argument, or a copy of another layout": "asarray_chkfinite asfortranarray",
@@ -50,9 +50,11 @@ HEAD = """\
 # NumPy's functions
 
 What becomes of each public function of NumPy {version} in a compiled function. *Native*: it is part
-of the graph, fuses with what is around it, and has derivatives where mathematics has them.
-*Callout*: it compiles, and NumPy's own kernel is called between native code. *Eager*: the compiled
-function runs eagerly, with one warning. Options that a rule does not take lead to an eager run too.
+of the graph, fuses with what is around it, and has derivatives where mathematics has them; sorting,
+linear algebra, transforms and convolution are operations that run NumPy's own kernels. *Callout*:
+it compiles, and NumPy's own function is called between native code, without derivatives. *Eager*:
+the compiled function runs eagerly, with one warning. Options that a rule does not take make the
+call a callout where there is one, else an eager run.
 This page is made by `python -m tests.numpy.coverage`.
 """
 

@@ -48,14 +48,11 @@ CASES: dict[str, list[Case]] = {
     "cumulative_prod": [call(TALL, axis=1)],
     "cumulative_sum": [call(X, include_initial=True)],
     "delete": [call(X, 3), call(TALL, [0, 2], axis=0)],
-    "diag_indices": [call(3)],
-    "diag_indices_from": [call(M)],
     "diagflat": [call(X[:3])],
     "digitize": [call(X, GRID)],
     "ediff1d": [call(X)],
     "frexp": [call(X)],
     "gcd": [call(WHOLE, OTHER)],
-    "geomspace": [call(1.0, 8.0, 4)],
     "hamming": [call(5)],
     "hanning": [call(5)],
     "histogram": [call(X, 5), call(X, GRID), call(X, 5, range=(-1.0, 1.0), density=True)],
@@ -94,21 +91,17 @@ CASES: dict[str, list[Case]] = {
     "percentile": [call(X, 30), call(TALL, [10, 60], axis=1)],
     "poly": [call(X[:3])],
     "polyadd": [call(X[:3], Y[:4])],
-    "polydiv": [call(X[:5], Y[:2])],
-    "polyfit": [call(X, Y, 2)],
     "polyint": [call(X[:4])],
     "polymul": [call(X[:3], Y[:4])],
     "polysub": [call(X[:3], Y[:4])],
     "quantile": [call(X, 0.3), call(X, 0.3, method="lower")],
     "ravel_multi_index": [call((WHOLE[:3], OTHER[:3]), (9, 9))],
-    "resize": [call(X, (3, 5))],
     "roots": [call(X[:4])],
     "searchsorted": [call(GRID, X), call(GRID, 0.3, side="right")],
     "select": [call([X > 1, X < 0], [X, Y], 7.0)],
     "setdiff1d": [call(WHOLE, OTHER)],
     "setxor1d": [call(WHOLE, OTHER)],
     "sort": [call(X), call(TALL, axis=0), call(TALL, axis=None)],
-    "sort_complex": [call(X)],
     "spacing": [call(X)],
     "tril_indices": [call(4, -1)],
     "tril_indices_from": [call(M)],
@@ -138,7 +131,6 @@ CASES: dict[str, list[Case]] = {
     "linalg.inv": [call(M), call(CUBE)],
     "linalg.lstsq": [call(TALL, X[:6], rcond=None)],
     "linalg.matrix_power": [call(M, 3)],
-    "linalg.matrix_rank": [call(TALL)],
     "linalg.multi_dot": [call([TALL, TALL.T, TALL])],
     "linalg.pinv": [call(TALL)],
     "linalg.qr": [call(TALL), call(TALL, mode="r")],
@@ -175,6 +167,12 @@ APART = {"histogram2d", "linalg.eig", "linalg.eigvals", "unravel_index"}
 """Functions that give parts of a larger array, of which copies are returned here."""
 
 
+ULP = {
+    "corrcoef", "cov", "i0", "kaiser", "matrix_power", "multi_dot", "nanprod", "vecdot", "vecmat",
+}  # fmt: skip
+"""Functions whose sums and products native code takes in another order than NumPy."""
+
+
 def installed(name: str) -> Any:
     return next((function for function, rule in RULES.items() if rule.function == name), None)
 
@@ -200,15 +198,18 @@ def test_every_function_has_a_case() -> None:
     assert all(CASES.values())
 
 
-def same(one: Any, other: Any) -> None:
+def same(one: Any, other: Any, ulp: int = 0) -> None:
     """Compare values, types, shapes and strides."""
     assert type(one) is type(other)
     if isinstance(one, (tuple, list)):
         assert len(one) == len(other)
         for a, b in zip(one, other, strict=True):
-            same(a, b)
+            same(a, b, ulp)
         return
-    np.testing.assert_array_equal(one, other)
+    if ulp:
+        np.testing.assert_array_max_ulp(one, other, ulp)
+    else:
+        np.testing.assert_array_equal(one, other)
     if isinstance(one, np.ndarray):
         assert one.dtype == other.dtype
         long = [axis for axis in range(one.ndim) if one.shape[axis] > 1]
@@ -224,8 +225,9 @@ def test_it_compiles_and_gives_what_numpy_gives(
         [np.array(a) if isinstance(a, np.ndarray) else a for a in given]
         for given in (args, tuple(map(reversed_array, args)))
     ]
+    ulp = 64 if getattr(function, "__name__", "") in ULP else 0
     for given in (arrays[0], arrays[0], arrays[1], arrays[1]):
-        same(compiled(*given), function(*given, **kwargs))
+        same(compiled(*given), function(*given, **kwargs), ulp)
     assert compiled.fallbacks == []
 
 
@@ -327,15 +329,13 @@ def test_a_result_that_is_the_argument() -> None:
 
 
 def test_a_missing_derivative_is_said_with_its_line() -> None:
-    with pytest.raises(
-        tg.DifferentiationError, match=r"numpy\.linalg\.det .*test_callouts\.py:\d+"
-    ):
-        tg.grad(lambda a: np.linalg.det(a))(M)
+    with pytest.raises(tg.DifferentiationError, match=r"numpy\.union1d .*test_callouts\.py:\d+"):
+        tg.grad(lambda x: np.union1d(x, x).sum())(X)
 
 
 def test_inside_vmap_a_result_of_unknown_shape_is_refused() -> None:
     with pytest.raises(tg.AbstractValueError, match="on the whole batch"):
-        tg.vmap(lambda a: np.linalg.det(a))(CUBE)
+        tg.vmap(lambda a: np.unique(a))(CUBE)
     outside = tg.vmap(lambda x: x * np.median(Y))
     np.testing.assert_array_equal(outside(X), X * np.median(Y))
 

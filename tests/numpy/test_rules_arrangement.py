@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+import tracegraph as tg
 from tests.numpy.rule_checks import Length, Number, check, may_refuse, refuses
 from tracegraph.ir.types import DTYPES
 
@@ -257,3 +258,19 @@ def test_refusals() -> None:
     refuses(np.array, [*np.arange(300.0).tolist()[::-1], 7.5], match="outside")
     refuses(np.linspace, 0, 1, 3, retstep=True, match="retstep")
     refuses(np.zeros, 3, np.float16, match="float16")
+
+
+def test_elements_that_a_condition_selects() -> None:
+    x = np.arange(12.0).reshape(3, 4)
+    check(np.compress, [True, False, True], x, 0)
+    check(np.compress, x[0] > 1, x, 1, symbolic=True)
+    check(np.compress, x.ravel() > 4, x)
+    check(np.compress, np.array([0, 1]), x, -1)
+    check(np.compress, np.zeros(4, bool), x, 1)
+    check(np.extract, x > 4, x, symbolic=True)
+    check(np.extract, x[0], x[1])
+    gradient = tg.grad(lambda x: (np.extract(x > 4, x) ** 2).sum())
+    for function in (gradient, tg.compile(gradient)):
+        for scale in (1, 1, 2, 1):
+            expected = np.where(scale * x > 4, 2 * scale * x, 0)
+            np.testing.assert_array_equal(function(scale * x), expected)

@@ -81,6 +81,13 @@ PRODUCTS: list[tuple[Any, ...]] = [
     (np.linalg.norm, V, 3),
     (np.linalg.norm, V, 2.5),
     (np.linalg.norm, np.arange(4)),
+    *((np.linalg.norm, M, order) for order in (2, -2, "nuc", 1, -1, np.inf, -np.inf)),
+    (np.linalg.norm, X, 1, (2, 0)),
+    (np.linalg.norm, X, np.inf, (2, 0), True),
+    (np.linalg.norm, X, 2, (0, 1)),
+    (np.matvec, X, V[:2]),
+    (np.vecmat, M[:, 0] * 1j, M),
+    (np.vecmat, X[:, :, 0], X),
 ]
 
 
@@ -334,7 +341,7 @@ def test_a_size_is_a_number() -> None:
 
 def test_refusals() -> None:
     refuses(operator.getitem, V, slice(Number(1), None), match="slice")
-    refuses(np.linalg.norm, M, 2, match="norm")
+    refuses(np.linalg.norm, V, 0, match="norm")
     refuses(np.einsum, M, [0, 1], match="string")
     refuses(operator.pow, V > 0, 2, match="booleans")
 

@@ -147,3 +147,26 @@ def test_an_array_without_axes_cannot_be_iterated() -> None:
     listed = tg.compile(lambda x: list(x))
     with pytest.raises(TypeError, match="iteration over a 0-d array"):
         listed(np.array(5.0))
+
+
+OUTPUTS: dict[str, Any] = {
+    "median": lambda x, y: np.median(x, axis=0, out=y),
+    "nanmean": lambda x, y: np.nanmean(x, axis=0, out=y),
+    "percentile": lambda x, y: np.percentile(x, 30, axis=0, out=y),
+    "choose": lambda x, y: np.choose([0, 1, 0, 1, 1], [x[0], x[1]], out=y),
+    "partition": lambda x, y: x.partition(2, axis=1),
+    "multi_dot": lambda x, y: np.linalg.multi_dot([x, x.T, x], out=x),
+}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_results_written_into_arrays(name: str) -> None:
+    compiled = tg.compile(OUTPUTS[name])
+    for k in range(3):
+        ours, theirs = [
+            (np.cos(np.arange(20.0) * (1 + k)).reshape(4, 5), np.zeros(5)) for _ in range(2)
+        ]
+        compiled(*ours), OUTPUTS[name](*theirs)
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-14)
+    assert compiled.fallbacks == []

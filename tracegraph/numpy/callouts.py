@@ -6,6 +6,7 @@ recorded, dtypes and shapes, holds for the trace: a call that gives something el
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,26 +17,26 @@ from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.control import item
 from tracegraph.ir.ops.numpy_call import Tree, numpy_call
 from tracegraph.ir.record import record
+from tracegraph.ir.size_values import hint
 from tracegraph.ir.sizes import Size
-from tracegraph.ir.types import is_supported
+from tracegraph.ir.types import ArrayType, is_supported
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 
 FUNCTIONS = """
     argpartition argsort array_equiv bartlett bincount bitwise_count blackman block choose
-    convolve corrcoef correlate cov cumulative_prod cumulative_sum delete diag_indices
-    diag_indices_from diagflat digitize ediff1d frexp gcd geomspace hamming
-    hanning histogram histogram2d histogram_bin_edges i0 insert interp intersect1d iscomplex isin
-    isreal kaiser lcm ldexp lexsort logspace matvec median nanargmax nanargmin nancumprod nancumsum
-    nanmax nanmean nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar
-    packbits partition percentile poly polyadd polydiv polyfit polyint polymul polysub quantile
-    ravel_multi_index resize roots searchsorted select setdiff1d setxor1d sort sort_complex spacing
-    tril_indices tril_indices_from triu_indices triu_indices_from union1d unique unique_all
-    unique_counts unique_inverse unique_values unpackbits unravel_index unwrap vander vecmat
-    c_.__getitem__ mgrid.__getitem__ ogrid.__getitem__ r_.__getitem__
+    convolve corrcoef correlate cov cumulative_prod cumulative_sum delete diagflat digitize
+    ediff1d frexp gcd hamming hanning histogram histogram2d histogram_bin_edges
+    i0 insert interp intersect1d iscomplex isin isreal kaiser lcm ldexp lexsort logspace matvec
+    median nanargmax nanargmin nancumprod nancumsum nanmax nanmean nanmedian nanmin nanpercentile
+    nanprod nanquantile nanstd nansum nanvar packbits partition percentile poly polyadd
+    polyint polymul polysub quantile ravel_multi_index roots searchsorted select setdiff1d setxor1d
+    sort spacing tril_indices tril_indices_from triu_indices triu_indices_from union1d unique
+    unique_all unique_counts unique_inverse unique_values unpackbits unravel_index unwrap vander
+    vecmat c_.__getitem__ mgrid.__getitem__ ogrid.__getitem__ r_.__getitem__
 
     linalg.cholesky linalg.cond linalg.cross linalg.det linalg.eig linalg.eigh linalg.eigvals
-    linalg.eigvalsh linalg.inv linalg.lstsq linalg.matrix_power linalg.matrix_rank linalg.multi_dot
-    linalg.pinv linalg.qr linalg.slogdet linalg.solve linalg.svd linalg.svdvals linalg.tensorinv
+    linalg.eigvalsh linalg.inv linalg.lstsq linalg.matrix_power linalg.multi_dot linalg.pinv
+    linalg.qr linalg.slogdet linalg.solve linalg.svd linalg.svdvals linalg.tensorinv
     linalg.tensorsolve linalg.trace linalg.vecdot
 
     fft.fft fft.fft2 fft.fftfreq fft.fftn fft.fftshift fft.hfft fft.ifft fft.ifft2 fft.ifftn
@@ -47,8 +48,26 @@ FUNCTIONS = """
 None of them changes an argument, calls a function that it is given or reads anything else.
 """
 
+UFUNC_METHODS = [
+    f"{name}.{method}"
+    for name, ufunc in vars(np).items()
+    if isinstance(ufunc, np.ufunc) and name == ufunc.__name__ and ufunc.signature is None
+    if (ufunc.nin, ufunc.nout) == (2, 1)
+    for method in ("reduce", "accumulate", "reduceat", "outer")
+]
+"""The methods of ufuncs, likewise."""
+
 CHANGING = ("overwrite_input", "out")
 """Options by which they would change an argument after all."""
+
+LENGTH_DEPENDS_ON_DATA = frozenset(
+    """
+    bincount delete digitize histogram_bin_edges intersect1d
+    poly polyadd polymul polysub roots setdiff1d setxor1d union1d unique unique_all
+    unique_counts unique_inverse unique_values linalg.eig linalg.eigvals linalg.lstsq
+    """.split()
+)
+"""Functions whose results' shapes or dtypes an example of their arguments does not tell."""
 
 Results = Sequence[Any]
 
@@ -60,9 +79,26 @@ class NumpyCall:
     function: str
 
     def note(
-        self, e: Emitter, results: Results, operands: Sequence[Any], options: dict[str, Any]
+        self,
+        e: Emitter,
+        results: Results,
+        operands: Sequence[Any],
+        options: dict[str, Any],
+        *,
+        guess: bool = False,
     ) -> list[Value]:
-        """Add the call to the graph; return the values of its results."""
+        """Add the call to the graph; return the values of its results.
+
+        Parameters
+        ----------
+        guess : bool
+            Whether ``results`` are those of examples, as inside vmap.
+        """
+        if guess and self.function in LENGTH_DEPENDS_ON_DATA:
+            raise Unsupported(
+                "its result is not known before it is called; call it on the whole batch, with its "
+                "axis argument where it has one"
+            )
         if any(options.get(name) for name in CHANGING):
             raise Unsupported("it is told to change an argument; leave that to assignments")
         found: list[Value] = []
@@ -82,20 +118,6 @@ class NumpyCall:
         likeness = repr([(array.dtype.str, array.shape) for array in arrays])
         e.guard(item(whole, index=0), True, likeness.encode())
         return [item(whole, index=1 + k) for k in range(len(arrays))]
-
-
-def sort_in_place(e: Emitter, x: Any, axis: int = -1, kind: Any = None, order: Any = None) -> Sym:
-    """Return the content of an array after its method ``sort``."""
-    if type(axis) is not int or order is not None:
-        raise Unsupported("an axis that is no number; give an int")
-    attrs = {
-        "function": "sort",
-        "arguments": (("array", 0), ("value", axis), ("value", kind)),
-        "options": (),
-        "dtypes": (x.dtype,),
-        "shapes": (x.shape,),
-    }
-    return Sym(item(e.builder.emit(numpy_call, (x.value,), attrs), index=1))
 
 
 def _tree(x: Any, operands: list[Value]) -> Tree:
@@ -140,11 +162,30 @@ def shares_memory(results: Results, arguments: Sequence[np.ndarray[Any, Any]]) -
 
 
 def _rules() -> Iterator[tuple[Any, NumpyCall]]:
-    for name in FUNCTIONS:
+    for name in (*FUNCTIONS, *UFUNC_METHODS):
         try:
             yield operator.attrgetter(name)(np), NumpyCall(name)
         except AttributeError:  # an older NumPy
             continue
 
 
-RULES: dict[Any, Any] = dict(_rules())
+RULES: dict[Any, NumpyCall] = dict(_rules())
+
+
+def example_of(type: ArrayType) -> np.ndarray[Any, Any]:
+    """Return an array that functions of any kind take: ones, and matrices of full rank.
+
+    Square ones are positive definite, also those that stand in more than two axes.
+    """
+    # A length that depends on data has no value: 1 fits whatever it meets.
+    shape = tuple(1 if (known := hint(dim)) is None else known for dim in type.shape)
+    example = np.ones(shape, type.dtype)
+    if type.dtype.kind not in "fc" or example.ndim < 2:
+        return example
+    rows, columns = example.shape[-2:]
+    side = math.isqrt(example.size)
+    if rows != columns and side**2 == example.size:
+        example += side * np.eye(side, dtype=type.dtype).reshape(example.shape)
+    else:
+        example += rows * np.eye(rows, columns, dtype=type.dtype)
+    return example

@@ -85,14 +85,18 @@ class Emitter:
     guard : callable
         ``guard(predicate, expect, seen=b"")`` makes the trace hold only where a bool value is
         ``expect``; ``seen`` tells apart guards that ask for different things.
-    seen : object
-        What NumPy gave for the call that is noted: tells how many elements a mask selected.
+    given : object
+        What NumPy gave for the call that a rule notes: it tells lengths that depend on data, which
+        the rule has checked.
+    is_example : bool
+        Whether that is what NumPy gives for examples, as inside vmap.
     """
 
     builder: Builder
     ask: Callable[[Dim, str, Dim], bool]
     guard: Callable[..., None]
-    seen: Any = None
+    given: Any = None
+    is_example: bool = False
     counts: dict[Node, Size] = field(default_factory=dict)
 
     def literal(self, number: Any, dtype: DType) -> Value:
@@ -171,7 +175,8 @@ class Emitter:
         flat: Value = mask if mask.ndim == 1 else reshape(mask, shape=(mask.type.size,))
         count = self.counts.get(flat.node)
         if count is None:
-            count = self.counts[flat.node] = symbol(f"c{len(self.counts)}", hint=seen)
+            known = None if self.is_example else seen
+            count = self.counts[flat.node] = symbol(f"c{len(self.counts)}", hint=known)
         out: Value = flatnonzero(flat, count=count)
         return out
 

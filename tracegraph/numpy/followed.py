@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 NAMES = """
-    apply_over_axes astype fromfunction gradient indices iscomplexobj isrealobj isscalar iterable
-    ix_ linalg.diagonal linalg.matrix_transpose polyder polyval real_if_close require trapezoid
-    unstack
+    apply_over_axes astype diag_indices diag_indices_from fromfunction geomspace gradient indices
+    iscomplexobj isrealobj isscalar iterable ix_ linalg.diagonal linalg.matrix_rank
+    linalg.matrix_transpose polyder polydiv polyfit polyval real_if_close require resize
+    sort_complex trapezoid unstack
 """.split()
 """The functions by their names below ``numpy``, except for those that the installed NumPy lacks."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from tracegraph.ir.ops.rounding import rint
 from tracegraph.ir.ops.trigonometric import arctan2, sin
 from tracegraph.ir.sizes import Size
 from tracegraph.ir.types import BOOL, FLOAT64
-from tracegraph.numpy.arguments import array, integer, no_options, no_out, only, reshaped
+from tracegraph.numpy.arguments import array, constant, integer, no_options, no_out, only
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported, result_type
 from tracegraph.numpy.indexing import without_leading_ones
 from tracegraph.numpy.masks import nonzero
@@ -28,11 +29,14 @@ from tracegraph.numpy.ufuncs import loop_dtypes, operand, positive
 CLIP: np.ufunc = np._core.umath.clip  # type: ignore[attr-defined]  # the ufunc under np.clip
 
 
-def where(e: Emitter, condition: Any, /, *choices: Any) -> Sym | list[Sym]:
+def where_rule(e: Emitter, condition: Any, /, *choices: Any) -> Sym | list[Sym]:
     """The rule of ``np.where``."""
-    if not choices:
-        return nonzero(e, condition)
-    x, y = (operand(e, choice) for choice in choices)
+    return where(e, condition, *choices) if choices else nonzero(e, condition)
+
+
+def where(e: Emitter, condition: Any, one: Any, other: Any) -> Sym:
+    """Return what ``np.where`` with three arguments gives."""
+    x, y = operand(e, one), operand(e, other)
     common = result_type(x, y)
     holds = e.cast(array(e, condition), BOOL)
     return Sym(select(*e.align((holds, e.value(x, common), e.value(y, common)))), fresh=True)
@@ -116,29 +120,27 @@ def isclose(
     e: Emitter, a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: Any = False
 ) -> Sym:
     """The rule of ``np.isclose``."""
+    do = partial(apply_ufunc, e)
     x, y = operand(e, a), operand(e, b)
     y = float(y) if type(y) is int else y
     if isinstance(y, (Sym, Size)):
         y = Sym(e.value(y, result_type(y, 1.0)), y.weak if isinstance(y, Sym) else None)
-    distance = _apply(e, np.absolute, _apply(e, np.subtract, x, y))
-    margin = _apply(e, np.add, atol, _apply(e, np.multiply, rtol, _apply(e, np.absolute, y)))
-    near = _apply(e, np.logical_and, _apply(e, np.less_equal, distance, margin), _finite(e, y))
-    result = _apply(e, np.logical_or, near, _apply(e, np.equal, x, y))
+    distance = do(np.absolute, do(np.subtract, x, y))
+    margin = do(np.add, atol, do(np.multiply, rtol, do(np.absolute, y)))
+    near = do(np.logical_and, do(np.less_equal, distance, margin), do(np.isfinite, y))
+    result = do(np.logical_or, near, do(np.equal, x, y))
     if equal_nan:
-        both = _apply(e, np.logical_and, _apply(e, np.isnan, x), _apply(e, np.isnan, y))
-        result = _apply(e, np.logical_or, result, both)
-    return result
+        both = do(np.logical_and, do(np.isnan, x), do(np.isnan, y))
+        result = do(np.logical_or, result, both)
+    return result  # type: ignore[no-any-return]  # a rule gives a Sym
 
 
-def _apply(e: Emitter, ufunc: np.ufunc, *operands: Any) -> Sym:
-    if not any(isinstance(x, Sym) for x in operands):
-        return ufunc(*operands)  # type: ignore[no-any-return]  # of plain numbers, a plain number
-    result: Sym = UFUNCS[ufunc](e, *operands)
-    return result
-
-
-def _finite(e: Emitter, y: Any) -> Sym:
-    return _apply(e, np.isfinite, y)
+def apply_ufunc(e: Emitter, ufunc: np.ufunc, *operands: Any) -> Any:
+    """Return what a ufunc gives: for values of the graph one of them, for numbers a number."""
+    if not any(isinstance(x, (Sym, Size)) for x in operands):
+        return ufunc(*operands)
+    given = (Sym(constant(e, x)) if isinstance(x, np.ndarray) else x for x in operands)
+    return UFUNCS[ufunc](e, *given)
 
 
 def allclose(
@@ -154,7 +156,7 @@ def array_equal(e: Emitter, a1: Any, a2: Any, equal_nan: Any = False) -> Sym:
     x, y = Sym(array(e, a1)), Sym(array(e, a2))
     if x.ndim != y.ndim or not all(map(e.same_dim, x.shape, y.shape)):
         return Sym(e.literal(False, BOOL), bool)
-    return Sym(all_rule(e, _apply(e, np.equal, x, y)).value, bool)
+    return Sym(all_rule(e, apply_ufunc(e, np.equal, x, y)).value, bool)
 
 
 def nan_to_num(
@@ -187,7 +189,7 @@ def _repaired(e: Emitter, x: Value, nan: Any, posinf: Any, neginf: Any) -> Value
 
 def sinc(e: Emitter, x: Any) -> Sym:
     """The rule of ``np.sinc``."""
-    value = _apply(e, np.multiply, np.pi, Sym(array(e, x))).value
+    value = apply_ufunc(e, np.multiply, np.pi, Sym(array(e, x))).value
     if value.dtype.kind != "f":
         raise Unsupported("sinc of complex numbers")
     tiny = full_like(value, np.finfo(value.dtype).eps)
@@ -245,29 +247,8 @@ def copyto(e: Emitter, dst: Sym, src: Any, casting: Any = "same_kind", where: An
     return Sym(select(holds, new, dst.value))
 
 
-def outer(ufunc: np.ufunc) -> Any:
-    """Return the rule of ``ufunc.outer``: each element of one array with each of another."""
-
-    def rule(e: Emitter, x: Any, y: Any, /, **options: Any) -> Sym:
-        first, second = array(e, x), array(e, y)
-        column = reshaped(first, (*first.shape, *(1,) * second.ndim))
-        result: Sym = UFUNCS[ufunc](e, Sym(column), Sym(second), **options)
-        return result
-
-    return rule
-
-
 RULES: dict[Any, Any] = {
-    np.add.outer: outer(np.add),
-    np.subtract.outer: outer(np.subtract),
-    np.multiply.outer: outer(np.multiply),
-    np.divide.outer: outer(np.divide),
-    np.maximum.outer: outer(np.maximum),
-    np.minimum.outer: outer(np.minimum),
-    np.equal.outer: outer(np.equal),
-    np.less.outer: outer(np.less),
-    np.greater.outer: outer(np.greater),
-    np.where: where,
+    np.where: where_rule,
     np.clip: clip,
     np.round: round_,
     np.around: round_,

@@ -228,7 +228,7 @@ class _Reader:
 
 def _seen_length(e: Emitter, axis: int) -> int | None:
     """Return the length that an axis of the result had, None inside vmap."""
-    return e.seen.shape[axis] if isinstance(e.seen, np.ndarray) else None
+    return e.given.shape[axis] if isinstance(e.given, np.ndarray) else None
 
 
 def _places_for(e: Emitter, mask: Value, new: Value, behind: int) -> Value:

@@ -14,6 +14,7 @@ from tracegraph.ir.ops.boxes import concatenate
 from tracegraph.ir.ops.broadcast import sum_
 from tracegraph.ir.ops.complexes import conjugate, real
 from tracegraph.ir.ops.compose import move_axis, take_axis
+from tracegraph.ir.ops.decompose import svdvals
 from tracegraph.ir.ops.einsum import einsum
 from tracegraph.ir.ops.power import constant_power, sqrt
 from tracegraph.ir.ops.reduce import max_, min_
@@ -33,6 +34,7 @@ from tracegraph.numpy.arguments import (
 )
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.numpy.reductions import kept, not_empty
+from tracegraph.numpy.selecting import trace
 from tracegraph.numpy.ufuncs import loop_dtypes
 
 Rule = Callable[..., Sym]
@@ -66,6 +68,17 @@ def _generalised(ufunc: np.ufunc, compute: Callable[..., Value]) -> Rule:
         return contracted(compute, *map(e.cast, values, types))
 
     return rule
+
+
+def _matrix_by_vector(x: Value, y: Value) -> Value:
+    columns = contract.matrix_product(x, reshaped(y, (*y.shape, 1)))
+    return reshaped(columns, columns.shape[:-1])
+
+
+def _vector_by_matrix(x: Value, y: Value) -> Value:
+    row = reshaped(conjugate(x) if x.dtype.kind == "c" else x, (*x.shape[:-1], 1, x.shape[-1]))
+    rows = contract.matrix_product(row, y)
+    return reshaped(rows, (*rows.shape[:-2], rows.shape[-1]))
 
 
 matmul = _generalised(np.matmul, contract.matrix_product)
@@ -164,7 +177,7 @@ def cross(
 
 
 def norm(e: Emitter, x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Sym:
-    """The rule of ``np.linalg.norm``, except for those that need singular values."""
+    """The rule of ``np.linalg.norm``."""
     value = array(e, x)
     value = e.cast(value, FLOAT64) if value.dtype.kind not in "fc" else value
     if axis is None and ord is None:
@@ -174,9 +187,27 @@ def norm(e: Emitter, x: Any, ord: Any = None, axis: Any = None, keepdims: Any = 
     if len(axes) == 1:
         ord = 2 if ord in (None, "fro", "f") else ord
         return Sym(kept(_vector_norm(e, value, ord, axes), value, axes, keepdims))
-    if ord not in (None, "fro", "f"):
-        raise Unsupported(f"the matrix norm {ord!r}; use the Frobenius norm")
-    return Sym(kept(_length(value, axes), value, axes, keepdims))
+    if ord in (None, "fro", "f"):
+        return Sym(kept(_length(value, axes), value, axes, keepdims))
+    pair = axes if axis is None else [axis_argument(each, value.ndim) for each in axis]
+    return Sym(kept(_matrix_norm(e, value, ord, *pair), value, axes, keepdims))
+
+
+def _matrix_norm(e: Emitter, x: Value, order: Any, row: int, column: int) -> Value:
+    """Return a norm of matrices: by singular values, or the largest or smallest sum of a line."""
+    not_empty(e, x, (row, column))
+    if order in (2, -2, "nuc"):
+        others = tuple(axis for axis in range(x.ndim) if axis not in (row, column))
+        values = svdvals(contract.permuted(x, (*others, row, column)))
+        op = sum_ if order == "nuc" else max_ if order == 2 else min_
+        norms: Value = op(values, axes=(values.ndim - 1,))
+        return norms
+    if isinstance(order, Sym) or order not in (1, -1, np.inf, -np.inf):
+        raise Unsupported("a matrix norm whose order depends on data; write the number")
+    inner, outer = (row, column) if abs(order) == 1 else (column, row)
+    sums = sum_(absolute(x), axes=(inner,))
+    found: Value = (max_ if order > 0 else min_)(sums, axes=(outer - (outer > inner),))
+    return found
 
 
 def _length(x: Value, axes: Sequence[int]) -> Value:
@@ -199,7 +230,7 @@ def _vector_norm(e: Emitter, x: Value, order: Any, axes: tuple[int, ...]) -> Val
     if order == 1:
         return sum_(size, axes=axes)  # type: ignore[no-any-return]  # ops are untyped calls
     if isinstance(order, Sym) or order == 0:
-        raise Unsupported(f"the norm of order {order!r}; use another order")
+        raise Unsupported("a norm of order 0, or whose order depends on data; use another order")
     total = sum_(constant_power(size, order), axes=axes)
     return constant_power(total, float(np.reciprocal(order, dtype=size.dtype)))
 
@@ -222,7 +253,38 @@ def matrix_norm(e: Emitter, x: Any, /, *, keepdims: Any = False, ord: Any = "fro
     return norm(e, x, ord, (-2, -1), keepdims)
 
 
+def last_axis_vecdot(e: Emitter, x1: Any, x2: Any, /, *, axis: Any = -1) -> Sym:
+    """The rule of ``np.linalg.vecdot``."""
+    values = same_dtype(e, (x1, x2))
+    moved = [move_axis(v, axis_argument(axis, v.ndim), v.ndim - 1) for v in values]
+    return contracted(contract.vecdot, *moved)
+
+
+def last_axes_trace(e: Emitter, x: Any, /, *, offset: Any = 0, dtype: Any = None) -> Sym:
+    """The rule of ``np.linalg.trace``."""
+    return trace(e, x, offset, -2, -1, dtype)
+
+
+def last_axis_cross(e: Emitter, x1: Any, x2: Any, /, *, axis: Any = -1) -> Sym:
+    """The rule of ``np.linalg.cross``."""
+    return cross(e, x1, x2, axis=axis)
+
+
+NEWER = {
+    "matvec": _matrix_by_vector,
+    "vecmat": _vector_by_matrix,
+}
+"""Products that NumPy has since version 2.2."""
+
 RULES: dict[Any, Any] = {
+    **{
+        getattr(np, name): _generalised(getattr(np, name), compute)
+        for name, compute in NEWER.items()
+        if hasattr(np, name)
+    },
+    np.linalg.trace: last_axes_trace,
+    np.linalg.cross: last_axis_cross,
+    np.linalg.vecdot: last_axis_vecdot,
     np.linalg.vector_norm: vector_norm,
     np.linalg.matrix_norm: matrix_norm,
     np.linalg.matmul: matmul,

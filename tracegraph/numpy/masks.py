@@ -42,7 +42,7 @@ def _by_axis(e: Emitter, places: Value, shape: Shape) -> list[Value]:
 def nonzero(e: Emitter, a: Any) -> list[Sym]:
     """The rule of ``np.nonzero``, and of ``np.where`` with one argument."""
     mask = mask_of(e, a)
-    places = _places(e, mask, e.seen[0] if isinstance(e.seen, tuple) else None)
+    places = _places(e, mask, e.given[0] if isinstance(e.given, tuple) else None)
     indices = _by_axis(e, places, mask.shape)
     if len(indices) == 1:
         return [Sym(indices[0])]
@@ -55,7 +55,7 @@ def nonzero(e: Emitter, a: Any) -> list[Sym]:
 
 def flatnonzero(e: Emitter, a: Any) -> Sym:
     """The rule of ``np.flatnonzero``."""
-    return Sym(_places(e, mask_of(e, a), e.seen))
+    return Sym(_places(e, mask_of(e, a), e.given))
 
 
 def argwhere(e: Emitter, a: Any) -> Sym:
@@ -63,7 +63,7 @@ def argwhere(e: Emitter, a: Any) -> Sym:
     if not array(e, a).ndim:
         raise Unsupported("np.argwhere of a number; use np.any")
     mask = mask_of(e, a)
-    return Sym(stack(e, _by_axis(e, _places(e, mask, e.seen), mask.shape), 1))
+    return Sym(stack(e, _by_axis(e, _places(e, mask, e.given), mask.shape), 1))
 
 
 def extract(e: Emitter, condition: Any, arr: Any) -> Sym:
@@ -81,7 +81,7 @@ def compress(e: Emitter, condition: Any, a: Any, axis: Any = None, out: Any = No
     mask = reshaped(mask, (product(mask.shape),))
     if not e.holds(mask.shape[0], "<=", x.shape[at]):
         raise Unsupported("a condition that is longer than what it selects from")
-    seen = e.seen if not isinstance(e.seen, np.ndarray) else e.seen.swapaxes(0, at)
+    seen = e.given if not isinstance(e.given, np.ndarray) else e.given.swapaxes(0, at)
     taken = gather(x, _places(e, mask, seen), axes=(at,))
     order = (*range(1, at + 1), 0, *range(at + 1, x.ndim))
     return Sym(permuted(taken, order))

@@ -16,6 +16,7 @@ from tracegraph.numpy import (
     masks,
     reductions,
     selecting,
+    sorting,
 )
 from tracegraph.numpy.arguments import c_order, dtype_argument, integer, reshaped
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
@@ -119,8 +120,8 @@ METHODS: dict[str, Rule | callouts.NumpyCall] = {
     "any": reductions.any_rule,
     "argmax": reductions.argmax_rule,
     "argmin": reductions.argmin_rule,
-    "argpartition": callouts.NumpyCall("argpartition"),
-    "argsort": callouts.NumpyCall("argsort"),
+    "argpartition": sorting.RULES[np.argpartition],
+    "argsort": sorting.RULES[np.argsort],
     "astype": astype,
     "choose": callouts.NumpyCall("choose"),
     "clip": clip,
@@ -144,8 +145,9 @@ METHODS: dict[str, Rule | callouts.NumpyCall] = {
     "repeat": joining.repeat,
     "reshape": reshape,
     "round": functions.round_,
-    "searchsorted": callouts.NumpyCall("searchsorted"),
-    "sort": callouts.sort_in_place,
+    "searchsorted": sorting.RULES[np.searchsorted],
+    "sort": sorting.sort_rule,
+    "partition": sorting.RULES[np.partition],
     "squeeze": manipulation.squeeze,
     "std": reductions.std_rule,
     "sum": reductions.sum_rule,
@@ -155,7 +157,7 @@ METHODS: dict[str, Rule | callouts.NumpyCall] = {
     "transpose": transpose,
     "var": reductions.var_rule,
 }
-WRITING_METHODS = frozenset({"fill", "sort"})
+WRITING_METHODS = frozenset({"fill", "partition", "sort"})
 """Methods whose rule returns the new content of the array."""
 
 VIEW_ATTRIBUTES: dict[str, Rule] = {

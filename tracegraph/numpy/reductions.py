@@ -16,6 +16,7 @@ from tracegraph.ir.ops.compose_reduce import logsumexp, mean, var
 from tracegraph.ir.ops.power import sqrt
 from tracegraph.ir.ops.reduce import all_, any_, argmax, argmin, max_, min_, prod
 from tracegraph.ir.ops.scan import cumprod, cumsum
+from tracegraph.ir.sizes import product
 from tracegraph.ir.types import BOOL, FLOAT64, INT64, DType
 from tracegraph.numpy.arguments import (
     array,
@@ -283,22 +284,31 @@ def average(
     returned: Any = False,
     *,
     keepdims: Any = False,
-) -> Sym:
-    """The rule of ``np.average``."""
-    if returned:
-        raise Unsupported("returned=True; compute the sum of the weights beside it")
+) -> Any:
+    """The rule of ``np.average``; with ``returned`` the sum of the weights beside it."""
+    keepdims = keepdims is not np._NoValue and keepdims
     x = array(e, a)
-    if weights is None:
-        return mean_rule(e, Sym(x), axis, keepdims=keepdims)
-    w = array(e, weights)
-    common = np.result_type(x.dtype, w.dtype, *([FLOAT64] if x.dtype.kind in "biu" else []))
     axes = axes_argument(axis, x.ndim)
-    x, w = e.cast(x, common), e.cast(_along(e, w, x, axes), common)
+    if weights is None:
+        found = mean_rule(e, Sym(x), axis, keepdims=keepdims)
+        if not returned:
+            return found
+        count = e.value(product(x.shape[i] for i in axes), found.dtype)
+        return found, Sym(e.broadcast(count, found.shape))
+    out, total = weighted(e, x, array(e, weights), axes)
+    results = [Sym(kept(value, x, axes, keepdims)) for value in (out, total)]
+    return tuple(results) if returned else results[0]
+
+
+def weighted(e: Emitter, x: Value, weights: Value, axes: Axes) -> tuple[Value, Value]:
+    """Return a weighted mean, and the sum of the weights, which is not zero."""
+    is_whole = x.dtype.kind in "biu"
+    common = np.result_type(x.dtype, weights.dtype, *([FLOAT64] if is_whole else []))
+    x, w = e.cast(x, common), e.cast(_along(e, weights, x, axes), common)
     total = sum_(w, axes=axes)
     is_zero = equal(total, full_like(total, 0))
     e.guard(any_(is_zero, axes=tuple(range(is_zero.ndim))), False)
-    out = divide(sum_(multiply(x, w), axes=axes), total)
-    return Sym(kept(out, x, axes, keepdims))
+    return divide(sum_(multiply(x, w), axes=axes), total), total
 
 
 def _along(e: Emitter, weights: Value, x: Value, axes: Axes) -> Value:

@@ -9,19 +9,32 @@ import numpy as np
 
 from tracegraph.numpy import (
     callouts,
+    choosing,
+    covariance,
     creation,
+    decompositions,
+    fft,
     functions,
+    histograms,
     indexing,
+    interpolation,
     joining,
     linalg,
     manipulation,
     masks,
+    nan_functions,
     operators,
+    polynomials,
     powers,
+    quantiles,
     reductions,
     scalars,
     selecting,
+    sequences,
+    signals,
+    sorting,
     special,
+    ufunc_methods,
     ufuncs,
     writing,
 )
@@ -39,15 +52,31 @@ RULES: dict[Any, Any] = {
     **joining.RULES,
     **selecting.RULES,
     **masks.RULES,
+    **sorting.RULES,
+    **quantiles.RULES,
+    **nan_functions.RULES,
+    **choosing.RULES,
+    **histograms.RULES,
+    **interpolation.RULES,
+    **signals.RULES,
+    **sequences.RULES,
+    **polynomials.RULES,
+    **covariance.RULES,
     **functions.RULES,
     **linalg.RULES,
+    **decompositions.RULES,
+    **fft.RULES,
     **scalars.RULES,
     **special.RULES,
     **writing.RULES,
+    **ufunc_methods.RULES,
+    **ufunc_methods.WRITING,
 }
 """``rule(emitter, *args, **kwargs)`` for each function, operator and type."""
 
-WRITERS = operators.WRITERS | {operator.setitem, np.add.at, np.copyto, *writing.RULES}
+WRITERS = operators.WRITERS | {
+    operator.setitem, np.add.at, np.copyto, *ufunc_methods.WRITING, *writing.RULES,
+}  # fmt: skip
 """Functions that write into their first argument: their rules return its complete new content."""
 
 __all__ = ["METHODS", "RULES", "VIEW_ATTRIBUTES", "WRITERS", "WRITING_METHODS"]

@@ -49,6 +49,7 @@ from tracegraph.ir.ops.compare import (
     signbit,
 )
 from tracegraph.ir.ops.complexes import conjugate
+from tracegraph.ir.ops.compose_linalg import results_of
 from tracegraph.ir.ops.division import floor_divide, fmod, remainder
 from tracegraph.ir.ops.exponential import (
     exp,
@@ -61,6 +62,7 @@ from tracegraph.ir.ops.exponential import (
     logaddexp,
     logaddexp2,
 )
+from tracegraph.ir.ops.exponents import bit_count, frexp, gcd, lcm, ldexp
 from tracegraph.ir.ops.power import cbrt, hypot, sqrt
 from tracegraph.ir.ops.rounding import ceil, floor, nextafter, rint, trunc
 from tracegraph.ir.ops.signs import absolute, copysign, sign
@@ -262,6 +264,19 @@ def _compare_mixed_reversed(op: Op, x: Value, y: Value, above: bool) -> Value:
     return out
 
 
+def spacing(x: Value) -> Value:
+    """Return the distance to the next number away from zero."""
+    ends = full_like(x, np.inf), full_like(x, -np.inf)
+    away = select(less(x, full_like(x, 0)), *ends[::-1])
+    out: Value = subtract(nextafter(x, away), x)
+    return out
+
+
+def frexp_(x: Value) -> tuple[Value, ...]:
+    """Return significand and exponent."""
+    return tuple(results_of(frexp(x)))
+
+
 RULES: dict[Any, Rule] = {
     np.add: elementwise(np.add, or_logical(add, logical_or)),
     np.subtract: elementwise(np.subtract, subtract),
@@ -316,6 +331,12 @@ RULES: dict[Any, Rule] = {
     np.nextafter: elementwise(np.nextafter, nextafter),
     np.heaviside: elementwise(np.heaviside, heaviside),
     np.modf: elementwise(np.modf, modf),
+    np.ldexp: elementwise(np.ldexp, ldexp),
+    np.frexp: elementwise(np.frexp, frexp_),
+    np.spacing: elementwise(np.spacing, spacing),
+    np.gcd: elementwise(np.gcd, gcd),
+    np.lcm: elementwise(np.lcm, lcm),
+    np.bitwise_count: elementwise(np.bitwise_count, bit_count),
     np.maximum: elementwise(np.maximum, maximum),
     np.minimum: elementwise(np.minimum, minimum),
     np.fmax: elementwise(np.fmax, fmax),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tracegraph.ir.graph import Derivative, Op, Tangent, Value
-from tracegraph.ir.lowering import Index, Operand, Pull
+from tracegraph.ir.lowering import Index, Lowering, Operand, Pull
 from tracegraph.ir.ops.broadcast import batched_alike
 from tracegraph.ir.scalar import KINDS, Scalar, ScalarBuilder
 from tracegraph.ir.sizes import Dim
@@ -68,7 +68,7 @@ def elementwise(
     kinds: str,
     *,
     scalar: Callable[..., Scalar] | None = None,
-    lower: Pull | None = None,
+    lower: Lowering | None = None,
     jvp: Callable[..., Tangent] | Derivative,
     transpose: Callable[..., Sequence[Tangent]] | None = None,
     type_rule: Callable[..., ArrayType] | None = None,
@@ -87,8 +87,8 @@ def elementwise(
         The kinds of dtype it accepts.
     scalar : callable, optional
         ``scalar(b, *elements, **attrs)``, the lowering for one element.
-    lower : Pull, optional
-        The lowering, where the element depends on more than those of the operands.
+    lower : Lowering, optional
+        The lowering, where it is not that of one element.
     """
 
     def batch(operands: Sequence[Value], batched: Sequence[bool], size: Dim, **attrs: Any) -> Value:

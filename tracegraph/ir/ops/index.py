@@ -116,7 +116,9 @@ def _place(b: ScalarBuilder, index: Index, *indices: Operand, type: ArrayType, a
     return _full_index(b, index, indices, type.ndim, axes)
 
 
-def _scatter_type(name: str, kinds: str) -> Callable[..., ArrayType]:
+def scatter_type(name: str, kinds: str) -> Callable[..., ArrayType]:
+    """Return the type rule of an operation that combines updates with a base."""
+
     def rule(base: ArrayType, updates: ArrayType, *indices: ArrayType, axes: Axes) -> ArrayType:
         expected = base.with_shape(_selected_shape(name, base, indices, axes))
         if updates != expected or base.dtype.kind not in kinds:
@@ -128,7 +130,9 @@ def _scatter_type(name: str, kinds: str) -> Callable[..., ArrayType]:
     return rule
 
 
-def _scatter_eager(write: Callable[..., None]) -> Callable[..., Any]:
+def scatter_eager(write: Callable[..., None]) -> Callable[..., Any]:
+    """Return the kernel that has ``write(view, indices, updates)`` work on a copy of the base."""
+
     def eager(base: Any, updates: Any, *indices: Any, axes: Axes) -> Any:
         out = np.array(base)
         # NumPy visits places in the order of memory where all arrays agree on one; with row-major
@@ -140,9 +144,14 @@ def _scatter_eager(write: Callable[..., None]) -> Callable[..., Any]:
     return eager
 
 
-def _scatter_batch(
-    operands: Sequence[Value], batched: Sequence[bool], size: Dim, op: Op, axes: Axes
+def scatter_batch(
+    operands: Sequence[Value],
+    batched: Sequence[bool],
+    size: Dim,
+    op: Callable[..., Value],
+    axes: Axes,
 ) -> Value:
+    """Return a batch of bases, each combined with its updates by ``op``."""
     base, updates = batched_alike(operands[:2], batched[:2], size)
     indices = operands[2:]
     out: Value
@@ -178,12 +187,12 @@ def _scatter_add_transpose(
 
 scatter_add: Op = Op(
     name="scatter_add",
-    type_rule=_scatter_type("scatter_add", NUMERIC),
-    eager=_scatter_eager(np.add.at),
+    type_rule=scatter_type("scatter_add", NUMERIC),
+    eager=scatter_eager(np.add.at),
     lower=Scatter("add", _place),
     jvp=_scatter_add_jvp,
     transpose=_scatter_add_transpose,
-    batch=lambda operands, batched, size, *, axes: _scatter_batch(
+    batch=lambda operands, batched, size, *, axes: scatter_batch(
         operands, batched, size, scatter_add, axes
     ),
 )
@@ -224,14 +233,14 @@ def _is_last(indices: Sequence[Value], shape: Shape) -> Value:
 
 scatter: Op = Op(
     name="scatter",
-    type_rule=_scatter_type("scatter", ANY),
-    eager=_scatter_eager(lambda view, rows, updates: view.__setitem__(rows, updates)),
+    type_rule=scatter_type("scatter", ANY),
+    eager=scatter_eager(lambda view, rows, updates: view.__setitem__(rows, updates)),
     lower=Scatter("assign", _place),
     jvp=lambda primals, tangents, out, *, axes: scatter(
         *tangents_or_zeros(primals[:2], tangents[:2]), *primals[2:], axes=axes
     ),
     transpose=_scatter_transpose,
-    batch=lambda operands, batched, size, *, axes: _scatter_batch(
+    batch=lambda operands, batched, size, *, axes: scatter_batch(
         operands, batched, size, scatter, axes
     ),
 )
