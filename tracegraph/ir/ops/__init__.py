@@ -26,6 +26,7 @@ from tracegraph.ir.ops import (
     linalg,
     numpy_call,
     power,
+    random,
     reduce,
     rounding,
     scan,
@@ -60,6 +61,7 @@ FAMILIES = (
     linalg.OPS,
     control.OPS,
     numpy_call.OPS,
+    random.OPS,
 )
 
 OPS: dict[str, Op] = {op.name: op for op in chain.from_iterable(FAMILIES)}
