@@ -14,10 +14,11 @@ from tracegraph.assumptions import is_library, missing_globals
 from tracegraph.attributes import Method
 from tracegraph.builtin_calls import SPECIAL
 from tracegraph.dispatch import held
+from tracegraph.generators import forms
 from tracegraph.ir.graph import Site
 from tracegraph.numpy.followed import IMPLEMENTATIONS, PURE_OF_NUMPY, is_about_dtypes
 from tracegraph.numpy.table import RULES
-from tracegraph.objects import get_attribute, leaving, load, property_of
+from tracegraph.objects import STREAM_KINDS, get_attribute, leaving, load, property_of
 from tracegraph.places import fixed_place
 from tracegraph.recording import Effect, Recording
 from tracegraph.release import release
@@ -306,8 +307,8 @@ def _call_builtin_method(
     """A method of a list, dict, str ...: of an object made inside, or one that changes nothing."""
     name = function.__name__
     copy = recording.externals.copy_of(owner)
-    if isinstance(owner, (np.random.Generator, np.random.RandomState)):
-        return escape(recording, function, args, kwargs)
+    if type(owner) in STREAM_KINDS:
+        return call(recording, getattr(type(owner), name), (owner, *args), kwargs)
     if copy is None and isinstance(owner, (list, dict, set, tuple)):
         return function(*args, **kwargs)
     for kind, names in READS.items():
@@ -393,5 +394,11 @@ def _errstate(recording: Recording, **modes: Any) -> Any:
     return np.errstate(**modes)
 
 
-FORMS = {**SPECIAL, getattr: _getattr, hasattr: _hasattr, np.errstate: _errstate}
+FORMS: dict[Any, Any] = {
+    **SPECIAL,
+    **forms(escape),
+    getattr: _getattr,
+    hasattr: _hasattr,
+    np.errstate: _errstate,
+}
 """Builtins with a recordable form."""

@@ -12,6 +12,7 @@ import functools
 import types
 import warnings
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any, overload
 
 import numpy as np
@@ -322,6 +323,8 @@ def copy_arrays(value: Any) -> Any:
     """Return nested arguments with their arrays copied."""
     if isinstance(value, np.ndarray):
         return value.copy()
+    if isinstance(value, (np.random.Generator, np.random.RandomState)):
+        return deepcopy(value)
     if type(value) in (tuple, list):
         return type(value)(map(copy_arrays, value))
     if type(value) is dict:

@@ -33,6 +33,7 @@ from tracegraph.codegen.signature import (
 from tracegraph.copies import Copy, refill, same_item
 from tracegraph.geometry import strides_in_order
 from tracegraph.ir.sizes import Dim, Size, Symbol, symbol
+from tracegraph.ir.streams import PARTS
 from tracegraph.ir.types import ArrayType, is_supported
 from tracegraph.places import Place
 from tracegraph.policy import Policy
@@ -255,6 +256,15 @@ class Externals:
         self.places.setdefault(id(value), place)
         return value
 
+    def _stream(self, place: Place, value: Any) -> Any:
+        """A generator of random numbers: several ways to one of them must go on leading to one."""
+        known = self.places.get(id(value))
+        number = None if known is None else self.positions.get(known.key)
+        if number is None:
+            return self._object(place, value)
+        self.add(place, SameObject(source=place.source, other=number))
+        return value
+
     def _container(self, place: Place, value: Any) -> Any:
         known = self._copies.get(id(value))
         if known is not None:
@@ -424,4 +434,5 @@ LOADERS: tuple[tuple[tuple[type, ...], Callable[[Externals, Place, Any], Any]], 
     (CONSTANTS, Externals._exact),
     ((tuple, list, dict, OrderedDict, defaultdict), Externals._container),
     ((functools.partial,), Externals._partial),
+    ((np.random.Generator, np.random.RandomState, *PARTS), Externals._stream),
 )

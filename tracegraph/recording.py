@@ -109,6 +109,7 @@ class Recording(Attributes):
         self.leaked: list[Any] = []
         self.is_abstract = False
         self.variables: dict[int, tuple[Any, Any]] = {}
+        self.streams: dict[int, Any] = {}
         self.watchers: list[dict[int, Any]] = []
         self._alive: dict[Node, weakref.ref[Traced]] = {}
 
@@ -169,7 +170,7 @@ class Recording(Attributes):
                 f"{name_of(function)} inside vmap: its result is not known before it is called; "
                 "call it on the whole batch, with its axis argument where it has one"
             )
-        before = self._before_write(function, args, kwargs)
+        before = self._before_write(function, rule, args, kwargs)
         with self.giving_up_if_raised(function):
             real = self._run(function, args, kwargs)
         if rule is None:
@@ -212,7 +213,7 @@ class Recording(Attributes):
         try:
             operands, options = operands_of(self, args), operands_of(self, kwargs)
             if isinstance(rule, NumpyCall):
-                return self._note_numpy_call(rule, (args, kwargs), operands, options, real)
+                return self._note_numpy_call(rule, (args, kwargs), operands, options, real, target)
             where: Any = True
             if target is not None:
                 options.pop("out", None)
@@ -239,8 +240,11 @@ class Recording(Attributes):
         return real
 
     def _note_numpy_call(
-        self, rule: NumpyCall, given: Any, operands: Any, options: Any, real: Any
+        self, rule: NumpyCall, given: Any, operands: Any, options: Any, real: Any, target: Any
     ) -> Any:
+        if target is not None and rule.can_write:
+            (value,) = rule.note(self.emitter, (target.actual,), operands, options)
+            return self._written(target, Sym(value), rule, real, True)
         results = real if isinstance(real, (tuple, list)) else (real,)
         # A result may be an argument itself (histogram), or one array twice (diag_indices).
         made = {id(x.actual): x for x in stand_ins(given) if isinstance(x.actual, np.ndarray)}
@@ -350,12 +354,12 @@ class Recording(Attributes):
 
     # -- writes ---------------------------------------------------------------------------------
 
-    def _before_write(self, function: Any, args: Any, kwargs: Any) -> Any:
+    def _before_write(self, function: Any, rule: Any, args: Any, kwargs: Any) -> Any:
         """Return the stand-in that a call writes into, after checking that this can be followed."""
         target = kwargs.get("out")
         if isinstance(target, tuple) and len(target) == 1:
             (target,) = target
-        if target is None and len(args) and writes_first(function):
+        if target is None and len(args) and (writes_first(function) or writes_first(rule)):
             target = args[0]
         if type(target) is Traced and (target.kind is np.ndarray):
             self.externals.before_write(target.storage)
@@ -388,4 +392,6 @@ def writes_first(function: Any) -> bool:
     """Return whether a function writes into its first argument."""
     if isinstance(function, MethodCall):
         return function.__name__ in WRITING_METHODS
+    if isinstance(function, NumpyCall):
+        return function.writes_first
     return function in WRITERS

@@ -27,6 +27,7 @@ from tracegraph.codegen.signature import (
     ViewOutput,
 )
 from tracegraph.containers import register_node
+from tracegraph.generators import stores
 from tracegraph.geometry import axes_order, contiguous, strides_in_order, view_geometry
 from tracegraph.guards import Decision
 from tracegraph.ir.graph import Graph, Value
@@ -304,7 +305,7 @@ class _Finish:
         """Return the effects, as functions with trees of arguments, and those trees' outputs."""
         effects: list[tuple[Any, Any]] = []
         outputs: list[Output] = []
-        for effect in self.recording.effects:
+        for effect in [*stores(self.recording), *self.recording.effects]:
             leaves, treedef = tree.flatten(self._mark((effect.args, effect.kwargs)))
             effects.append((effect.function, treedef))
             output = self._shown if effect.by_value else self._output
