@@ -394,11 +394,6 @@ def _errstate(recording: Recording, **modes: Any) -> Any:
     return np.errstate(**modes)
 
 
-FORMS: dict[Any, Any] = {
-    **SPECIAL,
-    **forms(escape),
-    getattr: _getattr,
-    hasattr: _hasattr,
-    np.errstate: _errstate,
-}
-"""Builtins with a recordable form."""
+FORMS: dict[Any, Any] = {getattr: _getattr, hasattr: _hasattr, np.errstate: _errstate}
+FORMS |= SPECIAL | forms(escape)
+"""Builtins with a recordable form, and what draws random numbers."""

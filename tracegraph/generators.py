@@ -46,7 +46,13 @@ LEGACY: Any = np.random.random.__self__  # type: ignore[attr-defined]  # a bound
 BY_DIMENSIONS = ("rand", "randn")
 """Methods whose arguments are the dimensions of the result."""
 
-OUT_POSITION = {"random": 2, "standard_normal": 2, "standard_gamma": 3, "standard_exponential": 3}
+FILLING = {
+    "random": ("size", "dtype", "out"),
+    "standard_normal": ("size", "dtype", "out"),
+    "standard_gamma": ("shape", "size", "dtype", "out"),
+    "standard_exponential": ("size", "dtype", "method", "out"),
+}
+"""Parameters of the methods that may be given ``out`` by position."""
 
 Escape = Callable[..., Any]
 
@@ -81,11 +87,9 @@ class Draw(NumpyCall):
     ) -> list[Value]:
         """Add the draw to the graph; return its result, in a list."""
         (result,) = map(result_of, results)
-        if options.pop("out", None) is not None and self.function != "permuted":
-            options["size"] = None
         found: list[Value] = []
         shape = self._shape(result.shape, operands, options)
-        if "size" in options and options["size"] is None:
+        if options.pop("out", None) is not None and self.function in FILLING:
             options["size"] = shape
         arguments = tuple([tree_of(x, found) for x in operands])
         named = tuple([(name, tree_of(x, found)) for name, x in sorted(options.items())])
@@ -149,13 +153,13 @@ def _outside(recording: Recording, owner: Any, stream: Stream) -> Slot:
     if owner is LEGACY and externals.place_of(owner) is None:
         externals.load(fixed_place(owner), owner)
     place = externals.place_of(owner)
-    if place is None:
-        raise Unsupported("a random generator is used whose origin is not known; pass it in")
-    if owner is not bits:
+    if place is not None and owner is not bits:
         name = "_bit_generator" if stream.kind is np.random.RandomState else "bit_generator"
         externals.load(place.attribute(name), bits)
     if stream.kind is np.random.Generator:
-        place = externals.place_of(bits) or place
+        place = externals.place_of(bits)
+    if place is None:
+        raise Unsupported("a random generator is used whose origin is not known; pass it in")
     place = place.applied(held)
     seen = externals.load(place, Held(owner))
     state = externals.load(place.attribute("state"), seen.state)
@@ -179,7 +183,6 @@ def forms(escape: Escape) -> dict[Any, Callable[..., Any]]:
 
     ``escape(recording, function, args, kwargs)`` calls what cannot be recorded.
     """
-
 
     def of_legacy(method: Any) -> Callable[..., Any]:
         return lambda recording, *args, **kwargs: found[method](recording, LEGACY, *args, **kwargs)
@@ -217,9 +220,9 @@ def _draw(
     """Draw from a generator, and note it."""
     _check_not_mapped(recording)
     method = getattr(owner, name)
-    position = OUT_POSITION.get(name, len(args))
-    if len(args) > position:
-        args, kwargs = args[:position], {**kwargs, "out": args[position]}
+    names = FILLING.get(name, ())
+    if names and ("out" in kwargs or len(args) == len(names)):
+        args, kwargs = (), {**dict(zip(names, args, strict=False)), **kwargs}
     target = args[0] if name == IN_PLACE and args else kwargs.get("out")
     try:
         if target is not None and type(target) is not Traced:

@@ -6,6 +6,7 @@ import builtins
 import inspect
 import operator
 import types
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -48,10 +49,8 @@ def get_attribute(recording: Recording, owner: Any, name: str) -> Any:
         return builtins.getattr(owner, name)
     if issubclass(kind, types.ModuleType):
         return _module_attribute(recording, owner, name)
-    if kind is super:
-        return _inherited(recording, owner, name)
-    if kind in STREAM_KINDS:
-        return _of_generator(recording, owner, name)
+    if kind in BY_KIND:
+        return BY_KIND[kind](recording, owner, name)
     place = recording.externals.place_of(owner)
     if place is None:
         return builtins.getattr(owner, name)
@@ -106,6 +105,13 @@ def _inherited(recording: Recording, owner: Any, name: str) -> Any:
             recording.externals.load(place, builtins.getattr(kind, name))
             break
     return value
+
+
+BY_KIND: dict[type, Callable[[Recording, Any, str], Any]] = {
+    super: _inherited,
+    **dict.fromkeys(STREAM_KINDS, _of_generator),
+}
+"""Objects that are asked for their attributes in ways of their own."""
 
 
 def get_item(recording: Recording, owner: Any, index: Any) -> Any:

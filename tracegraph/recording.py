@@ -153,7 +153,7 @@ class Recording(Attributes):
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        rule: Callable[..., Any] | None = None,
+        rule: Callable[..., Any] | NumpyCall | None = None,
     ) -> Any:
         """Run a function on real values, and note what it does."""
         if not self.is_noting:
@@ -204,7 +204,7 @@ class Recording(Attributes):
     def _note(
         self,
         function: Callable[..., Any],
-        rule: Callable[..., Any],
+        rule: Callable[..., Any] | NumpyCall,
         args: Any,
         kwargs: Any,
         real: Any,

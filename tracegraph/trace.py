@@ -329,13 +329,27 @@ def _assembly(treedef: Any, count: int, effects: list[tuple[Any, Any]]) -> tuple
             if treedef == tree.flatten(kind(range(count)))[1]:
                 return kind, None
 
+    calls = [_caller(function, arguments) for function, arguments in effects]
+    is_leaf = treedef == tree.flatten(0)[1]
+
     def finisher(outputs: tuple[Any, ...]) -> Any:
         position = count
-        for function, arguments in effects:
-            end = position + arguments.num_leaves
-            args, kwargs = tree.unflatten(arguments, outputs[position:end])
-            function(*args, **kwargs)
-            position = end
-        return tree.unflatten(treedef, outputs[:count])
+        for call, length in calls:
+            call(outputs[position : position + length])
+            position += length
+        return outputs[0] if is_leaf else tree.unflatten(treedef, outputs[:count])
 
     return tuple, finisher
+
+
+def _caller(function: Callable[..., Any], arguments: Any) -> tuple[Callable[..., Any], int]:
+    """Return what performs an effect, given the leaves of its arguments, and how many there are."""
+    count = arguments.num_leaves
+    if arguments == tree.flatten((tuple(range(count)), {}))[1]:
+        return lambda leaves: function(*leaves), count
+
+    def call(leaves: tuple[Any, ...]) -> None:
+        args, kwargs = tree.unflatten(arguments, leaves)
+        function(*args, **kwargs)
+
+    return call, count

@@ -29,7 +29,7 @@ PARTS: dict[type, tuple[tuple[int | None, int, int], ...]] = {
 }
 """Where the state is: behind the pointer at an offset or in the structure itself; offset; bytes."""
 
-POSITIONS = {np.random.MT19937: (2496, 624), np.random.Philox: (48, 4)}
+POSITIONS: dict[type, tuple[int, int]] = {np.random.MT19937: (2496, 624), np.random.Philox: (48, 4)}
 """Where a state keeps an index into itself, and the largest one: NumPy trusts it blindly."""
 
 

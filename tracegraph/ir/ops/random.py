@@ -190,9 +190,9 @@ def _standard_draw(
 ) -> Value:
     """Return a draw from the same state with location zero and scale one."""
     location, scale = SCALED[method]
-    standard = {location: ("value", 0.0), scale: ("value", 1.0)}
+    standard: dict[str | None, Tree] = {location: ("value", 0.0), scale: ("value", 1.0)}
     needed: list[Value] = []
-    trees = {name: tree for name, tree in {**given, **standard}.items() if name}
+    trees = {**given, **{name: tree for name, tree in standard.items() if name}}
     options = tuple([(n, _renumbered(t, primals[1:], needed)) for n, t in sorted(trees.items())])
     whole = draw(primals[0], *needed, method=method, arguments=(), options=options, **attrs)
     found: Value = item(whole, index=2)
@@ -254,10 +254,11 @@ def _seed_eager(
     *operands: Any, stream: str, arguments: tuple[Tree, ...], batched: tuple[int, ...] = ()
 ) -> Any:
     if batched:
-        attrs = {"stream": stream, "arguments": arguments, "batched": batched[1:]}
-        states = [_seed_eager(*each, **attrs) for each in zip(*operands, strict=True)]
-        size = (*batched, state_size(stream))
-        return np.array(states, STATE).reshape(size)
+        states = [
+            _seed_eager(*each, stream=stream, arguments=arguments, batched=batched[1:])
+            for each in zip(*operands, strict=True)
+        ]
+        return np.array(states, STATE).reshape(*batched, state_size(stream))
     seed = [argument(tree, operands) for tree in arguments]
     return Handle(STREAMS[stream].new(*seed)).read()
 

@@ -1,0 +1,298 @@
+"""Random draws among branches, writes, exceptions, transformations and threads."""
+
+import copy
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tracegraph as tg
+from tests.frontend.random_streams import X, check, state_of
+from tests.frontend.support import Counted
+from tracegraph.ir.streams import STREAMS, Handle
+
+# -- effects, branches, exceptions --------------------------------------------------------------
+
+MORE = {
+    "a branch by a draw": """
+        def f(x):
+            if r.random() > 0.5:
+                return x * r.normal()
+            return x + r.integers(5)
+        """,
+    "several branches": """
+        def f(x):
+            total = 0.0
+            for k in range(3):
+                if r.random() > 0.5: total = total + r.normal()
+            return total
+        """,
+    "a guard after a draw from two": """
+        def f(x):
+            a = r.normal(size=3); b = R.randn(3)
+            return a + b if (a > b).any() else a - b
+        """,
+    "rejection": """
+        def f(x):
+            y = r.normal()
+            while y < 0.0: y = r.normal()
+            return y * x
+        """,
+    "in place": "def f(x):\n    x += r.normal(size=6)\n    x[:2] = r.random(2)\n    return x.sum()",
+    "shuffle": "def f(x):\n    r.shuffle(x)\n    return x * 2, x",
+    "shuffle of what is made inside": "def f(x):\n    y = x * 2\n    r.shuffle(y)\n    return y",
+    "shuffle of a view": "def f(x):\n    y = x * 2\n    r.shuffle(y[1:4])\n    R.shuffle(y[::2])\n"
+    "    return y",
+    "shuffle of rows and columns": "def f(x):\n    y = x.reshape(2, 3) * 1\n    r.shuffle(y)\n"
+    "    r.shuffle(y, axis=1)\n    return y",
+    "np.random.shuffle": "def f(x):\n    np.random.shuffle(x)\n    return x * 1",
+    "out": "def f(x):\n    r.random(out=x)\n    y = r.standard_normal(out=x[:3])\n"
+    "    return x * 1, y",
+    "out by position": "def f(x):\n    r.random(None, np.float64, x)\n    return x * 2",
+    "out and parameters": "def f(x):\n    r.standard_gamma(2.0, None, np.float64, x)\n"
+    "    r.standard_exponential(6, out=x)\n    r.standard_gamma(np.abs(x), out=x)\n    return x",
+    "out of a part": "def f(x):\n    y = np.zeros((2, 3)); r.random(out=y[1]); return y",
+    "permuted out": "def f(x):\n    y = np.zeros(6)\n    r.permuted(x, out=y)\n    return y",
+    "print in between": "def f(x):\n    print(r.random())\n    return r.random()",
+    "a draw that nobody uses": "def f(x):\n    r.normal(size=3)\n    return r.random() * x",
+    "an attribute in between": """
+        class C: pass
+        c = C(); c.n = 0.0
+        def f(x):
+            c.n = c.n + r.random()
+            return c.n * x * r.random()
+        """,
+    "an index": "def f(x): return x[r.integers(6)], x[r.permutation(6)], x[r.integers(6, size=3)]",
+    "sizes of arrays": "def f(x): return r.normal(size=x.shape) + r.random(len(x)) * R.rand(6)",
+    "a helper": "def noise(g, n): return g.normal(size=n)\n"
+    "def f(x): return x + noise(r, 6) * noise(R, 6)",
+}
+
+
+@pytest.mark.parametrize("what", MORE)
+def test_draws_among_other_things(what: str) -> None:
+    by_value = what in ("several branches", "rejection", "an index")
+    check(MORE[what], calls=40 if by_value else 6, native=0 if by_value else 2)
+
+
+RAISING = {
+    "the draw": "def f(x): return r.random(), r.normal(0.0, x)\nARGS = (-1.0,)",
+    "after the draw": "def f(x):\n    y = r.random(6)\n    raise ValueError('no')",
+    "caught": """
+        def f(x):
+            y = r.random(6)
+            try:
+                return r.normal(0.0, k)
+            except ValueError:
+                return r.random()
+        k = -1.0
+        """,
+    "by what was drawn": """
+        def f(x):
+            y = r.normal()
+            if y < 0.0: raise ValueError('negative')
+            return r.random() * x
+        """,
+}
+
+
+@pytest.mark.parametrize("what", RAISING)
+def test_exceptions(what: str) -> None:
+    check(RAISING[what], calls=12, native=0)
+
+
+def test_parameters_that_turn_out_wrong_raise_in_the_users_try() -> None:
+    def draws(g: Any, scale: Any) -> Any:
+        first = g.random()
+        try:
+            return first, g.normal(0.0, scale)
+        except ValueError as error:
+            return first, str(error), g.random()
+
+    compiled = tg.compile(draws)
+    one, other = (np.random.default_rng(3) for _ in range(2))
+    for scale in (1.0, 2.0, -1.0, 3.0, -2.0, 1.0):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert compiled(other, scale) == draws(one, scale)
+        assert one.bit_generator.state == other.bit_generator.state
+
+
+EAGER = {
+    "its state is read": "def f(): return r.random(), r.bit_generator.state",
+    "bytes": "def f(): return r.random(), r.bytes(4)",
+    "spawn": "def f(): return r.random(), r.spawn(1)[0].random()",
+    "get_state": "def f(): return R.rand(), R.get_state()[1].sum()",
+    "set_state": "def f():\n    s = R.get_state(); a = R.rand()\n    R.set_state(s); return a",
+    "a list is shuffled": "def f():\n    l = [1, 2, 3]\n    r.shuffle(l)\n    return l, r.random()",
+    "an outside list is shuffled": "L = [1, 2, 3]\ndef f():\n    r.shuffle(L)\n    return list(L)",
+    "a generator is returned": "def f():\n    g = np.random.default_rng(3)\n    g.random()\n"
+    "    return g, g.random()",
+    "an outside generator is returned": "def f():\n    r.random()\n    return r",
+    "a generator is stored": "class C: pass\nc = C()\ndef f():\n    c.g = np.random.default_rng(3);"
+    "    return c.g.random(), copy.deepcopy(c.g)",
+    "a subclass": "class G(np.random.Generator): pass\ng = G(np.random.PCG64(1))\n"
+    "def f(): return g.random()",
+    "random_raw": "def f(): return r.bit_generator.random_raw(2)",
+    "text": "def f(): return r.choice(['a', 'b']), r.random()",
+    "a RandomState and a Generator over one": "b = np.random.PCG64(3)\n"
+    "g, h = np.random.Generator(b), np.random.RandomState(b)\n"
+    "def f(): return g.random(), h.rand(), g.random()",
+}
+
+
+@pytest.mark.parametrize("what", EAGER)
+def test_what_runs_eagerly_is_right_too(what: str) -> None:
+    check(EAGER[what], native=0)
+
+
+# -- sizes, transformations, introspection ------------------------------------------------------
+
+
+def test_sizes_that_vary_need_one_trace() -> None:
+    compiled = Counted(lambda g, x: x * g.normal(size=x.shape) + g.random(len(x)))
+    one, other = (np.random.default_rng(3) for _ in range(2))
+    for n in (3, 4, 5, 6, 7, 8):
+        x = np.ones(n)
+        expected = x * one.normal(size=x.shape) + one.random(n)
+        np.testing.assert_array_equal(compiled(other, x), expected)
+    assert compiled.slow == 2
+    counts = Counted(lambda g, n: g.standard_normal(n) + g.uniform(0.0, 1.0, (n,)))
+    for n in (3, 4, 5, 6):
+        expected = one.standard_normal(n) + one.uniform(0.0, 1.0, (n,))
+        np.testing.assert_array_equal(counts(other, n), expected)
+    assert counts.slow == 2
+
+
+def test_derivatives_by_location_and_scale() -> None:
+    def loss(p: Any, g: Any) -> Any:
+        return np.sum(np.sin(g.normal(p[0], p[1], 4)) * g.uniform(p[0], p[1] + 3.0, 4))
+
+    p = np.array([0.3, 1.2])
+    compiled = tg.compile(lambda p, g: tg.grad(loss)(p, g))
+    one, two, three = (np.random.default_rng(3) for _ in range(3))
+    for _ in range(4):
+        start = copy.deepcopy(one)
+        eager, native = tg.grad(loss)(p, one), compiled(p, two)
+        np.testing.assert_allclose(native, eager, rtol=1e-12)
+        step = 1e-6
+        for k in range(2):
+            up, down = (p + s * np.eye(2)[k] for s in (step, -step))
+            difference = loss(up, copy.deepcopy(start)) - loss(down, copy.deepcopy(start))
+            np.testing.assert_allclose(eager[k], difference / (2 * step), rtol=1e-5)
+        loss(p, three)
+        assert one.bit_generator.state == two.bit_generator.state == three.bit_generator.state
+    assert not compiled.fallbacks
+
+
+@pytest.mark.parametrize(
+    "transformed",
+    [
+        lambda f: tg.grad(f)(X),
+        lambda f: tg.value_and_grad(f)(X),
+        lambda f: tg.jvp(f, (X,), (X,)),
+        lambda f: tg.vjp(f, X),
+        lambda f: tg.compile(tg.grad(f))(X),
+    ],
+    ids=["grad", "value_and_grad", "jvp", "vjp", "compiled grad"],
+)
+def test_a_transformation_draws_once(transformed: Any) -> None:
+    one, other = (np.random.default_rng(3) for _ in range(2))
+    transformed(lambda x: np.sum(x * one.random(6)) * one.random())
+    other.random(7)
+    assert one.bit_generator.state == other.bit_generator.state
+
+
+def test_a_draw_inside_vmap_says_what_to_write() -> None:
+    g = np.random.default_rng(3)
+    before = g.bit_generator.state
+    with pytest.raises(tg.AbstractValueError, match="draw for the whole batch before vmap"):
+        tg.vmap(lambda x: x * g.random())(X)
+    assert g.bit_generator.state == before
+
+
+def test_a_draw_without_a_derivative_says_so() -> None:
+    with pytest.raises(tg.DifferentiationError, match="standard_normal"):
+        tg.grad(lambda x: np.random.default_rng(1).lognormal(x, 1.0))(0.5)
+    with pytest.raises(tg.DifferentiationError, match="'gamma'"):
+        tg.grad(lambda x: np.random.default_rng(1).gamma(x, 1.0))(0.5)
+
+
+def test_looking_at_the_graph_draws_nothing() -> None:
+    g = np.random.default_rng(3)
+    compiled = tg.compile(lambda r: r.random(3))
+    compiled(g)
+    before = g.bit_generator.state
+    assert "draw" in str(compiled.graph(g))
+    assert "draw" in str(compiled.explain(g))
+    assert g.bit_generator.state == before
+
+
+# -- threads ------------------------------------------------------------------------------------
+
+
+def test_threads_share_a_generator_without_drawing_twice() -> None:
+    """Every number is drawn once, whoever draws it."""
+    g, h = np.random.default_rng(3), np.random.default_rng(3)
+    compiled = tg.compile(lambda r: r.random(50) + r.random(50))
+    compiled(g)
+    h.random(100)
+    found: list[Any] = []
+
+    def work(number: int) -> None:
+        for _ in range(40):
+            found.append(compiled(g) if number else g.random(50) + g.random(50))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(1, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    expected = {tuple(h.random(50) + h.random(50)) for _ in range(160)}
+    assert {tuple(x) for x in found} == expected
+    assert g.bit_generator.state == h.bit_generator.state
+
+
+def test_threads_that_want_two_generators_in_either_order() -> None:
+    g, h = np.random.default_rng(3), np.random.default_rng(4)
+    compiled = tg.compile(lambda a, b: a.random(200).sum() + b.random(200).sum())
+    compiled(g, h)
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(compiled, *((g, h) if k % 2 else (h, g))) for k in range(60)]
+        assert all(np.isfinite(job.result(30)) for job in jobs)
+    for bits, seed in ((g, 3), (h, 4)):
+        other = np.random.default_rng(seed)
+        other.random(200 * 61)
+        assert bits.bit_generator.state == other.bit_generator.state
+
+
+def test_a_failed_call_gives_the_lock_back() -> None:
+    g = np.random.default_rng(3)
+    compiled = tg.compile(lambda r, s: r.normal(0.0, s))
+    compiled(g, 1.0)
+    with pytest.raises(ValueError, match="scale"):
+        compiled(g, -1.0)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(g.bit_generator.lock.acquire, timeout=5).result()
+
+
+# -- states -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_state_that_is_read_and_written_is_numpys(name: str) -> None:
+    one, other = STREAMS[name].new(1), STREAMS[name].new(2)
+    for _ in range(5):
+        one.standard_normal()
+        Handle(other).write(Handle(one).read())
+        np.testing.assert_equal(state_of(other), state_of(one))
+
+
+def test_a_state_that_points_outside_is_refused() -> None:
+    for name in ("Generator(MT19937)", "Generator(Philox)"):
+        state = Handle(STREAMS[name].new(1)).read()
+        with pytest.raises(ValueError, match="no state"):
+            Handle(STREAMS[name].new(1)).write(np.full_like(state, 2**40 - 1))
