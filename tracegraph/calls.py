@@ -57,7 +57,9 @@ PASSING_SET = dict.fromkeys(PASSING, True)
 MAKES_ARRAYS = (np.array, np.asarray, np.asanyarray, np.ascontiguousarray)
 """NumPy functions that ask a Tensor for its array instead of handing over to it."""
 
-OUR_USER_CODE = ("tracegraph.module", "tracegraph.optimizers", "tracegraph.demo")
+OUR_USER_CODE = (
+    "tracegraph.module", "tracegraph.optimizers", "tracegraph.random", "tracegraph.demo",
+)  # fmt: skip
 """Our modules that are plain NumPy code, recorded as a user's is."""
 
 
@@ -247,7 +249,7 @@ def _call_function(recording: Recording, function: Any, args: Any, kwargs: Any) 
     module = function.__module__ or ""
     if is_twin_code(function.__code__):
         return function(*args, **kwargs)
-    if is_library(module) and module not in OUR_USER_CODE:
+    if is_library(module) and not module.startswith(OUR_USER_CODE):
         if module.startswith("tracegraph"):
             return function(*args, **kwargs)
         if module.startswith("numpy") and not stand_ins((args, kwargs)) and _is_pure(function):
@@ -388,12 +390,5 @@ def _hasattr(recording: Recording, owner: Any, name: str) -> bool:
     return True
 
 
-def _errstate(recording: Recording, **modes: Any) -> Any:
-    if not set(modes.values()) <= {"ignore", "warn"}:
-        recording.give_up("np.errstate asks for more than warnings, which native code does not do")
-    return np.errstate(**modes)
-
-
-FORMS: dict[Any, Any] = {getattr: _getattr, hasattr: _hasattr, np.errstate: _errstate}
-FORMS |= SPECIAL | forms(escape)
+FORMS = SPECIAL | forms(escape) | {getattr: _getattr, hasattr: _hasattr}
 """Builtins with a recordable form, and what draws random numbers."""
