@@ -16,9 +16,10 @@ from tracegraph.builtin_calls import SPECIAL
 from tracegraph.dispatch import held
 from tracegraph.generators import forms
 from tracegraph.ir.graph import Site
+from tracegraph.ir.streams import STREAM_KINDS
 from tracegraph.numpy.followed import IMPLEMENTATIONS, PURE_OF_NUMPY, is_about_dtypes
 from tracegraph.numpy.table import RULES
-from tracegraph.objects import STREAM_KINDS, get_attribute, leaving, load, property_of
+from tracegraph.objects import get_attribute, leaving, load, property_of
 from tracegraph.places import fixed_place
 from tracegraph.recording import Effect, Recording
 from tracegraph.release import release

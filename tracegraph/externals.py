@@ -33,7 +33,7 @@ from tracegraph.codegen.signature import (
 from tracegraph.copies import Copy, refill, same_item
 from tracegraph.geometry import strides_in_order
 from tracegraph.ir.sizes import Dim, Size, Symbol, symbol
-from tracegraph.ir.streams import PARTS
+from tracegraph.ir.streams import STREAM_KINDS
 from tracegraph.ir.types import ArrayType, is_supported
 from tracegraph.places import Place
 from tracegraph.policy import Policy
@@ -434,5 +434,5 @@ LOADERS: tuple[tuple[tuple[type, ...], Callable[[Externals, Place, Any], Any]], 
     (CONSTANTS, Externals._exact),
     ((tuple, list, dict, OrderedDict, defaultdict), Externals._container),
     ((functools.partial,), Externals._partial),
-    ((np.random.Generator, np.random.RandomState, *PARTS), Externals._stream),
+    (tuple(STREAM_KINDS), Externals._stream),
 )

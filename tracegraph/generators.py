@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tracegraph.containers import register_node
 from tracegraph.holding import Held, Unseeded, held
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Value
@@ -59,13 +60,19 @@ Escape = Callable[..., Any]
 
 @dataclass
 class Slot:
-    """The state of one bit generator in the graph."""
+    """The state of one bit generator in the graph.
+
+    ``held`` belongs to an outside generator; one that was made inside has its ``seed`` instead, and
+    ``leaves`` once it is among the results.
+    """
 
     stream: Stream
     bits: Any
     value: Value
     held: Held | None = None
+    seed: Any = None
     drawn: bool = False
+    leaves: bool = False
 
     def move(self, value: Value) -> None:
         """Go on with another state."""
@@ -175,6 +182,38 @@ def stores(recording: Recording) -> Iterator[Effect]:
             yield Effect(Held.store, (slot.held, state), {}, by_value=True)
 
 
+class Leaving:
+    """A generator made inside that is a result: it is made again, and put into its last state."""
+
+    def __init__(self, state: Any, seed: Any, stream: str, is_bits: bool) -> None:
+        self.state, self.seed, self.stream, self.is_bits = state, seed, stream, is_bits
+
+
+def _made_again(aux: Any, children: Sequence[Any]) -> Any:
+    stream, is_bits = aux
+    state, seed = children
+    owner = STREAMS[stream].new(seed)
+    Handle(owner).write(state)
+    return bits_of(owner) if is_bits else owner
+
+
+register_node(Leaving, lambda one: ((one.state, one.seed), (one.stream, one.is_bits)), _made_again)
+
+
+def leaving(recording: Recording, owner: Any) -> Leaving:
+    """Return what stands for a generator that the function made in its results."""
+    slot = recording.streams.get(id(bits_of(owner)))
+    if slot is None or slot.held is not None or slot.seed is None or slot.leaves:
+        raise Unsupported(
+            f"a {type(owner).__name__} is returned or stored that the function made, without a "
+            "seed, of an outside bit generator, or twice; pass it in"
+        )
+    slot.leaves = True
+    real = Handle(owner).read()
+    state = Traced(recording, real, Storage(slot.value, None, array=real))
+    return Leaving(state, slot.seed, slot.stream.name, owner is slot.bits)
+
+
 # -- calls --------------------------------------------------------------------------------------
 
 
@@ -277,7 +316,7 @@ def _make(
             value = recording.externals.load(place, Handle(made).read()).storage.value
         else:
             value = _seeded(recording, stream, seed)
-        recording.streams[id(bits_of(made))] = Slot(stream, bits_of(made), value)
+        recording.streams[id(bits_of(made))] = Slot(stream, bits_of(made), value, seed=seed)
     except Unsupported as why:
         recording.give_up(f"{function.__name__}: {why}")
     return made

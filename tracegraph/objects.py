@@ -13,7 +13,7 @@ import numpy as np
 
 from tracegraph.assumptions import is_library
 from tracegraph.attributes import Method
-from tracegraph.ir.streams import PARTS
+from tracegraph.ir.streams import STREAM_KINDS
 from tracegraph.places import Place, fixed_place, global_place
 from tracegraph.recording import Effect, Recording
 from tracegraph.standin import ArrayHolder, Traced, TracedSize, no_value
@@ -82,9 +82,6 @@ LIBRARY_CONSTANTS = frozenset(
     "pi e tau inf nan euler_gamma newaxis c_ index_exp mgrid ogrid r_ s_".split()
 )
 """What the modules of Python and NumPy hold that nobody changes."""
-
-
-STREAM_KINDS = frozenset({np.random.Generator, np.random.RandomState, *PARTS})
 
 
 def _of_generator(recording: Recording, owner: Any, name: str) -> Any:

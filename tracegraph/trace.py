@@ -27,13 +27,14 @@ from tracegraph.codegen.signature import (
     ViewOutput,
 )
 from tracegraph.containers import register_node
-from tracegraph.generators import stores
+from tracegraph.generators import leaving, stores
 from tracegraph.geometry import axes_order, contiguous, strides_in_order, view_geometry
 from tracegraph.guards import Decision
 from tracegraph.ir.graph import Graph, Value
 from tracegraph.ir.passes import run_pipeline
 from tracegraph.ir.record import record, replace
 from tracegraph.ir.sizes import Dim
+from tracegraph.ir.streams import STREAM_KINDS
 from tracegraph.ir.types import INT64
 from tracegraph.numpy.emit import Unsupported
 from tracegraph.pen import Fallback, fault_text
@@ -187,6 +188,8 @@ class _Finish:
         place = externals.place_of(value) if copy is None else copy.place
         if place is not None:
             return Outside(place)
+        if type(value) in STREAM_KINDS:
+            return leaving(self.recording, value)
         if type(value) in (list, dict) and id(value) in self._marked:
             raise Unsupported("one container stands twice in the result; return a copy")
         self._marked.add(id(value))

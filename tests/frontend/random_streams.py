@@ -74,6 +74,8 @@ def same(a: Any, b: Any, where: str) -> None:
         assert len(a) == len(b), where
         for x, y in zip(a, b, strict=True):
             same(x, y, where)
+    elif isinstance(a, dict):
+        same(list(a.items()), list(b.items()), where)
     elif isinstance(a, np.ndarray):
         assert (a.dtype, a.shape, a.strides, a.tobytes()) == (
             b.dtype, b.shape, b.strides, b.tobytes()

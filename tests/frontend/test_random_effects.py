@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tracegraph as tg
 from tests.frontend.random_streams import X, check, state_of
@@ -129,11 +131,9 @@ EAGER = {
     "set_state": "def f():\n    s = R.get_state(); a = R.rand()\n    R.set_state(s); return a",
     "a list is shuffled": "def f():\n    l = [1, 2, 3]\n    r.shuffle(l)\n    return l, r.random()",
     "an outside list is shuffled": "L = [1, 2, 3]\ndef f():\n    r.shuffle(L)\n    return list(L)",
-    "a generator is returned": "def f():\n    g = np.random.default_rng(3)\n    g.random()\n"
-    "    return g, g.random()",
-    "an outside generator is returned": "def f():\n    r.random()\n    return r",
-    "a generator is stored": "class C: pass\nc = C()\ndef f():\n    c.g = np.random.default_rng(3);"
-    "    return c.g.random(), copy.deepcopy(c.g)",
+    "one is returned twice": "def f():\n    g = np.random.default_rng(3)\n"
+    "    return g, g, g.random()",
+    "one without a seed is returned": "def f(): return type(np.random.default_rng())",
     "a subclass": "class G(np.random.Generator): pass\ng = G(np.random.PCG64(1))\n"
     "def f(): return g.random()",
     "random_raw": "def f(): return r.bit_generator.random_raw(2)",
@@ -144,9 +144,96 @@ EAGER = {
 }
 
 
+LEAVING = {
+    "an outside one": "def f():\n    r.random()\n    return r, r.random()",
+    "one that is made inside": "def f():\n    g = np.random.default_rng(3)\n"
+    "    return g, g.random(3)",
+    "one with a seed of data": "def f(n):\n    g = np.random.default_rng([n, 3])\n"
+    "    return {'g': g, 'x': g.random(3)}\nARGS = (np.int64(4),)",
+    "a RandomState": "def f():\n    g = np.random.RandomState(3)\n    return [g, g.randn(3)]",
+    "a bit generator": "def f():\n    b = np.random.SFC64(3)\n"
+    "    return b.__class__, np.random.Generator(b)",
+    "one that is stored": """
+        class C: pass
+        c = C()
+        def f():
+            c.g = np.random.default_rng(3)
+            return c.g.random()
+        """,
+}
+
+
+@pytest.mark.parametrize("what", LEAVING)
+def test_generators_among_the_results(what: str) -> None:
+    check(LEAVING[what])
+
+
+def test_a_returned_generator_is_whole() -> None:
+    """It has the seed that it was made of, and is another one at each call."""
+
+    def made(seed: Any) -> Any:
+        g = np.random.default_rng(seed)
+        return g.random(), g
+
+    compiled = Counted(made)
+    found = []
+    for seed in (3, 4, 5, 6):
+        (_, one), (_, other) = made(seed), compiled(seed)
+        found.append(other)
+        assert state_of(one) == state_of(other)
+        assert one.bit_generator.seed_seq.entropy == other.bit_generator.seed_seq.entropy
+        assert one.spawn(1)[0].random() == other.spawn(1)[0].random()
+        assert one.normal() == other.normal()
+    assert len(set(map(id, found))) == 4
+    assert compiled.slow == 2
+
+
+def test_a_stored_generator_goes_on() -> None:
+    class Model:
+        pass
+
+    def step(model: Any, seed: int) -> Any:
+        model.rng = np.random.default_rng(seed)
+        return model.rng.random()
+
+    compiled, one, other = Counted(step), Model(), Model()
+    for seed in (3, 3, 3):
+        assert step(one, seed) == compiled(other, seed)
+        assert one.rng.random() == other.rng.random()  # type: ignore[attr-defined]
+    assert compiled.slow == 1
+
+
 @pytest.mark.parametrize("what", EAGER)
 def test_what_runs_eagerly_is_right_too(what: str) -> None:
     check(EAGER[what], native=0)
+
+
+# -- whole programs -----------------------------------------------------------------------------
+
+STATEMENTS = """
+    x = x + {g}.normal(size=6) | x = x * {g}.standard_normal() | x[1:4] = {g}.uniform(size=3)
+    {g}.shuffle(x) | x = {g}.permutation(x) | x = x[{g}.permutation(6)] | {g}.normal(size=2)
+    if {g}.random_sample() > 0.5: x = x - 1.0 | if x.sum() > 0.0: x = x * {g}.exponential()
+    if x[0] > x[1]: return x, {g}.normal() | y = {g}.normal(x, 2.0); x = np.where(y > 0, x, y)
+    x += {g}.poisson(2.0, 6) | x = x + np.random.rand(6) | np.random.seed({k}); x = x * {g}.normal()
+    x = x + np.random.default_rng({k}).normal(size=6) | c.n = c.n + {g}.normal(); x = x * c.n
+""".replace("\n", "|")
+
+
+STEPS = st.tuples(st.integers(0, 14), st.sampled_from("rsR"), st.integers(0, 3))
+
+
+@given(st.lists(STEPS, max_size=6))
+def test_programs_of_draws(steps: list[tuple[int, str, int]]) -> None:
+    statements = [one.strip() for one in STATEMENTS.split("|") if one.strip()]
+    lines = ["class C: pass", "c = C(); c.n = 1.0", "def f(x):", "    x = x * 1.0"]
+    for number, g, k in steps:
+        line = statements[number].format(g=g, k=k)
+        if g != "R":
+            line = line.replace("random_sample", "random")
+        lines.append(f"    {line}")
+    compiled = check("\n".join([*lines, "    return x, r.random(), R.rand()"]), calls=8, native=0)
+    assert not compiled.compiled.fallbacks
 
 
 # -- sizes, transformations, introspection ------------------------------------------------------

@@ -59,6 +59,9 @@ STREAMS = {
 }
 """Every kind of state by its name."""
 
+STREAM_KINDS = frozenset({np.random.Generator, np.random.RandomState, *PARTS})
+"""The classes of generators and bit generators."""
+
 _NAMES = {(stream.kind, stream.bits): name for name, stream in STREAMS.items()}
 
 
@@ -77,12 +80,17 @@ def stream_of(owner: Any) -> Stream | None:
 
 
 class Handle:
-    """The memory of one generator's state."""
+    """The memory of one generator's state.
 
-    __slots__ = ("_parts", "_position", "_size", "owner")
+    ``left_at`` may remember the state in which a borrowed generator was left.
+    """
+
+    __slots__ = ("_parts", "_position", "_size", "left_at", "owner")
+
+    left_at: State | None
 
     def __init__(self, owner: Any) -> None:
-        self.owner = owner
+        self.owner, self.left_at = owner, None
         bits = bits_of(owner)
         base = bits.ctypes.state_address
         parts = [
@@ -95,7 +103,7 @@ class Handle:
         self._size = -(-sum(size for _, size in parts) // 8) * 8
 
     def read(self) -> State:
-        """Return a copy of the state."""
+        """Return a copy of the state, which nobody can change."""
         found = b"".join([ctypes.string_at(address, size) for address, size in self._parts])
         return np.frombuffer(found.ljust(self._size, b"\0"), np.uint64)
 

@@ -91,9 +91,11 @@ def _draw_eager(
         args[0] = np.array(args[0])
     handle = borrow(stream)
     try:
-        handle.write(state)
+        if handle.left_at is not state:  # as it is for the second of two draws
+            handle.write(state)
+        handle.left_at = None
         found = getattr(handle.owner, method)(*args, **named)
-        after = handle.read()
+        handle.left_at = after = handle.read()
     finally:
         give_back(stream, handle)
     result = np.asarray(args[0] if method == IN_PLACE else found)
