@@ -14,7 +14,8 @@ import numpy as np
 CONSTANTS = (bool, int, str, bytes, type(None), type(Ellipsis), slice, range, np.dtype)
 IDENTITIES = (
     types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type, np.ufunc,
-    types.MethodType, types.CodeType, type(np.sum), property, staticmethod, classmethod,
+    types.MethodType, types.CodeType, type(np.sum), type(np.random.seed), property, staticmethod,
+    classmethod,
 )  # fmt: skip
 
 

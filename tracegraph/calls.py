@@ -89,7 +89,8 @@ def _call_by_rule(recording: Recording, function: Any, args: Any, kwargs: Any) -
         return _call_with_callback(recording, function, args, kwargs)
     has_rule = _lookup(RULES, function) is not None
     if (has_rule or is_numpy(function)) and has_holder((args, kwargs)):
-        if function not in MAKES_ARRAYS:
+        is_draw = type(getattr(function, "__self__", None)) in STREAM_KINDS
+        if function not in MAKES_ARRAYS and not is_draw:
             return function(*args, **kwargs)
         args, kwargs = held(args), held(kwargs)
     if has_rule and _concerns_arrays(recording, function, args, kwargs):

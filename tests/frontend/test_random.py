@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import tracegraph as tg
-from tests.frontend.random_streams import X, check, state_of
+from tests.frontend.programs import program
+from tests.frontend.random_streams import X, check, same, state_of
 from tests.frontend.support import Counted
 from tracegraph.ir.streams import STREAMS
 
@@ -148,6 +149,35 @@ FROM = {
 @pytest.mark.parametrize("way", FROM)
 def test_where_a_generator_comes_from(way: str) -> None:
     check(FROM[way])
+
+
+IMPORTED = "from numpy.random import default_rng, normal, randn, seed as draw\n"
+
+
+def test_functions_that_are_imported_by_name() -> None:
+    check(IMPORTED + "def f(x): return normal(x), randn(3), default_rng(4).random()")
+    function, module = program(IMPORTED + "def f(): return draw(3)")()
+    compiled = tg.compile(function)
+    assert compiled() is compiled() is None
+    module.run("from numpy.random import ranf as draw")
+    assert compiled().shape == compiled().shape == (3,)
+
+
+def test_sizes_that_are_data() -> None:
+    check("def f(x):\n    n = int(x.size + x[5])\n    return r.normal(size=n), r.random((n, 2))")
+    compiled = tg.compile(lambda g, n: g.random(n))
+    one, other = (np.random.default_rng(3) for _ in range(2))
+    for n in (np.int64(3), np.int64(3), np.int64(4), np.int64(5), np.int64(4)):
+        np.testing.assert_array_equal(compiled(other, n), one.random(n))
+    assert not compiled.fallbacks
+
+
+def test_tensors_as_parameters() -> None:
+    compiled = Counted(lambda g, t: g.normal(t, 2.0))
+    one, other = (np.random.default_rng(3) for _ in range(2))
+    for _ in range(3):
+        same(compiled(other, tg.Tensor(X)), one.normal(X, 2.0), "a Tensor")
+    assert compiled.slow == 1
 
 
 def test_another_generator_at_each_call() -> None:
