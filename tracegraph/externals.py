@@ -227,8 +227,9 @@ class Externals:
         self._exact(place, value)
         if not belongs_to_library(value):
             self.places.setdefault(id(value), place)
-        if isinstance(value, types.MethodType):
-            self.load(place.attribute("__self__"), value.__self__)
+        owner = getattr(value, "__self__", None)
+        if isinstance(value, types.MethodType) or type(owner) in STREAM_KINDS:
+            self.load(place.attribute("__self__"), owner)
         return value
 
     def _partial(self, place: Place, value: Any) -> Any:
