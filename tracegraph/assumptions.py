@@ -14,9 +14,10 @@ import numpy as np
 CONSTANTS = (bool, int, str, bytes, type(None), type(Ellipsis), slice, range, np.dtype)
 IDENTITIES = (
     types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type, np.ufunc,
-    types.MethodType, types.CodeType, type(np.sum), type(np.random.seed), property, staticmethod,
-    classmethod,
+    types.MethodType, types.CodeType, type(np.sum), property, staticmethod, classmethod,
 )  # fmt: skip
+CYTHON_FUNCTION = "cython_function_or_method"
+"""The name of the class of functions that Cython makes; each version of it has one of its own."""
 
 
 def belongs_to_library(value: Any) -> bool:

@@ -14,9 +14,9 @@ from tracegraph.assumptions import is_library, missing_globals
 from tracegraph.attributes import Method
 from tracegraph.builtin_calls import SPECIAL
 from tracegraph.dispatch import held
-from tracegraph.generators import forms
+from tracegraph.generators import form_of
 from tracegraph.ir.graph import Site
-from tracegraph.ir.streams import STREAM_KINDS
+from tracegraph.ir.streams import is_stream
 from tracegraph.numpy.followed import IMPLEMENTATIONS, PURE_OF_NUMPY, is_about_dtypes
 from tracegraph.numpy.table import RULES
 from tracegraph.objects import get_attribute, leaving, load, property_of
@@ -74,7 +74,7 @@ def call(recording: Recording, function: Any, args: tuple[Any, ...], kwargs: dic
     inline = getattr(type(function), "__tracegraph_call__", None)
     if inline is not None:
         return inline(function, recording, args, kwargs)
-    special = _lookup(FORMS, function)
+    special = _lookup(FORMS, function) or form_of(escape, function)
     if special is not None:
         return special(recording, *args, **kwargs)
     if type(function) is Method:
@@ -89,7 +89,7 @@ def _call_by_rule(recording: Recording, function: Any, args: Any, kwargs: Any) -
         return _call_with_callback(recording, function, args, kwargs)
     has_rule = _lookup(RULES, function) is not None
     if (has_rule or is_numpy(function)) and has_holder((args, kwargs)):
-        is_draw = type(getattr(function, "__self__", None)) in STREAM_KINDS
+        is_draw = is_stream(getattr(function, "__self__", None))
         if function not in MAKES_ARRAYS and not is_draw:
             return function(*args, **kwargs)
         args, kwargs = held(args), held(kwargs)
@@ -311,7 +311,7 @@ def _call_builtin_method(
     """A method of a list, dict, str ...: of an object made inside, or one that changes nothing."""
     name = function.__name__
     copy = recording.externals.copy_of(owner)
-    if type(owner) in STREAM_KINDS:
+    if is_stream(owner):
         return call(recording, getattr(type(owner), name), (owner, *args), kwargs)
     if copy is None and isinstance(owner, (list, dict, set, tuple)):
         return function(*args, **kwargs)
@@ -392,5 +392,5 @@ def _hasattr(recording: Recording, owner: Any, name: str) -> bool:
     return True
 
 
-FORMS = SPECIAL | forms(escape) | {getattr: _getattr, hasattr: _hasattr}
-"""Builtins with a recordable form, and what draws random numbers."""
+FORMS = {**SPECIAL, getattr: _getattr, hasattr: _hasattr}
+"""Builtins with a recordable form."""

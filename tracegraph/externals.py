@@ -20,7 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tracegraph.assumptions import CONSTANTS, IDENTITIES, belongs_to_library, operators_of
+from tracegraph.assumptions import (
+    CONSTANTS,
+    CYTHON_FUNCTION,
+    IDENTITIES,
+    belongs_to_library,
+    operators_of,
+)
 from tracegraph.codegen.signature import (
     ArrayInput,
     ExactObject,
@@ -33,7 +39,7 @@ from tracegraph.codegen.signature import (
 from tracegraph.copies import Copy, refill, same_item
 from tracegraph.geometry import strides_in_order
 from tracegraph.ir.sizes import Dim, Size, Symbol, symbol
-from tracegraph.ir.streams import STREAM_KINDS
+from tracegraph.ir.streams import is_stream
 from tracegraph.ir.types import ArrayType, is_supported
 from tracegraph.places import Place
 from tracegraph.policy import Policy
@@ -88,6 +94,8 @@ class Externals:
                 return method(self, place, value)
         if issubclass(kind, tuple) and hasattr(kind, "_fields"):
             return self._container(place, value)
+        if is_stream(value):
+            return self._stream(place, value)
         own = getattr(kind, "__tracegraph_load__", None)
         if own is not None:
             return own(self, place, value)
@@ -95,7 +103,7 @@ class Externals:
             return self._number(place, value)
         if issubclass(kind, np.dtype):
             return self._exact(place, value)
-        if issubclass(kind, IDENTITIES):
+        if issubclass(kind, IDENTITIES) or kind.__name__ == CYTHON_FUNCTION:
             return self._identity(place, value)
         if issubclass(kind, np.ndarray):
             self.recording.give_up(
@@ -228,7 +236,7 @@ class Externals:
         if not belongs_to_library(value):
             self.places.setdefault(id(value), place)
         owner = getattr(value, "__self__", None)
-        if isinstance(value, types.MethodType) or type(owner) in STREAM_KINDS:
+        if isinstance(value, types.MethodType) or is_stream(owner):
             self.load(place.attribute("__self__"), owner)
         return value
 
@@ -435,5 +443,4 @@ LOADERS: tuple[tuple[tuple[type, ...], Callable[[Externals, Place, Any], Any]], 
     (CONSTANTS, Externals._exact),
     ((tuple, list, dict, OrderedDict, defaultdict), Externals._container),
     ((functools.partial,), Externals._partial),
-    (tuple(STREAM_KINDS), Externals._stream),
 )

@@ -8,6 +8,7 @@ come to is stored by the first effect of the call; that of a generator made insi
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ from tracegraph.ir.ops.control import item
 from tracegraph.ir.ops.random import IN_PLACE, draw, seed
 from tracegraph.ir.size_values import hint
 from tracegraph.ir.sizes import Size
-from tracegraph.ir.streams import PARTS, STREAMS, Handle, Stream, bits_of, stream_of
+from tracegraph.ir.streams import PARTS, Handle, Stream, bits_of, kinds, stream, stream_of
 from tracegraph.ir.types import Shape
 from tracegraph.numpy.callouts import NumpyCall, Results, result_of, tree_of
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
@@ -40,9 +41,6 @@ DRAWS = """
     tomaxint triangular uniform vonmises wald weibull zipf
 """.split()
 """Methods of ``Generator`` and ``RandomState`` that draw, and do nothing else."""
-
-LEGACY: Any = np.random.random.__self__  # type: ignore[attr-defined]  # a bound method has it
-"""The generator behind the functions of ``np.random``."""
 
 BY_DIMENSIONS = ("rand", "randn")
 """Methods whose arguments are the dimensions of the result."""
@@ -140,37 +138,37 @@ def _as_shape(argument: Any) -> Shape | None:
 
 def slot_of(recording: Recording, owner: Any) -> Slot:
     """Return where the state of a generator is."""
-    stream, bits = stream_of(owner), bits_of(owner)
-    if stream is None:
+    kind, bits = stream_of(owner), bits_of(owner)
+    if kind is None:
         raise Unsupported(
             f"the state of a {type(owner).__name__} over a {type(bits).__name__} is not known; "
             "use np.random.default_rng"
         )
     slot = recording.streams.get(id(bits))
     if slot is None:
-        slot = recording.streams[id(bits)] = _outside(recording, owner, stream)
-    if slot.stream is not stream:
+        slot = recording.streams[id(bits)] = _outside(recording, owner, kind)
+    if slot.stream is not kind:
         raise Unsupported("a Generator and a RandomState share one bit generator")
     return slot
 
 
-def _outside(recording: Recording, owner: Any, stream: Stream) -> Slot:
+def _outside(recording: Recording, owner: Any, kind: Stream) -> Slot:
     """Read the state of an outside generator; from now on it is an input."""
     externals, bits = recording.externals, bits_of(owner)
-    if owner is LEGACY and externals.place_of(owner) is None:
+    if owner is legacy() and externals.place_of(owner) is None:
         externals.load(fixed_place(owner), owner)
     place = externals.place_of(owner)
     if place is not None and owner is not bits:
-        name = "_bit_generator" if stream.kind is np.random.RandomState else "bit_generator"
+        name = "_bit_generator" if kind.kind is np.random.RandomState else "bit_generator"
         externals.load(place.attribute(name), bits)
-    if stream.kind is np.random.Generator:
+    if kind.kind is np.random.Generator:
         place = externals.place_of(bits)
     if place is None:
         raise Unsupported("a random generator is used whose origin is not known; pass it in")
     place = place.applied(held)
     seen = externals.load(place, Held(owner))
     state = externals.load(place.attribute("state"), seen.state)
-    return Slot(stream, bits, state.storage.value, seen)
+    return Slot(kind, bits, state.storage.value, seen)
 
 
 def stores(recording: Recording) -> Iterator[Effect]:
@@ -190,9 +188,9 @@ class Leaving:
 
 
 def _made_again(aux: Any, children: Sequence[Any]) -> Any:
-    stream, is_bits = aux
+    name, is_bits = aux
     state, seed = children
-    owner = STREAMS[stream].new(seed)
+    owner = stream(name).new(seed)
     Handle(owner).write(state)
     return bits_of(owner) if is_bits else owner
 
@@ -217,6 +215,26 @@ def leaving(recording: Recording, owner: Any) -> Leaving:
 # -- calls --------------------------------------------------------------------------------------
 
 
+@functools.cache
+def legacy() -> Any:
+    """Return the generator behind the functions of ``np.random``."""
+    return np.random.random.__self__  # type: ignore[attr-defined]  # a bound method has it
+
+
+def form_of(escape: Escape, function: Any) -> Callable[..., Any] | None:
+    """Return what becomes of a call, None where it neither draws nor makes a generator.
+
+    While ``numpy.random`` is not loaded, nobody has a function of it.
+    """
+    if "numpy.random" not in sys.modules:
+        return None
+    try:
+        return forms(escape).get(function)
+    except TypeError:  # an unhashable callable stands in no table
+        return None
+
+
+@functools.cache
 def forms(escape: Escape) -> dict[Any, Callable[..., Any]]:
     """Return what becomes of calls of generators' methods and of what makes generators.
 
@@ -224,7 +242,9 @@ def forms(escape: Escape) -> dict[Any, Callable[..., Any]]:
     """
 
     def of_legacy(method: Any) -> Callable[..., Any]:
-        return lambda recording, *args, **kwargs: found[method](recording, LEGACY, *args, **kwargs)
+        return lambda recording, *args, **kwargs: found[method](
+            recording, legacy(), *args, **kwargs
+        )
 
     found: dict[Any, Callable[..., Any]] = {
         getattr(kind, name): functools.partial(_draw, escape, name)
@@ -233,12 +253,13 @@ def forms(escape: Escape) -> dict[Any, Callable[..., Any]]:
         if hasattr(kind, name)
     }
     found[np.random.sample] = found[np.random.ranf] = of_legacy(np.random.RandomState.random_sample)
-    for bits in PARTS:
-        found[bits] = functools.partial(_make, bits, STREAMS[f"Generator({bits.__name__})"])
+    for name in PARTS:
+        bits = getattr(np.random, name)
+        found[bits] = functools.partial(_make, bits, stream(f"Generator({name})"))
     found[np.random.default_rng] = _default_rng
     found[np.random.Generator] = functools.partial(_generator, escape)
     found[np.random.RandomState] = functools.partial(
-        _make, np.random.RandomState, STREAMS["RandomState(MT19937)"]
+        _make, np.random.RandomState, stream("RandomState(MT19937)")
     )
     found[np.random.RandomState.seed] = functools.partial(_seed, escape)
     found[np.random.seed] = of_legacy(np.random.RandomState.seed)
@@ -292,31 +313,31 @@ def _seed(escape: Escape, recording: Recording, owner: Any, seed: Any = None) ->
     return None
 
 
-def _seeded(recording: Recording, stream: Stream, given: Any) -> Value:
+def _seeded(recording: Recording, kind: Stream, given: Any) -> Value:
     """Return the state that a seed makes."""
     found: list[Value] = []
     recording.builder.site = user_site()
     tree = tree_of(operands_of(recording, given), found)
-    attrs = {"stream": stream.name, "arguments": (tree,)}
+    attrs = {"stream": kind.name, "arguments": (tree,)}
     return recording.builder.emit(seed, found, attrs)
 
 
 def _make(
-    function: Callable[..., Any], stream: Stream, recording: Recording, seed: Any = None
+    function: Callable[..., Any], kind: Stream, recording: Recording, seed: Any = None
 ) -> Any:
     """Make a bit generator or a RandomState of a seed, or a Generator over a new bit generator."""
     _check_not_mapped(recording)
     with recording.giving_up_if_raised(function):
         made = function(real_of(seed))
     try:
-        if stream_of(made) is not stream:
+        if stream_of(made) is not kind:
             raise Unsupported("its state is not known; give it a number as its seed")
         if seed is None:
-            place = fixed_place(Unseeded(stream)).attribute("state")
+            place = fixed_place(Unseeded(kind)).attribute("state")
             value = recording.externals.load(place, Handle(made).read()).storage.value
         else:
-            value = _seeded(recording, stream, seed)
-        recording.streams[id(bits_of(made))] = Slot(stream, bits_of(made), value, seed=seed)
+            value = _seeded(recording, kind, seed)
+        recording.streams[id(bits_of(made))] = Slot(kind, bits_of(made), value, seed=seed)
     except Unsupported as why:
         recording.give_up(f"{function.__name__}: {why}")
     return made
@@ -325,12 +346,12 @@ def _make(
 def _default_rng(recording: Recording, seed: Any = None) -> Any:
     if type(seed) is np.random.Generator:
         return seed
-    if type(seed) in PARTS:
+    if kinds().get(type(seed)) in PARTS:
         return np.random.Generator(seed)
-    return _make(np.random.default_rng, STREAMS["Generator(PCG64)"], recording, seed)
+    return _make(np.random.default_rng, stream("Generator(PCG64)"), recording, seed)
 
 
 def _generator(escape: Escape, recording: Recording, bit_generator: Any) -> Any:
-    if type(bit_generator) not in PARTS:
+    if kinds().get(type(bit_generator)) not in PARTS:
         return escape(recording, np.random.Generator, (bit_generator,), {})
     return np.random.Generator(bit_generator)

@@ -6,14 +6,13 @@ import builtins
 import inspect
 import operator
 import types
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from tracegraph.assumptions import is_library
 from tracegraph.attributes import Method
-from tracegraph.ir.streams import STREAM_KINDS
+from tracegraph.ir.streams import is_stream
 from tracegraph.places import Place, fixed_place, global_place
 from tracegraph.recording import Effect, Recording
 from tracegraph.standin import ArrayHolder, Traced, TracedSize, no_value
@@ -49,8 +48,9 @@ def get_attribute(recording: Recording, owner: Any, name: str) -> Any:
         return builtins.getattr(owner, name)
     if issubclass(kind, types.ModuleType):
         return _module_attribute(recording, owner, name)
-    if kind in BY_KIND:
-        return BY_KIND[kind](recording, owner, name)
+    special = _inherited if kind is super else _of_generator if is_stream(owner) else None
+    if special is not None:
+        return special(recording, owner, name)
     place = recording.externals.place_of(owner)
     if place is None:
         return builtins.getattr(owner, name)
@@ -102,13 +102,6 @@ def _inherited(recording: Recording, owner: Any, name: str) -> Any:
             recording.externals.load(place, builtins.getattr(kind, name))
             break
     return value
-
-
-BY_KIND: dict[type, Callable[[Recording, Any, str], Any]] = {
-    super: _inherited,
-    **dict.fromkeys(STREAM_KINDS, _of_generator),
-}
-"""Objects that are asked for their attributes in ways of their own."""
 
 
 def get_item(recording: Recording, owner: Any, index: Any) -> Any:

@@ -34,7 +34,7 @@ from tracegraph.ir.graph import Graph, Value
 from tracegraph.ir.passes import run_pipeline
 from tracegraph.ir.record import record, replace
 from tracegraph.ir.sizes import Dim
-from tracegraph.ir.streams import STREAM_KINDS
+from tracegraph.ir.streams import is_stream
 from tracegraph.ir.types import INT64
 from tracegraph.numpy.emit import Unsupported
 from tracegraph.pen import Fallback, fault_text
@@ -188,7 +188,7 @@ class _Finish:
         place = externals.place_of(value) if copy is None else copy.place
         if place is not None:
             return Outside(place)
-        if type(value) in STREAM_KINDS:
+        if is_stream(value):
             return leaving(self.recording, value)
         if type(value) in (list, dict) and id(value) in self._marked:
             raise Unsupported("one container stands twice in the result; return a copy")

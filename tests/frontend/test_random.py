@@ -11,7 +11,7 @@ import tracegraph as tg
 from tests.frontend.programs import program
 from tests.frontend.random_streams import X, check, same, state_of
 from tests.frontend.support import Counted
-from tracegraph.ir.streams import STREAMS
+from tracegraph.ir.streams import STREAMS, stream
 
 # -- every method -------------------------------------------------------------------------------
 
@@ -192,8 +192,8 @@ def test_another_generator_at_each_call() -> None:
 def test_another_bit_generator_is_another_trace() -> None:
     compiled = Counted(lambda g: g.normal(size=3))
     for _ in range(2):
-        for stream in STREAMS.values():
-            one, other = stream.new(3), stream.new(3)
+        for name in STREAMS:
+            one, other = stream(name).new(3), stream(name).new(3)
             np.testing.assert_array_equal(compiled(other), one.normal(size=3))
             np.testing.assert_equal(state_of(other), state_of(one))
     assert compiled.slow == len(STREAMS)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import tracegraph as tg
 from tests.frontend.random_streams import X, check, state_of
 from tests.frontend.support import Counted
-from tracegraph.ir.streams import STREAMS, Handle
+from tracegraph.ir.streams import STREAMS, Handle, stream
 
 # -- effects, branches, exceptions --------------------------------------------------------------
 
@@ -306,6 +306,8 @@ def test_a_draw_without_a_derivative_says_so() -> None:
         tg.grad(lambda x: np.random.default_rng(1).lognormal(x, 1.0))(0.5)
     with pytest.raises(tg.DifferentiationError, match="'gamma'"):
         tg.grad(lambda x: np.random.default_rng(1).gamma(x, 1.0))(0.5)
+    with pytest.raises(tg.DifferentiationError, match="draw the indices"):
+        tg.grad(lambda x: np.random.default_rng(1).permutation(x)[0])(X)
 
 
 def test_looking_at_the_graph_draws_nothing() -> None:
@@ -371,7 +373,7 @@ def test_a_failed_call_gives_the_lock_back() -> None:
 
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_state_that_is_read_and_written_is_numpys(name: str) -> None:
-    one, other = STREAMS[name].new(1), STREAMS[name].new(2)
+    one, other = stream(name).new(1), stream(name).new(2)
     for _ in range(5):
         one.standard_normal()
         Handle(other).write(Handle(one).read())
@@ -380,6 +382,6 @@ def test_a_state_that_is_read_and_written_is_numpys(name: str) -> None:
 
 def test_a_state_that_points_outside_is_refused() -> None:
     for name in ("Generator(MT19937)", "Generator(Philox)"):
-        state = Handle(STREAMS[name].new(1)).read()
+        state = Handle(stream(name).new(1)).read()
         with pytest.raises(ValueError, match="no state"):
-            Handle(STREAMS[name].new(1)).write(np.full_like(state, 2**40 - 1))
+            Handle(stream(name).new(1)).write(np.full_like(state, 2**40 - 1))

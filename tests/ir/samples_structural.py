@@ -17,7 +17,8 @@ from tracegraph.ir.ops.index import gather, scatter, scatter_add
 from tracegraph.ir.ops.numpy_call import numpy_call
 from tracegraph.ir.ops.random import draw, seed
 from tracegraph.ir.ops.structural import reshape, transpose
-from tracegraph.ir.streams import STREAMS, Handle
+from tracegraph.ir.streams import Handle
+from tracegraph.ir.streams import stream as stream_named
 from tracegraph.ir.types import DTYPES, FLOAT64, ArrayType
 
 DTYPE_NAMES = ("float64", "complex128", "float32", "int64", "bool")
@@ -179,7 +180,7 @@ def _called(x: Value) -> list[Value]:
 
 
 STATES = {
-    name: Handle(STREAMS[name].new(7)).read()
+    name: Handle(stream_named(name).new(7)).read()
     for name in ("Generator(PCG64)", "Generator(SFC64)", "RandomState(SFC64)")
 }
 """States of which each bit pattern is one: the tables move the words about."""

@@ -11,25 +11,25 @@ from __future__ import annotations
 import ctypes
 import functools
 import struct
+import sys
 from typing import Any
 
 import numpy as np
 
 from tracegraph.ir.record import record
 
-Owner = np.random.Generator | np.random.RandomState
 State = np.ndarray[Any, np.dtype[np.uint64]]
 
-PARTS: dict[type, tuple[tuple[int | None, int, int], ...]] = {
-    np.random.PCG64: ((0, 0, 32), (None, 8, 8)),
-    np.random.PCG64DXSM: ((0, 0, 32), (None, 8, 8)),
-    np.random.MT19937: ((None, 0, 2500),),
-    np.random.Philox: ((0, 0, 32), (8, 0, 16), (None, 16, 48)),
-    np.random.SFC64: ((None, 0, 40),),
+PARTS: dict[str, tuple[tuple[int | None, int, int], ...]] = {
+    "PCG64": ((0, 0, 32), (None, 8, 8)),
+    "PCG64DXSM": ((0, 0, 32), (None, 8, 8)),
+    "MT19937": ((None, 0, 2500),),
+    "Philox": ((0, 0, 32), (8, 0, 16), (None, 16, 48)),
+    "SFC64": ((None, 0, 40),),
 }
 """Where the state is: behind the pointer at an offset or in the structure itself; offset; bytes."""
 
-POSITIONS: dict[type, tuple[int, int]] = {np.random.MT19937: (2496, 624), np.random.Philox: (48, 4)}
+POSITIONS: dict[str, tuple[int, int]] = {"MT19937": (2496, 624), "Philox": (48, 4)}
 """Where a state keeps an index into itself, and the largest one: NumPy trusts it blindly."""
 
 
@@ -51,18 +51,27 @@ class Stream:
         return self.kind(self.bits(*seed))
 
 
-STREAMS = {
-    stream.name: stream
-    for kind in (np.random.Generator, np.random.RandomState)
-    for bits in PARTS
-    for stream in [Stream(f"{kind.__name__}({bits.__name__})", kind, bits)]
-}
-"""Every kind of state by its name."""
+STREAMS = tuple(f"{kind}({bits})" for kind in ("Generator", "RandomState") for bits in PARTS)
+"""The names of all kinds of states."""
 
-STREAM_KINDS = frozenset({np.random.Generator, np.random.RandomState, *PARTS})
-"""The classes of generators and bit generators."""
 
-_NAMES = {(stream.kind, stream.bits): name for name, stream in STREAMS.items()}
+@functools.cache
+def stream(name: str) -> Stream:
+    """Return the kind of state of a name. This loads ``numpy.random``, which takes its time."""
+    kind, bits = name.removesuffix(")").split("(")
+    return Stream(name, getattr(np.random, kind), getattr(np.random, bits))
+
+
+@functools.cache
+def kinds() -> dict[type, str]:
+    """Return the classes of generators and bit generators with their names."""
+    names = ("Generator", "RandomState", *PARTS)
+    return {getattr(np.random, name): name for name in names}
+
+
+def is_stream(value: Any) -> bool:
+    """Return whether a value is a generator or bit generator of NumPy's own classes."""
+    return "numpy.random" in sys.modules and type(value) in kinds()
 
 
 def bits_of(owner: Any) -> Any:
@@ -74,9 +83,10 @@ def bits_of(owner: Any) -> Any:
 
 def stream_of(owner: Any) -> Stream | None:
     """Return the kind of a generator or bit generator, None where its memory is not known."""
-    kind, bits = type(owner), bits_of(owner)
-    name = _NAMES.get((np.random.Generator if bits is owner else kind, type(bits)))
-    return None if name is None or not _is_understood(name) else STREAMS[name]
+    bits = bits_of(owner)
+    kind = "Generator" if bits is owner else kinds().get(type(owner))
+    name = f"{kind}({kinds().get(type(bits))})"
+    return stream(name) if name in STREAMS and _is_understood(name) else None
 
 
 class Handle:
@@ -95,11 +105,11 @@ class Handle:
         base = bits.ctypes.state_address
         parts = [
             ((base if behind is None else _pointer(base + behind)) + offset, size)
-            for behind, offset, size in PARTS[type(bits)]
+            for behind, offset, size in PARTS[kinds()[type(bits)]]
         ]
         if isinstance(owner, np.random.RandomState):
             parts.append((id(owner) + _gauss_offset(), 16))
-        self._parts, self._position = parts, POSITIONS.get(type(bits))
+        self._parts, self._position = parts, POSITIONS.get(kinds()[type(bits)])
         self._size = -(-sum(size for _, size in parts) // 8) * 8
 
     def read(self) -> State:
@@ -132,7 +142,7 @@ def borrow(name: str) -> Handle:
     try:
         return _idle[name].pop()
     except IndexError:
-        return Handle(STREAMS[name].new(0))
+        return Handle(stream(name).new(0))
 
 
 def give_back(name: str, handle: Handle) -> None:
@@ -143,7 +153,7 @@ def give_back(name: str, handle: Handle) -> None:
 @functools.cache
 def state_size(name: str) -> int:
     """Return how many words a state has."""
-    return Handle(STREAMS[name].new(0)).read().size
+    return Handle(stream(name).new(0)).read().size
 
 
 @functools.cache
@@ -166,10 +176,9 @@ def _gauss_offset() -> int:
 @functools.cache
 def _is_understood(name: str) -> bool:
     """Return whether a generator that is given the memory of another one draws what that draws."""
-    stream = STREAMS[name]
-    if stream.kind is np.random.RandomState and not _gauss_offset():
+    if stream(name).kind is np.random.RandomState and not _gauss_offset():
         return False
-    one, other = stream.new(1), stream.new(2)
+    one, other = stream(name).new(1), stream(name).new(2)
     _draw_oddly(one)
     Handle(other).write(Handle(one).read())
     return all(map(np.array_equal, _draw_oddly(one), _draw_oddly(other)))

@@ -24,7 +24,8 @@ from tracegraph.ir.ops.control import item
 from tracegraph.ir.ops.numpy_call import Tree, argument, each_example
 from tracegraph.ir.ops.structural import reshape
 from tracegraph.ir.sizes import Dim
-from tracegraph.ir.streams import STREAMS, Handle, borrow, give_back, state_size
+from tracegraph.ir.streams import Handle, borrow, give_back, state_size
+from tracegraph.ir.streams import stream as stream_named
 from tracegraph.ir.types import BOOL, FLOAT64, ArrayType, DType, Shape, TupleType, is_differentiable
 
 STATE = np.dtype(np.uint64)
@@ -224,10 +225,10 @@ def _spread(x: Value, shape: Shape) -> Value:
 
 def _no_derivative(method: str, out: Value) -> str:
     place = f" ({out.node.site})" if out.node.site else ""
-    return (
-        f"the random draw {method!r} has no derivative by what it is given here{place}; draw with "
-        "standard_normal, random or standard_exponential and compute the rest with NumPy"
-    )
+    instead = "draw with standard_normal or random, and compute the rest with NumPy"
+    if method in ("choice", "permutation", "permuted", IN_PLACE):
+        instead = "draw the indices, and index the array with them"
+    return f"the draw {method!r} has no derivative by what it is given here{place}; {instead}"
 
 
 draw: Op = Op(
@@ -262,7 +263,7 @@ def _seed_eager(
         ]
         return np.array(states, STATE).reshape(*batched, state_size(stream))
     seed = [argument(tree, operands) for tree in arguments]
-    return Handle(STREAMS[stream].new(*seed)).read()
+    return Handle(stream_named(stream).new(*seed)).read()
 
 
 def _seed_batch(
