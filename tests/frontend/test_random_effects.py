@@ -1,9 +1,7 @@
 """Random draws among branches, writes, exceptions, transformations and threads."""
 
 import copy
-import threading
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,6 @@ from hypothesis import strategies as st
 import tracegraph as tg
 from tests.frontend.random_streams import X, check, state_of
 from tests.frontend.support import Counted
-from tracegraph.ir.streams import STREAMS, Handle, stream
 
 # -- effects, branches, exceptions --------------------------------------------------------------
 
@@ -254,6 +251,21 @@ def test_sizes_that_vary_need_one_trace() -> None:
     assert counts.slow == 2
 
 
+def test_sizes_that_a_mask_counts() -> None:
+    def draws(g: Any, x: Any) -> Any:
+        y = x[x > 0]
+        return g.random(len(y)), y + g.normal(size=y.shape), g.normal(y, 2.0), g.permutation(y)
+
+    compiled = Counted(draws)
+    one, other = (np.random.default_rng(3) for _ in range(2))
+    for seed in range(8):
+        x = np.random.default_rng(seed).normal(size=10)
+        for a, b in zip(draws(one, x), compiled(other, x), strict=True):
+            np.testing.assert_array_equal(a, b)
+        assert one.bit_generator.state == other.bit_generator.state
+    assert compiled.slow == 1
+
+
 def test_derivatives_by_location_and_scale() -> None:
     def loss(p: Any, g: Any) -> Any:
         return np.sum(np.sin(g.normal(p[0], p[1], 4)) * g.uniform(p[0], p[1] + 3.0, 4))
@@ -318,70 +330,3 @@ def test_looking_at_the_graph_draws_nothing() -> None:
     assert "draw" in str(compiled.graph(g))
     assert "draw" in str(compiled.explain(g))
     assert g.bit_generator.state == before
-
-
-# -- threads ------------------------------------------------------------------------------------
-
-
-def test_threads_share_a_generator_without_drawing_twice() -> None:
-    """Every number is drawn once, whoever draws it."""
-    g, h = np.random.default_rng(3), np.random.default_rng(3)
-    compiled = tg.compile(lambda r: r.random(50) + r.random(50))
-    compiled(g)
-    h.random(100)
-    found: list[Any] = []
-
-    def work(number: int) -> None:
-        for _ in range(40):
-            found.append(compiled(g) if number else g.random(50) + g.random(50))
-
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(1, 5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    expected = {tuple(h.random(50) + h.random(50)) for _ in range(160)}
-    assert {tuple(x) for x in found} == expected
-    assert g.bit_generator.state == h.bit_generator.state
-
-
-def test_threads_that_want_two_generators_in_either_order() -> None:
-    g, h = np.random.default_rng(3), np.random.default_rng(4)
-    compiled = tg.compile(lambda a, b: a.random(200).sum() + b.random(200).sum())
-    compiled(g, h)
-    with ThreadPoolExecutor(4) as pool:
-        jobs = [pool.submit(compiled, *((g, h) if k % 2 else (h, g))) for k in range(60)]
-        assert all(np.isfinite(job.result(30)) for job in jobs)
-    for bits, seed in ((g, 3), (h, 4)):
-        other = np.random.default_rng(seed)
-        other.random(200 * 61)
-        assert bits.bit_generator.state == other.bit_generator.state
-
-
-def test_a_failed_call_gives_the_lock_back() -> None:
-    g = np.random.default_rng(3)
-    compiled = tg.compile(lambda r, s: r.normal(0.0, s))
-    compiled(g, 1.0)
-    with pytest.raises(ValueError, match="scale"):
-        compiled(g, -1.0)
-    with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(g.bit_generator.lock.acquire, timeout=5).result()
-
-
-# -- states -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", STREAMS)
-def test_a_state_that_is_read_and_written_is_numpys(name: str) -> None:
-    one, other = stream(name).new(1), stream(name).new(2)
-    for _ in range(5):
-        one.standard_normal()
-        Handle(other).write(Handle(one).read())
-        np.testing.assert_equal(state_of(other), state_of(one))
-
-
-def test_a_state_that_points_outside_is_refused() -> None:
-    for name in ("Generator(MT19937)", "Generator(Philox)"):
-        state = Handle(stream(name).new(1)).read()
-        with pytest.raises(ValueError, match="no state"):
-            Handle(stream(name).new(1)).write(np.full_like(state, 2**40 - 1))
