@@ -14,7 +14,7 @@ from tracegraph.assumptions import is_library, missing_globals
 from tracegraph.attributes import Method
 from tracegraph.builtin_calls import SPECIAL
 from tracegraph.dispatch import held
-from tracegraph.generators import form_of
+from tracegraph.generators import form_of, is_drawn_from, may_draw
 from tracegraph.ir.graph import Site
 from tracegraph.ir.streams import is_stream
 from tracegraph.numpy.followed import IMPLEMENTATIONS, PURE_OF_NUMPY, is_about_dtypes
@@ -192,7 +192,9 @@ def followed(recording: Recording, function: Any) -> Any:
 
 
 def asks_outside_object(recording: Recording, function: Any, args: Any) -> bool:
-    """Return whether a builtin looks into an object from outside that is no known container."""
+    """Return whether C code looks unseen into an outside object, or draws from a generator."""
+    if function not in ASKING_NOTHING and may_draw(function) and any(map(is_drawn_from, args)):
+        return True
     if function in ASKING_NOTHING or not isinstance(function, (type, types.BuiltinFunctionType)):
         return False
     place_of = recording.externals.place_of

@@ -23,7 +23,16 @@ from tracegraph.ir.ops.control import item
 from tracegraph.ir.ops.random import IN_PLACE, draw, seed
 from tracegraph.ir.size_values import hint
 from tracegraph.ir.sizes import Size
-from tracegraph.ir.streams import PARTS, Handle, Stream, bits_of, kinds, stream, stream_of
+from tracegraph.ir.streams import (
+    PARTS,
+    Handle,
+    Stream,
+    bits_of,
+    is_stream,
+    kinds,
+    stream,
+    stream_of,
+)
 from tracegraph.ir.types import Shape
 from tracegraph.numpy.callouts import NumpyCall, Results, result_of, tree_of
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
@@ -131,6 +140,20 @@ def _as_shape(argument: Any) -> Shape | None:
         return argument.shape
     dims = argument if type(argument) in (tuple, list) else (argument,)
     return tuple(dims) if all(type(dim) in (int, Size) for dim in dims) else None
+
+
+def may_draw(function: Any) -> bool:
+    """Return whether a function that is not followed may call a method that it is given."""
+    if isinstance(function, type):
+        return function.__module__ == "itertools"
+    return function not in (sorted, min, max)
+
+
+def is_drawn_from(value: Any) -> bool:
+    """Return whether a value is a random generator, or a bound method of one."""
+    while type(value) is functools.partial:
+        value = value.func
+    return is_stream(value) or is_stream(getattr(value, "__self__", None))
 
 
 # -- states -------------------------------------------------------------------------------------

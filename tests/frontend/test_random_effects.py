@@ -200,6 +200,40 @@ def test_a_stored_generator_goes_on() -> None:
     assert compiled.slow == 1
 
 
+UNSEEN = {
+    "methodcaller": "from operator import methodcaller\ndef f(): return methodcaller('random')(r)",
+    "attrgetter": "from operator import attrgetter\n"
+    "def f(): return attrgetter('bit_generator')(r).state['state']['state']",
+    "starmap": "from itertools import starmap\n"
+    "def f(): return list(starmap(r.normal, [(0.0, 1.0), (2.0, 3.0)]))",
+    "starmap of a partial": "from itertools import starmap\nfrom functools import partial\n"
+    "def f(): return list(starmap(partial(r.normal, 1.0), [(1.0,), (2.0,)]))",
+    "iter": "def f():\n    it = iter(r.random, 2.0)\n    return next(it), next(it)",
+    "reduce": "from functools import reduce\n"
+    "def f(): return reduce(lambda x, _: x + r.random(), range(3), 0.0)",
+    "vectorize": "def f(): return np.vectorize(lambda v: v + r.random())(np.arange(3.0))",
+}
+"""Calls that Python's or NumPy's own code makes."""
+FOLLOWED = {
+    "map": "def f(): return list(map(r.normal, [1.0, 2.0])), sum(map(R.normal, [1.0, 2.0]))",
+    "max": "def f(): return max([1.0, 2.0], key=lambda v: R.rand() * 0.0 + v)",
+    "accumulate": "from itertools import accumulate\n"
+    "def f(): return list(accumulate([1.0, 2.0], lambda p, q: p + q * r.random()))",
+    "comprehensions": "def f():\n    return [r.random() for _ in range(2)], "
+    "{q: r.random() for q in 'ab'}, sum(r.random() for _ in range(3))",
+}
+
+
+@pytest.mark.parametrize("what", UNSEEN)
+def test_draws_that_nobody_sees_are_not_frozen(what: str) -> None:
+    check(UNSEEN[what], native=0)
+
+
+@pytest.mark.parametrize("what", FOLLOWED)
+def test_draws_in_callbacks(what: str) -> None:
+    check(FOLLOWED[what])
+
+
 @pytest.mark.parametrize("what", EAGER)
 def test_what_runs_eagerly_is_right_too(what: str) -> None:
     check(EAGER[what], native=0)
