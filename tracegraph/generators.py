@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -153,7 +154,9 @@ def is_drawn_from(value: Any) -> bool:
     """Return whether a value is a random generator, or a bound method of one."""
     while type(value) is functools.partial:
         value = value.func
-    return is_stream(value) or is_stream(getattr(value, "__self__", None))
+    if type(value) in (types.MethodType, types.BuiltinMethodType):
+        value = value.__self__
+    return is_stream(value)
 
 
 # -- states -------------------------------------------------------------------------------------
