@@ -317,7 +317,7 @@ def _draw(
     except Unsupported as why:
         recording.give_up(f"{name}: {why}")
         return escape(recording, method, args, kwargs)
-    recording.side_effects += 1
+    recording.side_effects += slot.held is not None
     return recording.call(method, args, kwargs, Draw(name, slot))
 
 
@@ -334,7 +334,7 @@ def _seed(escape: Escape, recording: Recording, owner: Any, seed: Any = None) ->
         return escape(recording, owner.seed, (seed,), {})
     with recording.giving_up_if_raised(owner.seed):
         owner.seed(real_of(seed))
-    recording.side_effects += 1
+    recording.side_effects += slot.held is not None
     slot.move(value)
     return None
 
