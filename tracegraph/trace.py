@@ -28,7 +28,7 @@ from tracegraph.codegen.signature import (
 )
 from tracegraph.containers import register_node
 from tracegraph.generators import leaving, stores
-from tracegraph.geometry import axes_order, contiguous, strides_in_order, view_geometry
+from tracegraph.geometry import PARTS, axes_order, contiguous, strides_in_order, view_geometry
 from tracegraph.guards import Decision
 from tracegraph.ir.graph import Graph, Value
 from tracegraph.ir.passes import run_pipeline
@@ -238,7 +238,9 @@ class _Finish:
 
     def _array(self, leaf: Traced) -> Output:
         if leaf.storage.shares is not None:
-            raise Unsupported("a view of real or imaginary parts is returned; return a copy")
+            raise Unsupported(
+                "a view of single elements (a diagonal, windows) is returned; return a copy"
+            )
         of: InputOutput | ArrayOutput
         if leaf.storage.external:
             number = self._external_array(leaf.storage)
@@ -287,7 +289,9 @@ class _Finish:
             writeable = bool(leaf.actual.flags.writeable) or (
                 is_external and not base_is_writeable and not spread
             )
-            found = ViewOutput(of, offset, shape, strides, writeable)
+            is_part = any(op.name in PARTS for op, _ in leaf.path)
+            dtype = leaf.value.dtype if is_part else None
+            found = ViewOutput(of, offset, shape, strides, writeable, dtype)
             self._views[id(leaf.actual)] = found
         return found
 
