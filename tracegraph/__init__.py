@@ -1,6 +1,6 @@
 """Write NumPy, run it as NumPy; ``compile`` makes it native, ``grad`` differentiates it."""
 
-from tracegraph import optimizers
+from tracegraph import optimizers, random
 from tracegraph.compile import Compiled, compile
 from tracegraph.ir.errors import (
     AbstractValueError,
@@ -51,6 +51,7 @@ __all__ = [
     "jacobian",
     "jvp",
     "optimizers",
+    "random",
     "value_and_grad",
     "vjp",
     "vmap",

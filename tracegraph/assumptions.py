@@ -16,6 +16,8 @@ IDENTITIES = (
     types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type, np.ufunc,
     types.MethodType, types.CodeType, type(np.sum), property, staticmethod, classmethod,
 )  # fmt: skip
+CYTHON_FUNCTION = "cython_function_or_method"
+"""The name of the class of functions that Cython makes; each version of it has one of its own."""
 
 
 def belongs_to_library(value: Any) -> bool:

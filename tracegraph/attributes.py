@@ -11,6 +11,7 @@ import numpy as np
 from tracegraph.geometry import PARTS
 from tracegraph.guards import Guards
 from tracegraph.ir.types import ArrayType
+from tracegraph.numpy.callouts import NumpyCall
 from tracegraph.numpy.emit import Sym
 from tracegraph.numpy.table import METHODS, VIEW_ATTRIBUTES, WRITERS, WRITING_METHODS
 from tracegraph.sizing import Sizing
@@ -118,6 +119,8 @@ def writes_first(function: Any) -> bool:
     """Return whether a function writes into its first argument."""
     if isinstance(function, MethodCall):
         return function.__name__ in WRITING_METHODS
+    if isinstance(function, NumpyCall):
+        return function.writes_first
     return function in WRITERS
 
 

@@ -92,6 +92,12 @@ def _setattr(recording: Recording, owner: Any, name: str, value: Any) -> None:
     set_attribute(recording, owner, name, value)
 
 
+def _errstate(recording: Recording, **modes: Any) -> Any:
+    if not set(modes.values()) <= {"ignore", "warn"}:
+        recording.give_up("np.errstate asks for more than warnings, which native code does not do")
+    return np.errstate(**modes)
+
+
 SPECIAL: dict[Any, Callable[..., Any]] = {
     isinstance: _isinstance,
     type: _type,
@@ -108,4 +114,5 @@ SPECIAL: dict[Any, Callable[..., Any]] = {
     np.ndim: _ndim,
     np.size: _size,
     setattr: _setattr,
+    np.errstate: _errstate,
 }

@@ -15,7 +15,9 @@ from tracegraph.assumptions import is_library, missing_globals
 from tracegraph.attributes import Method
 from tracegraph.builtin_calls import SPECIAL
 from tracegraph.dispatch import held
+from tracegraph.generators import form_of, is_drawn_from, may_draw
 from tracegraph.ir.graph import Site
+from tracegraph.ir.streams import is_stream
 from tracegraph.numpy.followed import IMPLEMENTATIONS, PURE_OF_NUMPY, is_about_dtypes
 from tracegraph.numpy.table import RULES
 from tracegraph.objects import get_attribute, leaving, load, property_of
@@ -57,7 +59,9 @@ PASSING_SET = dict.fromkeys(PASSING, True)
 MAKES_ARRAYS = (np.array, np.asarray, np.asanyarray, np.ascontiguousarray)
 """NumPy functions that ask a Tensor for its array instead of handing over to it."""
 
-OUR_USER_CODE = ("tracegraph.module", "tracegraph.optimizers", "tracegraph.demo")
+OUR_USER_CODE = (
+    "tracegraph.module", "tracegraph.optimizers", "tracegraph.random", "tracegraph.demo",
+)  # fmt: skip
 """Our modules that are plain NumPy code, recorded as a user's is."""
 
 
@@ -71,7 +75,7 @@ def call(recording: Recording, function: Any, args: tuple[Any, ...], kwargs: dic
     inline = getattr(type(function), "__tracegraph_call__", None)
     if inline is not None:
         return inline(function, recording, args, kwargs)
-    special = _lookup(FORMS, function)
+    special = _lookup(FORMS, function) or form_of(escape, function)
     if special is not None:
         return special(recording, *args, **kwargs)
     if type(function) is Method:
@@ -86,7 +90,8 @@ def _call_by_rule(recording: Recording, function: Any, args: Any, kwargs: Any) -
         return _call_with_callback(recording, function, args, kwargs)
     has_rule = _lookup(RULES, function) is not None
     if (has_rule or is_numpy(function)) and has_holder((args, kwargs)):
-        if function not in MAKES_ARRAYS:
+        is_draw = is_stream(getattr(function, "__self__", None))
+        if function not in MAKES_ARRAYS and not is_draw:
             return function(*args, **kwargs)
         args, kwargs = held(args), held(kwargs)
     if has_rule and _concerns_arrays(recording, function, args, kwargs):
@@ -188,7 +193,9 @@ def followed(recording: Recording, function: Any) -> Any:
 
 
 def asks_outside_object(recording: Recording, function: Any, args: Any) -> bool:
-    """Return whether a builtin looks into an object from outside that is no known container."""
+    """Return whether C code looks unseen into an outside object, or draws from a generator."""
+    if function not in ASKING_NOTHING and may_draw(function) and any(map(is_drawn_from, args)):
+        return True
     if function in ASKING_NOTHING or not isinstance(function, (type, types.BuiltinFunctionType)):
         return False
     place_of = recording.externals.place_of
@@ -247,7 +254,7 @@ def _call_function(recording: Recording, function: Any, args: Any, kwargs: Any) 
     module = function.__module__ or ""
     if is_twin_code(function.__code__):
         return function(*args, **kwargs)
-    if is_library(module) and module not in OUR_USER_CODE:
+    if is_library(module) and not module.startswith(OUR_USER_CODE):
         if module.startswith("tracegraph"):
             return function(*args, **kwargs)
         if module.startswith("numpy") and not stand_ins((args, kwargs)) and _is_pure(function):
@@ -307,8 +314,8 @@ def _call_builtin_method(
     """A method of a list, dict, str ...: of an object made inside, or one that changes nothing."""
     name = function.__name__
     copy = recording.externals.copy_of(owner)
-    if isinstance(owner, (np.random.Generator, np.random.RandomState)):
-        return escape(recording, function, args, kwargs)
+    if is_stream(owner):
+        return call(recording, getattr(type(owner), name), (owner, *args), kwargs)
     if copy is None and isinstance(owner, (list, dict, set, tuple)):
         return function(*args, **kwargs)
     for kind, names in READS.items():
@@ -388,13 +395,7 @@ def _hasattr(recording: Recording, owner: Any, name: str) -> bool:
     return True
 
 
-def _errstate(recording: Recording, **modes: Any) -> Any:
-    if not set(modes.values()) <= {"ignore", "warn"}:
-        recording.give_up("np.errstate asks for more than warnings, which native code does not do")
-    return np.errstate(**modes)
-
-
-FORMS = {**SPECIAL, getattr: _getattr, hasattr: _hasattr, np.errstate: _errstate} | {
+FORMS = {**SPECIAL, getattr: _getattr, hasattr: _hasattr} | {
     function: functools.partial(form, call) for function, form in CALLING_FORMS.items()
 }
 """Builtins with a recordable form."""

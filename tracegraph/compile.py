@@ -12,6 +12,7 @@ import functools
 import types
 import warnings
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any, overload
 
 import numpy as np
@@ -24,6 +25,7 @@ from tracegraph.codegen.native_type import NativeCallable
 from tracegraph.explain import Explanation, GraphView, explanation
 from tracegraph.hooks import hooks_for
 from tracegraph.ir.errors import FallbackWarning, NotAFunctionError, OptionError, RecordingError
+from tracegraph.ir.streams import is_stream
 from tracegraph.pen import Fallback, fault_text
 from tracegraph.places import argument_place, fixed_place
 from tracegraph.policy import Policy
@@ -322,6 +324,8 @@ def copy_arrays(value: Any) -> Any:
     """Return nested arguments with their arrays copied."""
     if isinstance(value, np.ndarray):
         return value.copy()
+    if is_stream(value):
+        return deepcopy(value)
     if type(value) in (tuple, list):
         return type(value)(map(copy_arrays, value))
     if type(value) is dict:

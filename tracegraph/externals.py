@@ -20,7 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tracegraph.assumptions import CONSTANTS, IDENTITIES, belongs_to_library, operators_of
+from tracegraph.assumptions import (
+    CONSTANTS,
+    CYTHON_FUNCTION,
+    IDENTITIES,
+    belongs_to_library,
+    operators_of,
+)
 from tracegraph.codegen.signature import (
     ArrayInput,
     ExactObject,
@@ -33,6 +39,7 @@ from tracegraph.codegen.signature import (
 from tracegraph.copies import Copy, refill, same_item
 from tracegraph.geometry import strides_in_order
 from tracegraph.ir.sizes import Dim, Size, Symbol, symbol
+from tracegraph.ir.streams import is_stream
 from tracegraph.ir.types import ArrayType, is_supported
 from tracegraph.places import Place
 from tracegraph.policy import Policy
@@ -87,6 +94,8 @@ class Externals:
                 return method(self, place, value)
         if issubclass(kind, tuple) and hasattr(kind, "_fields"):
             return self._container(place, value)
+        if is_stream(value):
+            return self._stream(place, value)
         own = getattr(kind, "__tracegraph_load__", None)
         if own is not None:
             return own(self, place, value)
@@ -94,7 +103,7 @@ class Externals:
             return self._number(place, value)
         if issubclass(kind, np.dtype):
             return self._exact(place, value)
-        if issubclass(kind, IDENTITIES):
+        if issubclass(kind, IDENTITIES) or kind.__name__ == CYTHON_FUNCTION:
             return self._identity(place, value)
         if issubclass(kind, np.ndarray):
             self.recording.give_up(
@@ -226,8 +235,9 @@ class Externals:
         self._exact(place, value)
         if not belongs_to_library(value):
             self.places.setdefault(id(value), place)
-        if isinstance(value, types.MethodType):
-            self.load(place.attribute("__self__"), value.__self__)
+        owner = getattr(value, "__self__", None)
+        if isinstance(value, types.MethodType) or is_stream(owner):
+            self.load(place.attribute("__self__"), owner)
         return value
 
     def _partial(self, place: Place, value: Any) -> Any:
@@ -253,6 +263,15 @@ class Externals:
             return value
         self.add(place, Structure(source=place.source, type=type(value)))
         self.places.setdefault(id(value), place)
+        return value
+
+    def _stream(self, place: Place, value: Any) -> Any:
+        """A generator of random numbers: several ways to one of them must go on leading to one."""
+        known = self.places.get(id(value))
+        number = None if known is None else self.positions.get(known.key)
+        if number is None:
+            return self._object(place, value)
+        self.add(place, SameObject(source=place.source, other=number))
         return value
 
     def _container(self, place: Place, value: Any) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 
 from tracegraph.assumptions import is_library
 from tracegraph.attributes import Method
+from tracegraph.ir.streams import is_stream
 from tracegraph.places import Place, fixed_place, global_place
 from tracegraph.recording import Effect, Recording
 from tracegraph.standin import ArrayHolder, Traced, TracedSize, no_value
@@ -47,8 +48,9 @@ def get_attribute(recording: Recording, owner: Any, name: str) -> Any:
         return builtins.getattr(owner, name)
     if issubclass(kind, types.ModuleType):
         return _module_attribute(recording, owner, name)
-    if kind is super:
-        return _inherited(recording, owner, name)
+    special = _inherited if kind is super else _of_generator if is_stream(owner) else None
+    if special is not None:
+        return special(recording, owner, name)
     place = recording.externals.place_of(owner)
     if place is None:
         return builtins.getattr(owner, name)
@@ -80,6 +82,14 @@ LIBRARY_CONSTANTS = frozenset(
     "pi e tau inf nan euler_gamma newaxis c_ index_exp mgrid ogrid r_ s_".split()
 )
 """What the modules of Python and NumPy hold that nobody changes."""
+
+
+def _of_generator(recording: Recording, owner: Any, name: str) -> Any:
+    """Return a method of a random generator; what else it has changes with each draw."""
+    value = builtins.getattr(owner, name)
+    if not callable(value):
+        recording.give_up(f"the attribute {name!r} of a random generator is read; read it outside")
+    return value
 
 
 def _inherited(recording: Recording, owner: Any, name: str) -> Any:

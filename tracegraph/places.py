@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Callable
 from typing import Any
 
-from tracegraph.codegen.signature import Argument, Attribute, Cell, Fixed, Global, Key, Source
+from tracegraph.codegen.signature import (
+    Applied,
+    Argument,
+    Attribute,
+    Cell,
+    Fixed,
+    Global,
+    Key,
+    Source,
+    Step,
+)
 from tracegraph.ir.record import record
 
 
@@ -22,7 +33,11 @@ class Place:
     def item(self, key: Any) -> Place:
         return self._step(Key(key), ("item", type(key), key))
 
-    def _step(self, step: Attribute | Key, key: tuple[Any, ...]) -> Place:
+    def applied(self, function: Callable[[Any], Any]) -> Place:
+        """Return the way to what a function gives of the object."""
+        return self._step(Applied(function), ("applied", id(function)))
+
+    def _step(self, step: Step, key: tuple[Any, ...]) -> Place:
         return Place(Source(self.source.root, (*self.source.steps, step)), (*self.key, key))
 
     def __str__(self) -> str:
@@ -34,7 +49,10 @@ class Place:
         else:
             text = "a closure's variable" if isinstance(root, Cell) else "an object"
         for step in self.source.steps:
-            text += f".{step.name}" if isinstance(step, Attribute) else f"[{step.key!r}]"
+            if isinstance(step, Applied):
+                text = f"{step.function.__name__}({text})"
+            else:
+                text += f".{step.name}" if isinstance(step, Attribute) else f"[{step.key!r}]"
         return text
 
 

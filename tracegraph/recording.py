@@ -110,6 +110,7 @@ class Recording(Attributes):
         self.leaked: list[Any] = []
         self.is_abstract = False
         self.variables: dict[int, tuple[Any, Any]] = {}
+        self.streams: dict[int, Any] = {}
         self.watchers: list[dict[int, Any]] = []
         self._alive: dict[Node, weakref.ref[Traced]] = {}
 
@@ -153,7 +154,7 @@ class Recording(Attributes):
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        rule: Callable[..., Any] | None = None,
+        rule: Callable[..., Any] | NumpyCall | None = None,
     ) -> Any:
         """Run a function on real values, and note what it does."""
         if not self.is_noting:
@@ -165,7 +166,7 @@ class Recording(Attributes):
             return self.call_on_python_scalars(function, args, kwargs)
         self.builder.site = user_site()
         rule = rule or RULES.get(function)
-        before = self._before_write(function, args, kwargs)
+        before = self._before_write(function, rule, args, kwargs)
         with self.giving_up_if_raised(function):
             real, like = self._run(function, args, kwargs)
         if rule is None:
@@ -202,7 +203,7 @@ class Recording(Attributes):
     def _note(
         self,
         function: Callable[..., Any],
-        rule: Callable[..., Any],
+        rule: Callable[..., Any] | NumpyCall,
         args: Any,
         kwargs: Any,
         real: Any,
@@ -268,9 +269,12 @@ class Recording(Attributes):
         self, function: Any, rule: Any, args: Any, kwargs: Any, real: Any, target: Any
     ) -> Any:
         """Note a call that writes its result into an array."""
-        if isinstance(rule, NumpyCall):
-            raise Unsupported("its `out` cannot be followed; assign what it gives")
         operands, options = operands_of(self, args), operands_of(self, kwargs)
+        if isinstance(rule, NumpyCall):
+            if not rule.can_write:
+                raise Unsupported("its `out` cannot be followed; assign what it gives")
+            (value,) = rule.note(self.emitter, (target.actual,), operands, options)
+            return self._written(target, Sym(value), rule, real, True)
         options.pop("out", None)
         where = options.pop("where", True) if isinstance(function, np.ufunc) else True
         sym = rule(self.emitter, *operands, **options)
@@ -373,12 +377,12 @@ class Recording(Attributes):
 
     # -- writes ---------------------------------------------------------------------------------
 
-    def _before_write(self, function: Any, args: Any, kwargs: Any) -> Any:
+    def _before_write(self, function: Any, rule: Any, args: Any, kwargs: Any) -> Any:
         """Return the stand-in that a call writes into, after checking that this can be followed."""
         target = kwargs.get("out")
         if isinstance(target, tuple) and len(target) == 1:
             (target,) = target
-        if target is None and len(args) and writes_first(function):
+        if target is None and len(args) and (writes_first(function) or writes_first(rule)):
             target = args[0]
         if type(target) is Traced and (target.kind is np.ndarray):
             self.externals.before_write(target.storage)

@@ -27,12 +27,14 @@ from tracegraph.codegen.signature import (
     ViewOutput,
 )
 from tracegraph.containers import register_node
+from tracegraph.generators import leaving, stores
 from tracegraph.geometry import PARTS, axes_order, contiguous, strides_in_order, view_geometry
 from tracegraph.guards import Decision
 from tracegraph.ir.graph import Graph, Value
 from tracegraph.ir.passes import run_pipeline
 from tracegraph.ir.record import record, replace
 from tracegraph.ir.sizes import Dim
+from tracegraph.ir.streams import is_stream
 from tracegraph.ir.types import INT64, Shape
 from tracegraph.numpy.emit import Unsupported
 from tracegraph.pen import Fallback, fault_text
@@ -186,6 +188,8 @@ class _Finish:
         place = externals.place_of(value) if copy is None else copy.place
         if place is not None:
             return Outside(place)
+        if is_stream(value):
+            return leaving(self.recording, value)
         if type(value) in (list, dict) and id(value) in self._marked:
             raise Unsupported("one container stands twice in the result; return a copy")
         self._marked.add(id(value))
@@ -325,7 +329,7 @@ class _Finish:
         """Return the effects, as functions with trees of arguments, and those trees' outputs."""
         effects: list[tuple[Any, Any]] = []
         outputs: list[Output] = []
-        for effect in self.recording.effects:
+        for effect in [*stores(self.recording), *self.recording.effects]:
             leaves, treedef = tree.flatten(self._mark((effect.args, effect.kwargs)))
             effects.append((effect.function, treedef))
             output = self._shown if effect.by_value else self._output
@@ -349,13 +353,27 @@ def _assembly(treedef: Any, count: int, effects: list[tuple[Any, Any]]) -> tuple
             if treedef == tree.flatten(kind(range(count)))[1]:
                 return kind, None
 
+    calls = [_caller(function, arguments) for function, arguments in effects]
+    is_leaf = treedef == tree.flatten(0)[1]
+
     def finisher(outputs: tuple[Any, ...]) -> Any:
         position = count
-        for function, arguments in effects:
-            end = position + arguments.num_leaves
-            args, kwargs = tree.unflatten(arguments, outputs[position:end])
-            function(*args, **kwargs)
-            position = end
-        return tree.unflatten(treedef, outputs[:count])
+        for call, length in calls:
+            call(outputs[position : position + length])
+            position += length
+        return outputs[0] if is_leaf else tree.unflatten(treedef, outputs[:count])
 
     return tuple, finisher
+
+
+def _caller(function: Callable[..., Any], arguments: Any) -> tuple[Callable[..., Any], int]:
+    """Return what performs an effect, given the leaves of its arguments, and how many there are."""
+    count = arguments.num_leaves
+    if arguments == tree.flatten((tuple(range(count)), {}))[1]:
+        return lambda leaves: function(*leaves), count
+
+    def call(leaves: tuple[Any, ...]) -> None:
+        args, kwargs = tree.unflatten(arguments, leaves)
+        function(*args, **kwargs)
+
+    return call, count

@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tracegraph as tg
 from tests.codegen.harness import Runner
-from tracegraph.codegen.plan import Destination, Fresh, Gemm, Into, Kernel
+from tracegraph.codegen.plan import CalloutStep, Destination, Fresh, Gemm, Into, Kernel
 from tracegraph.codegen.schedule import plan
 from tracegraph.ir.graph import trace
 from tracegraph.ir.ops.arithmetic import add, multiply, subtract
 from tracegraph.ir.ops.boxes import slice_, slice_update
 from tracegraph.ir.ops.broadcast import full_like, sum_
 from tracegraph.ir.ops.compose import flip
+from tracegraph.ir.ops.control import item
 from tracegraph.ir.ops.linalg import matmul
+from tracegraph.ir.ops.numpy_call import numpy_call
 from tracegraph.ir.ops.scan import cumsum
 from tracegraph.ir.ops.structural import transpose
 from tracegraph.ir.sizes import symbol
@@ -147,3 +150,28 @@ def test_a_factor_that_blas_cannot_read_is_copied(strides: tuple[int, int]) -> N
     x = np.lib.stride_tricks.as_strided(middle, (60, 30), (8 * strides[0], 8 * strides[1]))
     values = {"s0": strides[0], "s1": strides[1]}
     np.testing.assert_allclose(Runner(graph, found)(x, **values)[0], x.T @ x, rtol=1e-11)
+
+
+def test_what_a_callout_makes_is_the_output() -> None:
+    """Nothing is copied unless the output is to lie otherwise, or is a second one."""
+    attrs = {"arguments": (("array", 0),), "options": (), "function": "sort"}
+
+    def ordered(x: Any) -> Any:
+        return item(numpy_call(x, dtypes=(x.dtype,), shapes=(x.shape,), **attrs), index=1)
+
+    graph = trace(lambda x: (ordered(x), ordered(x)), SQUARE)
+    x = np.random.default_rng(0).normal(size=(12, 12))
+    for order in ((0, 1), (1, 0)):
+        found = plan(graph, [Fresh(order), Fresh(order)])
+        assert [type(s) for s in found.steps] == [CalloutStep, Kernel]
+    first = plan(trace(ordered, SQUARE), [Fresh((0, 1))])
+    assert [type(s) for s in first.steps] == [CalloutStep]
+    compiled = tg.compile(lambda x: (np.sort(x), np.sort(x).T, np.sort(x) + 1.0))
+    compiled(x)
+    results = [compiled(x) for _ in range(2)]
+    for one in results:
+        for got, expected in zip(one, (np.sort(x), np.sort(x).T, np.sort(x) + 1.0), strict=True):
+            np.testing.assert_array_equal(got, expected)
+    assert results[0][0].flags.owndata
+    assert results[0][0].flags.writeable
+    assert not np.shares_memory(results[0][0], results[1][0])

@@ -24,6 +24,7 @@ from tests.codegen.native_kit import (
 )
 from tracegraph.codegen.entry_sources import same_value
 from tracegraph.codegen.signature import (
+    Applied,
     Argument,
     ArrayInput,
     ArrayOutput,
@@ -84,6 +85,31 @@ def test_builtins_stand_behind_globals() -> None:
     np.testing.assert_array_equal(f(X), [1, 1, 1])
     alone = add_external(Source(Global(space, "other")))
     assert alone(X) is MISSED
+
+
+def test_what_a_function_gives_of_a_checked_object() -> None:
+    asked: list[Any] = []
+
+    def doubled(given: list[Any]) -> Any:
+        asked.append(given)
+        return given[0] * 2
+
+    found = argument(1)
+    w = ArrayInput(
+        source=Source(Argument(1), (Applied(doubled), Key(slice(None)))),
+        type=ArrayType(F8, (n,)),
+        buffer="w",
+    )
+    inputs: list[Input] = [array(0, (n,), "x"), Structure(source=found, type=list), w]
+    f = native(executable(signature(inputs, [ArrayOutput("y", (n,))], arguments=2), BUFFERS, [ADD]))
+    given = [np.arange(3.0)]
+    np.testing.assert_array_equal(f(X, given), [1, 3, 5])
+    assert asked == [given]
+    assert f(X, (np.arange(3.0),)) is MISSED
+    assert asked == [given], "it is not given what is of another type"
+    assert f(X, []) is MISSED
+    assert len(asked) == 2
+    assert sys.exc_info() == (None, None, None)
 
 
 def test_closure_cells() -> None:

@@ -17,8 +17,11 @@ from tracegraph.ir.ops.creation import iota, size_value
 from tracegraph.ir.ops.division import remainder
 from tracegraph.ir.ops.index import gather, scatter, scatter_add
 from tracegraph.ir.ops.numpy_call import numpy_call
+from tracegraph.ir.ops.random import draw, seed
 from tracegraph.ir.ops.selection import flatnonzero
 from tracegraph.ir.ops.structural import reshape, transpose
+from tracegraph.ir.streams import Handle
+from tracegraph.ir.streams import stream as stream_named
 from tracegraph.ir.types import DTYPES, FLOAT64, INT64, ArrayType
 
 DTYPE_NAMES = ("float64", "complex128", "float32", "int64", "bool")
@@ -187,6 +190,61 @@ def _called(x: Value) -> list[Value]:
     return [item(whole, index=0), item(whole, index=1)]
 
 
+STATES = {
+    name: Handle(stream_named(name).new(7)).read()
+    for name in ("Generator(PCG64)", "Generator(SFC64)", "RandomState(SFC64)")
+}
+"""States of which each bit pattern is one: the tables move the words about."""
+
+
+def _drawn(method: str, stream: str, *arguments: Any, **options: Any) -> Any:
+    """Return the draw of three numbers by a method; an int among the arguments is an operand."""
+
+    def function(state: Value, *operands: Value) -> list[Value]:
+        trees = tuple(("array", x) if type(x) is int else ("value", x) for x in arguments)
+        attrs = {"arguments": trees, "options": (("size", ("value", (3,))),)}
+        shape = {"stream": stream, "method": method, "dtypes": (FLOAT64,), "shapes": ((3,),)}
+        whole = draw(state, *operands, **attrs, **shape)
+        return [item(whole, index=k) for k in range(3)]
+
+    return function
+
+
+def _seeded(x: Value) -> list[Value]:
+    attrs = {"stream": "Generator(PCG64)", "arguments": (("number", 0),)}
+    return [x.builder.emit(seed, (x,), attrs)]
+
+
+RANDOM = [
+    *(
+        Sample(op=draw, arrays=(state,), function=_drawn("standard_normal", name))
+        for name, state in STATES.items()
+    ),
+    *(
+        Sample(
+            op=draw,
+            arrays=(STATES[name], numbers("float64", 3), np.array([1.0, 2.0, 3.0])),
+            function=_drawn(method, name, 0, 1),
+        )
+        for name in ("Generator(PCG64)", "RandomState(SFC64)")
+        for method in ("normal", "laplace", "logistic", "gumbel")
+    ),
+    *(
+        Sample(
+            op=draw,
+            arrays=(STATES["Generator(SFC64)"], np.array([1.0, 2.0, 3.0])),
+            function=_drawn(method, "Generator(SFC64)", *before, 0),
+        )
+        for method, before in (("exponential", ()), ("rayleigh", ()), ("gamma", (2.5,)))
+    ),
+    Sample(
+        op=draw,
+        arrays=(STATES["Generator(PCG64)"], -numbers("float64", 3), np.array([8.0, 9.0, 10.0])),
+        function=_drawn("uniform", "Generator(PCG64)", 0, 1),
+    ),
+    *(Sample(op=seed, arrays=(np.array(n),), function=_seeded) for n in (0, 2**40)),
+]
+
 CONTROL = [
     *(
         Sample(
@@ -207,4 +265,4 @@ CONTROL = [
     ),
 ]
 
-SAMPLES = (*ARRANGEMENTS, *BOXES, *PLACES, *CREATION, *CONTROL)
+SAMPLES = (*ARRANGEMENTS, *BOXES, *PLACES, *CREATION, *CONTROL, *RANDOM)

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.calls import FORMS, PASSING
+from tracegraph.calls import FORMS, PASSING, escape
+from tracegraph.generators import forms
 from tracegraph.numpy.callouts import NumpyCall
 from tracegraph.numpy.followed import IMPLEMENTATIONS, PURE_OF_NUMPY, is_about_dtypes
 from tracegraph.numpy.table import RULES
 
+DRAWING = forms(escape)
 MODULES = (np, np.linalg, np.fft, np.random)
 
 REASONS: dict[str, str] = {
@@ -35,14 +37,8 @@ REASONS: dict[str, str] = {
     "gives what is no array": "einsum_path histogramdd min_scalar_type mintypecode nested_iters",
     "gives a part whose length depends on data": "trim_zeros",
     "is deprecated": "row_stack",
-    "draws random numbers, or changes how they are drawn": """
-        beta binomial bytes chisquare choice default_rng dirichlet exponential f gamma geometric
-        get_bit_generator get_state gumbel hypergeometric laplace logistic lognormal logseries
-        multinomial multivariate_normal negative_binomial noncentral_chisquare noncentral_f normal
-        pareto permutation poisson power rand randint randn random random_integers random_sample
-        ranf rayleigh sample seed set_bit_generator set_state shuffle standard_cauchy
-        standard_exponential standard_gamma standard_normal standard_t triangular uniform vonmises
-        wald weibull zipf""",
+    "reads or replaces the global generator, or gives bytes": """
+        bytes get_bit_generator get_state set_bit_generator set_state""",
 }
 """Why functions run eagerly. A name that two modules have is taken from the module it is in."""
 
@@ -70,7 +66,7 @@ def functions(module: ModuleType) -> Iterator[tuple[str, Any]]:
 def state(name: str, function: Any) -> str:
     """Return ``native``, ``callout``, or why a function runs eagerly."""
     rule = RULES.get(function)
-    if isinstance(rule, NumpyCall):
+    if isinstance(rule, NumpyCall) or getattr(function, "__func__", function) in DRAWING:
         return "callout"
     known = rule is not None or function in IMPLEMENTATIONS or is_about_dtypes(function)
     if known or function in PURE_OF_NUMPY or function in PASSING or function in FORMS:

@@ -30,16 +30,20 @@ class EagerKernel:
     types: tuple[ArrayType, ...]
 
     def __call__(self, *given: Any) -> tuple[np.ndarray[Any, Any], ...]:
-        count = len(given) - len(self.symbols)
-        values = dict(zip(self.symbols, given[count:], strict=True))
-        attrs = {
-            name: value if name == self.op.counts else concrete(value, values)
-            for name, value in self.attrs
-        }
-        made = self.op.eager(*given[:count], **attrs)
+        operands, attrs = given, dict(self.attrs)
+        if self.symbols:
+            count = len(given) - len(self.symbols)
+            values = dict(zip(self.symbols, given[count:], strict=True))
+            operands = given[:count]
+            attrs = {
+                name: value if name == self.op.counts else concrete(value, values)
+                for name, value in self.attrs
+            }
+        made = self.op.eager(*operands, **attrs)
         results = made if isinstance(made, (tuple, list)) else (made,)
-        pairs = zip(results, self.types, strict=True)
-        return tuple(self._conforming(result, type) for result, type in pairs)
+        if len(results) != len(self.types):
+            raise GraphError(f"the eager kernel of {self.op.name} gave {len(results)} results")
+        return tuple(map(self._conforming, results, self.types))
 
     def _conforming(self, result: Any, type: ArrayType) -> np.ndarray[Any, Any]:
         array = np.asarray(result)
@@ -48,6 +52,9 @@ class EagerKernel:
                 f"the eager kernel of {self.op.name} was to give {type}, "
                 f"got {array.dtype} of shape {array.shape}"
             )
+        flags = array.flags
+        if flags.c_contiguous and flags.aligned and array.__class__ is np.ndarray:
+            return array
         return np.require(array, type.dtype, ["C_CONTIGUOUS", "ALIGNED"])
 
     def complain(self, array: np.ndarray[Any, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Finding the objects that a signature names: arguments, globals, cells, attributes, items."""
+"""Finding the objects that a signature names: arguments, globals, cells, attributes, items ..."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import numpy as np
 
 from tracegraph.codegen.entry_text import MISS, Text
 from tracegraph.codegen.signature import (
+    Applied,
     Argument,
     Attribute,
     Cell,
     Fixed,
     Global,
+    Key,
     Root,
     Source,
     Step,
@@ -74,6 +76,10 @@ class Sources:
         if isinstance(step, Attribute):
             name = text.object(_interned(step.name))
             return self._owned(text.call("PyObject_GetAttr", owner, name))
+        if isinstance(step, Applied):
+            function = text.object(step.function)
+            made = text.call("PyObject_CallFunctionObjArgs", function, owner, "null")
+            return self._owned(made)
         return self._owned(text.call("PyObject_GetItem", owner, text.object(step.key)))
 
     def _owned(self, value: str) -> str:
@@ -96,7 +102,9 @@ def _root_key(root: Root) -> Hashable:
 
 def _step_key(step: Step) -> Hashable:
     """Keys are told apart by identity: an equal key may still find another item."""
-    return step if isinstance(step, Attribute) else (type(step), id(step.key))
+    if isinstance(step, Attribute):
+        return step
+    return type(step), id(step.key if isinstance(step, Key) else step.function)
 
 
 @record

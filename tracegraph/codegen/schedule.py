@@ -36,7 +36,7 @@ from tracegraph.ir.counted import counters
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.graph import Graph, Node, item_types
 from tracegraph.ir.loops import Program, Statement
-from tracegraph.ir.lowering import Places
+from tracegraph.ir.lowering import Callout, Places
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import TupleType
 
@@ -92,6 +92,7 @@ class Scheduler:
     buffers: Buffers = field(default_factory=Buffers)
     outputs: list[str] = field(default_factory=list)
     tuples: dict[Node, tuple[str, ...]] = field(default_factory=dict)
+    made: dict[tuple[Node, int], str] = field(default_factory=dict)
     sources: list[tuple[Node, ...]] = field(default_factory=list)
     bases: dict[Node, Node] = field(default_factory=dict)
 
@@ -165,7 +166,8 @@ class Scheduler:
                 self.targets[late[-1]] = target
                 continue
             owned = isinstance(where, Fresh) and self._may_own(node, where)
-            root = self._place_output(node, target, owned)
+            is_made = isinstance(where, Fresh) and self._is_made(node, where, target)
+            root = None if is_made else self._place_output(node, target, owned)
             if root is not None:
                 late.append(root)
         # What overwrites comes after all that reads, and first among it what only moves.
@@ -191,6 +193,16 @@ class Scheduler:
         """Return whether a node can be computed right into an output's memory."""
         plain = where.order == tuple(range(node.array_type.ndim))
         return plain or root_of(node).kind != GEMM
+
+    def _is_made(self, node: Node, where: Fresh, target: Storage) -> bool:
+        """Let the array that a callout makes be an output, where it lies as that is to lie."""
+        is_item = node.op.name == "item"
+        call, index = (node.operands[0], dict(node.attrs)["index"]) if is_item else (node, 0)
+        plain = where.order == tuple(range(node.array_type.ndim))
+        if type(call.op.lower) is not Callout or not plain or node in self.storages:
+            return False
+        self.made[call, index], self.storages[node] = target.buffer, target
+        return True
 
     def _place(self, group: Group, readers: Mapping[Node, set[int]]) -> None:
         """Give the results of a group memory where they are used outside it, or in a later pass."""
@@ -295,10 +307,12 @@ class Scheduler:
         for name in operands:
             self.buffers.as_object(name)
         types = item_types(node.type)
-        results = tuple(self.buffers.fresh(t.dtype, t.size, "object") for t in types)
-        if isinstance(node.type, TupleType):
-            self.tuples[node] = results
-        else:
+        results = tuple(
+            self.made.get((node, k)) or self.buffers.fresh(t.dtype, t.size, "object")
+            for k, t in enumerate(types)
+        )
+        self.tuples[node] = results
+        if not isinstance(node.type, TupleType):
             self.storages[node] = Storage(results[0], strides_of(node.type.shape))
         operand_types = tuple(o.array_type for o in node.operands)
         return CalloutStep(node.op, operands, operand_types, node.attrs, results, types)

@@ -16,7 +16,7 @@ of it at every call; where anything differs it leaves by a miss cell with nothin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import CellType
 from typing import Any, Literal, TypeAlias
 
@@ -69,15 +69,24 @@ class Key:
     key: Any
 
 
+@record
+class Applied:
+    """The step ``function(value)``."""
+
+    function: Callable[[Any], Any]
+
+
 Root: TypeAlias = Argument | Global | Cell | Fixed
-Step: TypeAlias = Attribute | Key
+Step: TypeAlias = Attribute | Key | Applied
 
 
 @record
 class Source:
-    """Where an object is found at each call: a root, then attributes and items.
+    """Where an object is found at each call: a root, then attributes, items, what functions give.
 
-    A name, attribute or item that is missing, or that raises any ``Exception``, is a miss.
+    A name, attribute or item that is missing, or that raises any ``Exception``, is a miss. Inputs
+    are found in order, and each is checked before the next one is looked for: a function is given
+    what the inputs before it have been checked to be.
     """
 
     root: Root

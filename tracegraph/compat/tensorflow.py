@@ -22,10 +22,12 @@ from typing import Any
 
 import numpy as np
 
+from tracegraph.calls import call
 from tracegraph.compile import compile
-from tracegraph.dispatch import apply
+from tracegraph.dispatch import apply, held
 from tracegraph.module import Module
 from tracegraph.optimizers import SGD, Adam, Momentum, RMSProp
+from tracegraph.recording import active
 from tracegraph.tape import GradientTape
 from tracegraph.tensor import Tensor, constant, convert_to_tensor, wrap
 from tracegraph.variable import Variable
@@ -147,17 +149,27 @@ def random_normal(
     shape: Sequence[int], mean: float = 0.0, stddev: float = 1.0, dtype: Any = np.float64
 ) -> Any:
     """Return normally distributed random numbers."""
-    return wrap(apply(np.random.normal, mean, stddev, tuple(shape))).astype(dtype)
+    return wrap(_drawn(np.random.normal, mean, stddev, tuple(shape))).astype(dtype)
 
 
 def random_uniform(
     shape: Sequence[int], minval: float = 0.0, maxval: float = 1.0, dtype: Any = np.float64
 ) -> Any:
     """Return random numbers that are distributed evenly."""
-    return wrap(apply(np.random.uniform, minval, maxval, tuple(shape))).astype(dtype)
+    return wrap(_drawn(np.random.uniform, minval, maxval, tuple(shape))).astype(dtype)
 
 
-set_random_seed = np.random.seed
+def set_random_seed(seed: int) -> None:
+    """Seed NumPy's global state."""
+    _drawn(np.random.seed, seed)
+
+
+def _drawn(function: Callable[..., Any], *args: Any) -> Any:
+    """Draw from NumPy's global state, as a recorded function does it where one is recorded."""
+    recording = active()
+    if recording is None:
+        return apply(function, *args)
+    return call(recording, function, held(args), {})
 
 
 # -- settings and state ---------------------------------------------------------------------------

@@ -77,6 +77,8 @@ class NumpyCall:
     """The rule of such a function; it needs to see what the function gave."""
 
     function: str
+    can_write = False
+    writes_first = False
 
     def note(
         self,
@@ -102,11 +104,11 @@ class NumpyCall:
         if any(options.get(name) for name in CHANGING):
             raise Unsupported("it is told to change an argument; leave that to assignments")
         found: list[Value] = []
-        arguments = tuple([_tree(x, found) for x in operands])
-        named = tuple([(name, _tree(x, found)) for name, x in sorted(options.items())])
+        arguments = tuple([tree_of(x, found) for x in operands])
+        named = tuple([(name, tree_of(x, found)) for name, x in sorted(options.items())])
         if any(isinstance(dim, Size) for value in found for dim in value.shape):
             raise Unsupported("the shape of its result is known for known sizes only")
-        arrays = [_result(each) for each in results]
+        arrays = [result_of(each) for each in results]
         attrs = {
             "function": self.function,
             "arguments": arguments,
@@ -120,16 +122,16 @@ class NumpyCall:
         return [item(whole, index=1 + k) for k in range(len(arrays))]
 
 
-def _tree(x: Any, operands: list[Value]) -> Tree:
+def tree_of(x: Any, operands: list[Value]) -> Tree:
     """Return an argument as the attributes of the operation have it; values become operands."""
     if isinstance(x, Sym):
         operands.append(x.value)
         kind = "number" if x.weak is not None else "scalar" if x.scalar else "array"
         return kind, len(operands) - 1
     if type(x) in (tuple, list):
-        return type(x).__name__, tuple([_tree(each, operands) for each in x])
+        return type(x).__name__, tuple([tree_of(each, operands) for each in x])
     if type(x) is slice:
-        return "slice", tuple([_tree(each, operands) for each in (x.start, x.stop, x.step)])
+        return "slice", tuple([tree_of(each, operands) for each in (x.start, x.stop, x.step)])
     if x is None or type(x) in (bool, int, float, complex, str, Size):
         return "value", x
     if isinstance(x, np.generic) and is_supported(x.dtype):
@@ -139,7 +141,8 @@ def _tree(x: Any, operands: list[Value]) -> Tree:
     raise Unsupported(f"an argument of type {type(x).__name__} is not supported")
 
 
-def _result(one: Any) -> np.ndarray[Any, Any]:
+def result_of(one: Any) -> np.ndarray[Any, Any]:
+    """Return a result as an array, where it is one that the graph can have."""
     array = np.asarray(one)
     plain = type(one) is np.ndarray or isinstance(one, (np.generic, bool, int, float, complex))
     if not plain or not is_supported(array.dtype) or not array.flags.writeable:

@@ -53,7 +53,8 @@ def vmap(function: Callable[..., Any], in_axes: Axes = 0, out_axes: int = 0) -> 
     OptionError
         ``in_axes`` does not fit the arguments, or their lengths differ.
     AbstractValueError
-        The function asks for the value of an array, for example in an ``if``.
+        The function asks for the value of an array, for example in an ``if``, or draws from a
+        random generator: draw for the whole batch, or map over keys of ``tg.random``.
 
     Examples
     --------

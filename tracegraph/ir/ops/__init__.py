@@ -32,6 +32,7 @@ from tracegraph.ir.ops import (
     linalg,
     numpy_call,
     power,
+    random,
     reduce,
     rounding,
     scan,
@@ -78,6 +79,7 @@ FAMILIES = (
     convolve.OPS,
     control.OPS,
     numpy_call.OPS,
+    random.OPS,
 )
 
 OPS: dict[str, Op] = {op.name: op for op in chain.from_iterable(FAMILIES)}

@@ -11,7 +11,7 @@ scalar and ``("number", 0)`` the Python number that it holds, ``("tuple", (...))
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,42 +57,62 @@ def _call_eager(
     batched: tuple[tuple[bool, ...], ...] = (),
 ) -> tuple[Any, ...]:
     if not batched:
-        args = [_argument(tree, operands) for tree in arguments]
-        named = {name: _argument(tree, operands) for name, tree in options}
+        args = [argument(tree, operands) for tree in arguments]
+        named = {name: argument(tree, operands) for name, tree in options}
         found = operator.attrgetter(function)(np)(*args, **named)
         results = found if isinstance(found, (tuple, list)) else (found,)
         like = [(np.asarray(one).dtype, np.shape(one)) for one in results]
         if like == list(zip(dtypes, shapes, strict=True)):
             return np.True_, *results
         return np.False_, *map(np.zeros, shapes, dtypes)
+    return each_example(
+        _call_eager,
+        operands,
+        shapes,
+        batched,
+        tuple(_types(dtypes, shapes, len(batched))),
+        function=function,
+        arguments=arguments,
+        options=options,
+        dtypes=dtypes,
+    )
+
+
+def each_example(
+    eager: Callable[..., Any],
+    operands: Sequence[Any],
+    shapes: tuple[tuple[int, ...], ...],
+    batched: tuple[tuple[bool, ...], ...],
+    types: Sequence[ArrayType],
+    **attrs: Any,
+) -> tuple[Any, ...]:
+    """Compute one example of a batch after the other; ``types`` are those of all results."""
     flags, inner = batched[0], batched[1:]
     results = [
-        _call_eager(
+        eager(
             *(x[k] if flag else x for x, flag in zip(operands, flags, strict=True)),
-            function=function,
-            arguments=arguments,
-            options=options,
-            dtypes=dtypes,
             shapes=tuple(shape[1:] for shape in shapes),
             batched=inner,
+            **attrs,
         )
         for k in range(shapes[0][0])
     ]
     if not results:
-        return tuple(np.empty(t.shape, t.dtype) for t in _types(dtypes, shapes, len(batched)))
+        return tuple(np.empty(t.shape, t.dtype) for t in types)
     return tuple(map(np.stack, zip(*results, strict=True)))
 
 
-def _argument(tree: Tree, operands: Sequence[Any]) -> Any:
+def argument(tree: Tree, operands: Sequence[Any]) -> Any:
+    """Return what a tree stands for."""
     kind, content = tree
     if kind == "value":
         return content
     if kind == "tuple":
-        return tuple(_argument(one, operands) for one in content)
+        return tuple(argument(one, operands) for one in content)
     if kind == "list":
-        return [_argument(one, operands) for one in content]
+        return [argument(one, operands) for one in content]
     if kind == "slice":
-        return slice(*(_argument(one, operands) for one in content))
+        return slice(*(argument(one, operands) for one in content))
     array = np.asarray(operands[content])
     if kind == "scalar":
         return array[()]
