@@ -3,6 +3,7 @@
 import copy
 import operator
 import pickle
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -167,6 +168,15 @@ FUNCTIONS: dict[str, Function] = {
     "text": lambda a: (str(a), f"{a[0]:.2f}", f"{a}"),
     "compared with None": lambda a: (a is None, a.size == 3),
 }
+
+
+def test_results_of_broadcast_arrays_are_returned_without_numpys_warning() -> None:
+    compiled = tg.compile(lambda a: np.broadcast_arrays(a, M))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            compiled(X)
+    assert not caught
 
 
 OF_TENSORS_ONLY = ["isinstance", "hash", "is"]
