@@ -338,3 +338,15 @@ def test_errors_are_those_of_numpy() -> None:
                 with pytest.raises(expected.type) as found:
                     used(tensor)
                 assert str(found.value) == str(expected.value)
+
+
+def test_graph_runs_a_function_on_copies_of_tensors() -> None:
+    def doubled(x: Any) -> Any:
+        x += 1
+        return x * 2
+
+    tensor = tg.Tensor(X.copy())
+    compiled = tg.compile(doubled)
+    assert "add" in str(compiled.graph(tensor))
+    compiled.explain(tensor)
+    np.testing.assert_array_equal(tensor.numpy(), X)
