@@ -16,6 +16,7 @@ from tracegraph.externals import Externals
 from tracegraph.operators import IN_PLACE, Operators
 from tracegraph.places import Place
 from tracegraph.standin import ArrayHolder, Traced
+from tracegraph.values import remake
 
 
 class Tensor(Operators, ArrayHolder):
@@ -189,8 +190,9 @@ def wrap(result: Any) -> Any:
         return result if result.is_python_scalar else Tensor(result)
     if isinstance(result, (np.ndarray, np.generic)):
         return Tensor(result)
-    if type(result) in (tuple, list):
-        return type(result)(map(wrap, result))
+    is_named = isinstance(result, tuple) and hasattr(result, "_fields")
+    if is_named or type(result) in (tuple, list):
+        return remake(result, list(map(wrap, result)))
     return result
 
 
