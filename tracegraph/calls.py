@@ -25,6 +25,7 @@ from tracegraph.places import fixed_place
 from tracegraph.recording import Effect, Recording
 from tracegraph.release import release
 from tracegraph.standin import Traced
+from tracegraph.tensor import wrap
 from tracegraph.text import holds_recorded, text_method, text_of
 from tracegraph.twin import TwinError, is_generator_like, is_twin_code, make_twin
 from tracegraph.values import are_floats, has_holder, is_abstract, is_numpy, real_of, stand_ins
@@ -89,14 +90,16 @@ def _call_by_rule(recording: Recording, function: Any, args: Any, kwargs: Any) -
     if any(function is one for one in (sum, min, max)) and not are_floats(args):
         return _call_with_callback(recording, function, args, kwargs)
     has_rule = _lookup(RULES, function) is not None
+    code = _lookup(IMPLEMENTATIONS, function)
     if (has_rule or is_numpy(function)) and has_holder((args, kwargs)):
+        if code is not None or is_about_dtypes(function):
+            return wrap(call(recording, function, held(args), held(kwargs)))
         is_draw = is_stream(getattr(function, "__self__", None))
         if function not in MAKES_ARRAYS and not is_draw:
             return function(*args, **kwargs)
         args, kwargs = held(args), held(kwargs)
     if has_rule and _concerns_arrays(recording, function, args, kwargs):
         return recording.call(function, args, kwargs)
-    code = _lookup(IMPLEMENTATIONS, function)
     if code is not None:
         return call_twin(recording, code, args, kwargs)
     return _call_other(recording, function, args, kwargs)

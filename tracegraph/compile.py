@@ -8,11 +8,11 @@ another signature, or behind the guard that came out differently.
 
 from __future__ import annotations
 
+import copy
 import functools
 import types
 import warnings
 from collections.abc import Callable
-from copy import deepcopy
 from typing import Any, overload
 
 import numpy as np
@@ -31,6 +31,7 @@ from tracegraph.places import argument_place, fixed_place
 from tracegraph.policy import Policy
 from tracegraph.recording import Recording, active
 from tracegraph.release import release
+from tracegraph.tensor import Tensor
 from tracegraph.trace import Trace, finish
 from tracegraph.twin import is_generator_like
 from tracegraph.values import real_of
@@ -322,10 +323,10 @@ def _kind(value: Any) -> Any:
 
 def copy_arrays(value: Any) -> Any:
     """Return nested arguments with their arrays copied."""
-    if isinstance(value, np.ndarray):
-        return value.copy()
+    if isinstance(value, (np.ndarray, Tensor)):
+        return copy.copy(value)
     if is_stream(value):
-        return deepcopy(value)
+        return copy.deepcopy(value)
     if type(value) in (tuple, list):
         return type(value)(map(copy_arrays, value))
     if type(value) is dict:

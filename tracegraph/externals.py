@@ -153,12 +153,15 @@ class Externals:
         """
         if array.flags.c_contiguous:
             return None
-        if array.flags.f_contiguous:
-            return strides_in_order(type_.shape, tuple(reversed(range(array.ndim))))
         strides: list[Dim] = [
             symbol(f"stride{len(self.params)}_{axis}", lower=-(2**63), hint=step // array.itemsize)
             for axis, step in enumerate(array.strides)
         ]
+        if array.flags.f_contiguous:
+            told = strides_in_order(type_.shape, tuple(reversed(range(array.ndim))))
+            # No shape tells the stride of an axis of length 1: NumPy leaves any number there.
+            triples = zip(type_.shape, strides, told, strict=True)
+            return tuple([own if dim == 1 else stride for dim, own, stride in triples])
         self._bind_layout(type_, strides)
         return tuple(strides)
 

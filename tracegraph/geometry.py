@@ -31,6 +31,14 @@ def strides_in_order(shape: Shape, order: tuple[int, ...]) -> tuple[Dim, ...]:
     return tuple(strides)
 
 
+def is_writeable(array: Any) -> bool:
+    """Return ``array.flags.writeable``, which warns of what ``np.broadcast_arrays`` gave."""
+    return bool(array.flags.num & WRITEABLE)
+
+
+WRITEABLE = 0x400  # NPY_ARRAY_WRITEABLE
+
+
 def axes_order(array: Any) -> tuple[int, ...]:
     """Return the axes of a real array from slow to fast."""
     if array.flags.c_contiguous:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from tracegraph.externals import Externals
 from tracegraph.operators import IN_PLACE, Operators
 from tracegraph.places import Place
 from tracegraph.standin import ArrayHolder, Traced
+from tracegraph.values import remake
 
 
 class Tensor(Operators, ArrayHolder):
@@ -82,6 +85,108 @@ class Tensor(Operators, ArrayHolder):
         size: int = self._read().size
         return size
 
+    # -- what the Array API standard asks of it -------------------------------------------------
+
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> ModuleType:
+        """Return the namespace of functions of the Array API standard, ``tracegraph.array_api``.
+
+        Parameters
+        ----------
+        api_version : str, optional
+            The version of the standard that is wanted.
+
+        Raises
+        ------
+        ValueError
+            If that is not a version that the namespace follows.
+
+        Examples
+        --------
+        >>> import tracegraph as tg
+        >>> x = tg.Tensor([1.0, 4.0])
+        >>> x.__array_namespace__().sqrt(x)
+        Tensor([1., 2.])
+        """
+        # An array knows its namespace, which makes arrays: the standard ties this knot. The
+        # namespace is loaded when it is asked for.
+        namespace = import_module("tracegraph.array_api")
+        if api_version not in (None, *namespace.VERSIONS):
+            raise ValueError(
+                f"expected one of the versions {', '.join(namespace.VERSIONS)} of the Array API "
+                f"standard, got {api_version!r}; leave it out for the newest"
+            )
+        return namespace
+
+    def __dlpack__(
+        self,
+        /,
+        *,
+        stream: int | None = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """Return a DLPack capsule of the memory, for ``from_dlpack`` of any array library.
+
+        Parameters
+        ----------
+        stream : None
+            The CPU has no streams.
+        max_version : tuple of int, optional
+            The newest version of DLPack that the other side understands.
+        dl_device : tuple of int, optional
+            Where the memory is to be: on the CPU.
+        copy : bool, optional
+            Whether the memory must be, or must not be, a copy.
+
+        Raises
+        ------
+        BufferError
+            If the memory cannot be exported so.
+        """
+        options = {
+            "stream": stream,
+            "max_version": max_version,
+            "dl_device": dl_device,
+            "copy": copy,
+        }
+        given = {name: value for name, value in options.items() if value is not None}
+        return self._real("its memory is handed to another library").__dlpack__(**given)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """Return DLPack's name of the CPU."""
+        device: tuple[int, int] = as_real(self._data).__dlpack_device__()
+        return device
+
+    @property
+    def device(self) -> str:
+        """Where the array is: always ``"cpu"``."""
+        return "cpu"
+
+    def to_device(self, device: str, /, *, stream: int | None = None) -> Tensor:
+        """Return the Tensor itself: there is one device.
+
+        Raises
+        ------
+        ValueError
+            If that is not ``"cpu"``, or for a stream, which it has none of.
+        """
+        if device != "cpu" or stream is not None:
+            raise ValueError(f"expected the device 'cpu' and no stream, got {device!r}, {stream!r}")
+        return self
+
+    @property
+    def T(self) -> Tensor:
+        """The view with all axes in reverse order."""
+        transposed: Tensor = wrap(self._read().T)
+        return transposed
+
+    @property
+    def mT(self) -> Tensor:
+        """The view with the last two axes exchanged."""
+        transposed: Tensor = wrap(self._read().mT)
+        return transposed
+
     # -- operations -----------------------------------------------------------------------------
 
     def _operate(self, function: Callable[..., Any], *operands: Any) -> Any:
@@ -144,10 +249,13 @@ class Tensor(Operators, ArrayHolder):
 
     # -- as text and as a value -----------------------------------------------------------------
 
-    def _shown(self) -> Any:
-        """Return the real array, for text."""
+    def _real(self, use: str) -> Any:
+        """Return the real array for a use that is not recorded."""
         data = self._read()
-        return as_real(data.recording.escape(data, TEXT) if type(data) is Traced else data)
+        return as_real(data.recording.escape(data, use) if type(data) is Traced else data)
+
+    def _shown(self) -> Any:
+        return self._real("it is turned into text")
 
     def __repr__(self) -> str:
         name, array = type(self).__name__, self._shown()
@@ -180,17 +288,15 @@ class Tensor(Operators, ArrayHolder):
         return made
 
 
-TEXT = "it is turned into text"
-
-
 def wrap(result: Any) -> Any:
     """Return a result with its arrays and NumPy scalars as Tensors."""
     if type(result) is Traced:
         return result if result.is_python_scalar else Tensor(result)
     if isinstance(result, (np.ndarray, np.generic)):
         return Tensor(result)
-    if type(result) in (tuple, list):
-        return type(result)(map(wrap, result))
+    is_named = isinstance(result, tuple) and hasattr(result, "_fields")
+    if is_named or type(result) in (tuple, list):
+        return remake(result, list(map(wrap, result)))
     return result
 
 

@@ -28,7 +28,14 @@ from tracegraph.codegen.signature import (
 )
 from tracegraph.containers import register_node
 from tracegraph.generators import leaving, stores
-from tracegraph.geometry import PARTS, axes_order, contiguous, strides_in_order, view_geometry
+from tracegraph.geometry import (
+    PARTS,
+    axes_order,
+    contiguous,
+    is_writeable,
+    strides_in_order,
+    view_geometry,
+)
 from tracegraph.guards import Decision
 from tracegraph.ir.graph import Graph, Value
 from tracegraph.ir.passes import run_pipeline
@@ -252,7 +259,7 @@ class _Finish:
             of = self._memory(leaf.storage)
             order = of.order or tuple(range(len(of.shape)))
             strides = strides_in_order(of.shape, order)
-        is_own = leaf.storage.external or leaf.actual.flags.writeable
+        is_own = leaf.storage.external or is_writeable(leaf.actual)
         if leaf.actual is leaf.storage.array and is_own:
             return of
         return self._view(leaf, of, strides)
@@ -284,10 +291,10 @@ class _Finish:
             offset, shape, strides = view_geometry(leaf.storage.value.shape, strides, leaf.path)
             self._keep_counted((offset, *shape, *strides))
             # Read-only by its making, not because the memory is: native code looks at that itself.
-            base_is_writeable = leaf.storage.array.flags.writeable
+            base_is_writeable = is_writeable(leaf.storage.array)
             spread = any(op.name == "broadcast_to" for op, _ in leaf.path)
             is_external = leaf.storage.external
-            writeable = bool(leaf.actual.flags.writeable) or (
+            writeable = is_writeable(leaf.actual) or (
                 is_external and not base_is_writeable and not spread
             )
             is_part = any(op.name in PARTS for op, _ in leaf.path)

@@ -147,8 +147,8 @@ def test_graph_runs_the_function_on_copies_only() -> None:
 
 
 def test_graph_of_what_cannot_be_recorded() -> None:
-    compiled = tg.compile(lambda a: np.apply_along_axis(np.sum, 0, a))
-    with pytest.raises(tg.RecordingError, match="apply_along_axis"):
+    compiled = tg.compile(lambda a: np.frompyfunc(math.exp, 1, 1)(a))
+    with pytest.raises(tg.RecordingError, match="frompyfunc"):
         compiled.graph(X)
 
 

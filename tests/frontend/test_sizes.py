@@ -133,3 +133,17 @@ def test_nested_compiled_functions() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         np.testing.assert_array_equal(inner(X + 1), (X + 1) * 2)
+
+
+def test_an_axis_of_length_one_may_have_any_stride() -> None:
+    """In an array in Fortran's order, whose strides follow from its shape otherwise."""
+    first = np.ones((2, 2, 1)).transpose(2, 0, 1)
+    second = np.arange(12.0).reshape(3, 1, 4).transpose(2, 0, 1)
+    assert second.flags.f_contiguous
+    assert second.strides[2] != second.nbytes
+    double = Counted(lambda x: x * 2)
+    for x in (first, second, second[:2].copy("F"), second):
+        double(x)
+        np.testing.assert_array_equal(double(x), x * 2)
+        assert double(x).strides == (x * 2).strides
+        assert double.is_native(x)

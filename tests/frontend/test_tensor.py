@@ -3,6 +3,7 @@
 import copy
 import operator
 import pickle
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -136,6 +137,12 @@ FUNCTIONS: dict[str, Function] = {
     "np.sort": np.sort,
     "np.fft.fft": np.fft.fft,
     "np.median": np.median,
+    "np.linalg.eigh": lambda a: np.linalg.eigh(np.outer(a, a)),
+    "np.unique_counts": np.unique_counts,
+    "np.astype": lambda a: np.astype(a, np.float32),
+    "np.trapezoid": np.trapezoid,
+    "np.gradient": np.gradient,
+    "np.result_type": lambda a: np.result_type(a, np.complex64),
     "np.asarray": np.asarray,
     "np.array": np.array,
     "methods": lambda a: (
@@ -167,6 +174,35 @@ FUNCTIONS: dict[str, Function] = {
     "text": lambda a: (str(a), f"{a[0]:.2f}", f"{a}"),
     "compared with None": lambda a: (a is None, a.size == 3),
 }
+
+
+FOLLOWED: dict[str, Function] = {
+    "np.astype": lambda a: np.astype(a, np.float32),
+    "np.trapezoid": np.trapezoid,
+    "np.gradient": np.gradient,
+    "np.result_type": lambda a: a.astype(np.result_type(a, np.complex64)),
+    "np.can_cast": lambda a: a + np.can_cast(a, np.float32),
+    "np.linalg.diagonal": lambda a: np.linalg.diagonal(a * a[:, None]),
+}
+"""Functions that are recorded without a rule, and are so for Tensors too."""
+
+
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_what_is_recorded_of_arrays_is_recorded_of_tensors(name: str) -> None:
+    compiled = tg.compile(FOLLOWED[name], strict=True)
+    for shift in (0.0, 1.0):
+        found, expected = compiled(tg.Tensor(X + shift)), FOLLOWED[name](X + shift)
+        check(array_of(found), expected)
+    assert len(compiled.traces) == 1
+
+
+def test_results_of_broadcast_arrays_are_returned_without_numpys_warning() -> None:
+    compiled = tg.compile(lambda a: np.broadcast_arrays(a, M))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            compiled(X)
+    assert not caught
 
 
 OF_TENSORS_ONLY = ["isinstance", "hash", "is"]
@@ -328,3 +364,15 @@ def test_errors_are_those_of_numpy() -> None:
                 with pytest.raises(expected.type) as found:
                     used(tensor)
                 assert str(found.value) == str(expected.value)
+
+
+def test_graph_runs_a_function_on_copies_of_tensors() -> None:
+    def doubled(x: Any) -> Any:
+        x += 1
+        return x * 2
+
+    tensor = tg.Tensor(X.copy())
+    compiled = tg.compile(doubled)
+    assert "add" in str(compiled.graph(tensor))
+    compiled.explain(tensor)
+    np.testing.assert_array_equal(tensor.numpy(), X)

@@ -141,7 +141,6 @@ CASES: dict[str, list[Case]] = {
     "linalg.tensorinv": [call(M.reshape(2, 2, 4), ind=2)],
     "linalg.tensorsolve": [call(M.reshape(2, 2, 4), X[:4].reshape(2, 2))],
     "linalg.trace": [call(M)],
-    "linalg.vecdot": [call(TALL, TALL)],
     "fft.fft": [call(X), call(TALL, 4, axis=0, norm="ortho")],
     "fft.fft2": [call(M)],
     "fft.fftfreq": [call(8, 0.1)],

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from tests.numpy.rule_checks import check, may_refuse, refuses, run_numpy
+from tests.numpy.rule_checks import Number, check, may_refuse, refuses, run_numpy
 from tracegraph.ir.types import DTYPES
 
 SUMS = [np.sum, np.prod, np.mean, np.var, np.std]
@@ -75,6 +75,16 @@ def test_variance() -> None:
         check(np.var, x, 0, close=True, symbolic=True, **options)
         check(np.std, x, axis=(0, 1), keepdims=True, close=True, symbolic=True, **options)
     check(np.var, x, axis=0, mean=x.mean(0, keepdims=True), close=True)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c8"])
+def test_variance_takes_any_number_from_the_count(dtype: str) -> None:
+    """Also one that is known at each call alone."""
+    x = sample(np.dtype(dtype))
+    for ddof in (0.3, 1.5, 99.5, Number(0.3), Number(2), Number(99)):
+        check(np.var, x, axis=0, ddof=ddof, close=True, symbolic=True)
+        check(np.std, x, correction=ddof, keepdims=True, close=True, symbolic=True)
+    refuses(np.var, x, ddof=Number(1j), match="real number")
 
 
 def test_average() -> None:

@@ -37,7 +37,7 @@ FUNCTIONS = """
     linalg.cholesky linalg.cond linalg.cross linalg.det linalg.eig linalg.eigh linalg.eigvals
     linalg.eigvalsh linalg.inv linalg.lstsq linalg.matrix_power linalg.multi_dot linalg.pinv
     linalg.qr linalg.slogdet linalg.solve linalg.svd linalg.svdvals linalg.tensorinv
-    linalg.tensorsolve linalg.trace linalg.vecdot
+    linalg.tensorsolve linalg.trace
 
     fft.fft fft.fft2 fft.fftfreq fft.fftn fft.fftshift fft.hfft fft.ifft fft.ifft2 fft.ifftn
     fft.ifftshift fft.ihfft fft.irfft fft.irfft2 fft.irfftn fft.rfft fft.rfft2 fft.rfftfreq

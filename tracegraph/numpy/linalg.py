@@ -11,7 +11,8 @@ from tracegraph.ir.graph import Value
 from tracegraph.ir.ops import contract
 from tracegraph.ir.ops.arithmetic import multiply, subtract
 from tracegraph.ir.ops.boxes import concatenate
-from tracegraph.ir.ops.broadcast import sum_
+from tracegraph.ir.ops.broadcast import full_like, sum_
+from tracegraph.ir.ops.compare import not_equal
 from tracegraph.ir.ops.complexes import conjugate, real
 from tracegraph.ir.ops.compose import move_axis, take_axis
 from tracegraph.ir.ops.decompose import svdvals
@@ -82,7 +83,16 @@ def _vector_by_matrix(x: Value, y: Value) -> Value:
 
 
 matmul = _generalised(np.matmul, contract.matrix_product)
-vecdot = _generalised(np.vecdot, contract.vecdot)
+vecdot_of_last_axes = _generalised(np.vecdot, contract.vecdot)
+
+
+def vecdot(e: Emitter, x: Any, y: Any, /, *, axis: Any = -1, **options: Any) -> Sym:
+    """The rule of ``np.vecdot`` and ``np.linalg.vecdot``."""
+    moved = [
+        Sym(move_axis(v, axis_argument(axis, v.ndim), v.ndim - 1))
+        for v in (array(e, x), array(e, y))
+    ]
+    return vecdot_of_last_axes(e, *moved, **options)
 
 
 def vdot(e: Emitter, a: Any, b: Any, /) -> Sym:
@@ -178,8 +188,7 @@ def cross(
 
 def norm(e: Emitter, x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Sym:
     """The rule of ``np.linalg.norm``."""
-    value = array(e, x)
-    value = e.cast(value, FLOAT64) if value.dtype.kind not in "fc" else value
+    value = _measured(e, x, ord)
     if axis is None and ord is None:
         ord, axes = "fro", tuple(range(value.ndim))
     else:
@@ -210,6 +219,14 @@ def _matrix_norm(e: Emitter, x: Value, order: Any, row: int, column: int) -> Val
     return found
 
 
+def _measured(e: Emitter, x: Any, order: Any) -> Value:
+    """Return the numbers of which a norm is taken."""
+    if isinstance(order, Sym):
+        raise Unsupported("the order of a norm depends on data; it must be a constant")
+    value = array(e, x)
+    return e.cast(value, FLOAT64) if value.dtype.kind not in "fc" else value
+
+
 def _length(x: Value, axes: Sequence[int]) -> Value:
     """Return the square root of the sum of squares."""
     squares = multiply(conjugate(x), x)
@@ -229,8 +246,9 @@ def _vector_norm(e: Emitter, x: Value, order: Any, axes: tuple[int, ...]) -> Val
         return extremum
     if order == 1:
         return sum_(size, axes=axes)  # type: ignore[no-any-return]  # ops are untyped calls
-    if isinstance(order, Sym) or order == 0:
-        raise Unsupported("a norm of order 0, or whose order depends on data; use another order")
+    if order == 0:
+        is_set = e.cast(not_equal(size, full_like(size, 0)), size.dtype)
+        return sum_(is_set, axes=axes)  # type: ignore[no-any-return]  # ops are untyped calls
     total = sum_(constant_power(size, order), axes=axes)
     return constant_power(total, float(np.reciprocal(order, dtype=size.dtype)))
 
@@ -238,14 +256,14 @@ def _vector_norm(e: Emitter, x: Value, order: Any, axes: tuple[int, ...]) -> Val
 def vector_norm(
     e: Emitter, x: Any, /, *, axis: Any = None, ord: Any = 2, keepdims: Any = False
 ) -> Sym:
-    """The rule of ``np.linalg.vector_norm``: over all elements, or over one axis."""
-    value = array(e, x)
-    if isinstance(axis, (tuple, list)):
-        raise Unsupported("a vector norm over several axes; reshape them into one")
-    if axis is not None:
-        return norm(e, Sym(value), ord, axis, keepdims)
-    flat = norm(e, Sym(reshaped(value, (value.type.size,))), ord, 0).value
-    return Sym(kept(flat, value, tuple(range(value.ndim)), keepdims))
+    """The rule of ``np.linalg.vector_norm``: over all elements, or over some axes."""
+    value = _measured(e, x, ord)
+    axes = axes_argument(axis, value.ndim)
+    if axis is None:
+        total = _vector_norm(e, reshaped(value, (value.type.size,)), ord, (0,))
+    else:
+        total = _vector_norm(e, value, ord, axes)
+    return Sym(kept(total, value, axes, keepdims))
 
 
 def matrix_norm(e: Emitter, x: Any, /, *, keepdims: Any = False, ord: Any = "fro") -> Sym:
@@ -290,6 +308,7 @@ RULES: dict[Any, Any] = {
     np.linalg.matmul: matmul,
     np.linalg.outer: _product(contract.outer),
     np.linalg.tensordot: tensordot,
+    np.linalg.vecdot: vecdot,
     np.matmul: matmul,
     np.vecdot: vecdot,
     np.dot: _product(contract.dot),

@@ -23,7 +23,6 @@ from tracegraph.numpy.arguments import (
     axes_argument,
     axis_argument,
     dtype_argument,
-    integer,
     no_options,
     no_out,
     reshaped,
@@ -250,9 +249,17 @@ def var_rule(
         shape = tuple(dim for i, dim in enumerate(x.shape) if i not in axes)
         center = reshaped(e.value(mean, x.dtype), shape)
     free = ddof if correction is None else correction
-    if isinstance(free, float) and free.is_integer():
-        free = int(free)
-    return Sym(kept(var(x, axes, integer(free, "ddof"), center), x, axes, keepdims))
+    return Sym(kept(var(x, axes, _degrees_lost(e, free), center), x, axes, keepdims))
+
+
+def _degrees_lost(e: Emitter, ddof: Any) -> int | Value:
+    """Return ``ddof`` as an int where it is a whole number, else as a float64 without axes."""
+    if isinstance(ddof, (int, np.integer)) or (isinstance(ddof, float) and ddof.is_integer()):
+        return int(ddof)
+    value = e.value(ddof)
+    if value.shape or value.dtype.kind == "c":
+        raise Unsupported("ddof is no real number")
+    return e.cast(value, FLOAT64)
 
 
 def std_rule(e: Emitter, a: Any, *args: Any, **options: Any) -> Sym:

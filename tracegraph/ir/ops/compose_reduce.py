@@ -6,6 +6,7 @@ from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.arithmetic import add, divide, square, subtract
 from tracegraph.ir.ops.broadcast import full_like, scalar_like, spread, sum_
 from tracegraph.ir.ops.cast import cast
+from tracegraph.ir.ops.choice import maximum as larger
 from tracegraph.ir.ops.choice import select
 from tracegraph.ir.ops.compare import isfinite
 from tracegraph.ir.ops.complexes import imag, real
@@ -45,7 +46,7 @@ def mean(x: Value, axes: Axes) -> Value:
     return _divided(sum_(x, axes=axes), _count(x, axes))
 
 
-def var(x: Value, axes: Axes, ddof: int = 0, center: Value | None = None) -> Value:
+def var(x: Value, axes: Axes, ddof: int | Value = 0, center: Value | None = None) -> Value:
     """Return the variance over some axes, in two passes as NumPy's.
 
     Parameters
@@ -54,7 +55,7 @@ def var(x: Value, axes: Axes, ddof: int = 0, center: Value | None = None) -> Val
         Of inexact dtype; the variance of complex numbers is real.
     axes : tuple of int
         The axes that leave the shape.
-    ddof : int
+    ddof : int, or Value of float64 without axes
         What is subtracted from the number of elements in the divisor, which is never below 0.
     center : Value, optional
         The mean, in the reduced shape, where it is known.
@@ -62,10 +63,20 @@ def var(x: Value, axes: Axes, ddof: int = 0, center: Value | None = None) -> Val
     center = mean(x, axes) if center is None else center
     deviation = subtract(x, spread_back(center, x, axes))
     total = sum_(_squared_modulus(deviation), axes=axes)
+    if isinstance(ddof, Value):
+        return _divided_by_float(total, _count(x, axes), ddof)
     return _divided(total, maximum(_count(x, axes) - ddof, 0))
 
 
-def std(x: Value, axes: Axes, ddof: int = 0, center: Value | None = None) -> Value:
+def _divided_by_float(total: Value, count: Dim, ddof: Value) -> Value:
+    """Return ``total / (count - ddof)``, computed in float64 as NumPy's."""
+    divisor = larger(subtract(_number(ddof, count), ddof), full_like(ddof, 0))
+    wide = cast(total, dtype=ddof.dtype)
+    out: Value = cast(divide(wide, spread(divisor, total.shape)), dtype=total.dtype)
+    return out
+
+
+def std(x: Value, axes: Axes, ddof: int | Value = 0, center: Value | None = None) -> Value:
     """Return the standard deviation over some axes.
 
     At variance 0 it has no derivative: its gradient is NaN there, as JAX's is. Forward mode gives
