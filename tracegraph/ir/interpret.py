@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,12 @@ from tracegraph.ir.sizes import Size, Symbol
 from tracegraph.ir.types import ArrayType
 
 Sizes = Mapping[Symbol, int]
+After = Callable[[Node, Sequence[Any], Any], Any]
 
 
-def interpret(graph: Graph, *arrays: Any, sizes: Sizes | None = None) -> list[Any]:
+def interpret(
+    graph: Graph, *arrays: Any, sizes: Sizes | None = None, after: After | None = None
+) -> list[Any]:
     """Run a graph on arrays.
 
     Parameters
@@ -27,6 +30,8 @@ def interpret(graph: Graph, *arrays: Any, sizes: Sizes | None = None) -> list[An
         One for each parameter, of its dtype and shape.
     sizes : mapping of Symbol to int, optional
         Values of symbols that no parameter's shape tells.
+    after : callable, optional
+        ``after(node, operands, result)`` gives what to go on with in the place of a result.
 
     Returns
     -------
@@ -44,8 +49,9 @@ def interpret(graph: Graph, *arrays: Any, sizes: Sizes | None = None) -> list[An
     def rule(node: Node, *operands: Any) -> Any:
         attrs = concrete_attrs(node, known)
         if any(isinstance(value, Graph) for value in attrs.values()):
-            attrs["run_graph"] = lambda inner, *xs: interpret(inner, *xs, sizes=known)
-        return node.op.eager(*operands, **attrs)
+            attrs["run_graph"] = lambda inner, *xs: interpret(inner, *xs, sizes=known, after=after)
+        result = node.op.eager(*operands, **attrs)
+        return result if after is None else after(node, operands, result)
 
     return replay(graph, args, rule)
 
