@@ -26,6 +26,7 @@ from tracegraph.hooks import hooks_for
 from tracegraph.ir.errors import FallbackWarning, NotAFunctionError, OptionError, RecordingError
 from tracegraph.paths import Path, find_links
 from tracegraph.pen import Fallback, fault_text
+from tracegraph.pickling import Portable
 from tracegraph.places import argument_place, fixed_place
 from tracegraph.policy import Policy
 from tracegraph.recording import Recording, active
@@ -41,7 +42,7 @@ TRACE_LIMIT = 64
 FP_MODES = ("strict", "contract")
 
 
-class Compiled(NativeCallable):
+class Compiled(Portable, NativeCallable):
     """A function that runs natively once it was recorded. Made by ``compile``.
 
     Attributes
@@ -54,15 +55,18 @@ class Compiled(NativeCallable):
         What was recorded, in order.
     """
 
+    own = frozenset({"eager", "fallbacks"})
+
     def __init__(
         self, function: Callable[..., Any], *, strict: bool, fp: str, verify: Any = None
     ) -> None:
-        functools.update_wrapper(self, function)
+        self.look_like(function)
         self.eager = function
         self.fallbacks: list[Fallback] = []
         self._name = getattr(function, "__name__", type(function).__name__)
         self._strict, self._fp = strict, fp
         self._lock = jit.LOCK
+        self._verify = verify
         # With it calls run through it, until there is nothing left to verify.
         self._verifier = None if verify is None else Verifier(verify, self._name, fp, self._missed)
         self._reset()
@@ -110,6 +114,13 @@ class Compiled(NativeCallable):
         if not args and not kwargs:
             return explanation(self)
         return explanation(self, [self._trace_of(args, kwargs)])
+
+    def __getstate__(self) -> Any:
+        return self.eager, {"strict": self._strict, "fp": self._fp, "verify": self._verify}
+
+    def __setstate__(self, state: Any) -> None:
+        function, options = state
+        self.__init__(function, **options)  # type: ignore[misc]  # a function that names itself
 
     def __repr__(self) -> str:
         return f"<compiled {getattr(self.eager, '__qualname__', self.eager)!s}>"

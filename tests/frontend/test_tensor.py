@@ -328,3 +328,10 @@ def test_errors_are_those_of_numpy() -> None:
                 with pytest.raises(expected.type) as found:
                     used(tensor)
                 assert str(found.value) == str(expected.value)
+
+
+def test_a_tensor_without_axes_cannot_be_iterated() -> None:
+    assert not np.iterable(tg.Tensor(1.0))
+    assert np.iterable(tg.Tensor([1.0]))
+    with pytest.raises(TypeError, match="iteration over a 0-d array"):
+        iter(tg.Tensor(1.0))

@@ -25,6 +25,7 @@ from tracegraph.ir.graph import Graph, Node, Value, rebuild, replay
 from tracegraph.ir.ops.identity import mark
 from tracegraph.ir.slicing import between
 from tracegraph.ir.types import is_differentiable
+from tracegraph.pickling import Portable
 from tracegraph.places import argument_place
 from tracegraph.recording import Recording, active
 from tracegraph.release import release
@@ -38,7 +39,7 @@ tokens = itertools.count()
 Argnums = int | Sequence[int]
 
 
-class Transformed:
+class Transformed(Portable):
     """A function made of another one by a transformation.
 
     Parameters
@@ -51,6 +52,8 @@ class Transformed:
         The transformation's name.
     """
 
+    own = frozenset({"function", "transform", "name"})
+
     def __init__(
         self, function: Callable[..., Any], transform: Callable[..., Any], name: str
     ) -> None:
@@ -59,7 +62,7 @@ class Transformed:
                 f"{name} needs a function, got {type(function).__name__}; write tg.{name}(f)(x), "
                 f"not tg.{name}(f(x))"
             )
-        functools.update_wrapper(self, function)
+        self.look_like(function)
         self.function, self.transform, self.name = function, transform, name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -93,6 +96,12 @@ class Transformed:
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
+
+    def __getstate__(self) -> Any:
+        return self.function, self.transform, self.name
+
+    def __setstate__(self, state: Any) -> None:
+        self.__init__(*state)  # type: ignore[misc]  # a function may name what is made of it
 
     def __repr__(self) -> str:
         return f"<{self.name} of {getattr(self.function, '__qualname__', self.function)!s}>"
