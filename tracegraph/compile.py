@@ -30,7 +30,7 @@ from tracegraph.pickling import Portable
 from tracegraph.places import argument_place, fixed_place
 from tracegraph.policy import Policy
 from tracegraph.recording import Recording, active
-from tracegraph.release import release
+from tracegraph.release import release, settle_made
 from tracegraph.trace import Trace, finish
 from tracegraph.twin import is_generator_like
 from tracegraph.values import real_of
@@ -168,6 +168,12 @@ class Compiled(Portable, NativeCallable):
             return self.eager(*args, **kwargs)
         recording = Recording(hooks_for, self._policy)
         recording.kept = None if self._verifier is None else []
+        try:
+            return self._recorded(recording, args, kwargs, kind)
+        finally:
+            settle_made(recording)
+
+    def _recorded(self, recording: Recording, args: Any, kwargs: Any, kind: Any) -> Any:
         result = record_call(recording, self.eager, args, kwargs)
         trace = None
         self._policy.learn(recording.externals)

@@ -111,6 +111,7 @@ class Recording(Attributes):
         self.variables: dict[int, tuple[Any, Any]] = {}
         self.watchers: list[dict[int, Any]] = []
         self.kept: list[Traced] | None = None
+        self.made: dict[int, Any] = {}
         self._alive: dict[Node, weakref.ref[Traced]] = {}
 
     # -- the life of a recording ----------------------------------------------------------------

@@ -146,7 +146,7 @@ def test_singledispatch() -> None:
     register: Any = size.register
     register(list, tg.compile(lambda x: x[0] + 1))
 
-    for _ in range(2):
+    for _again in range(2):
         assert size(X) == X.sum()
         assert size([1.0]) == 2
     with pytest.raises(TypeError):

@@ -102,9 +102,9 @@ def _directions(recording: Recording, marked: Marked, tangents: Sequence[Any]) -
 
 def _direction(recording: Recording, leaf: Any, original: Any) -> Value:
     primal = recording.value_of(original)
-    if type(leaf) in (bool, int):
+    if type(leaf) is int:
         leaf = float(leaf)
-    is_whole = type(leaf) is Traced and recording.value_of(leaf).dtype.kind in "biu"
+    is_whole = type(leaf) is Traced and recording.value_of(leaf).dtype.kind in "iu"
     # A direction of whole numbers is one: optimizers try zeros of int8.
     traced = leaf if is_whole else as_traced(recording, leaf, "a tangent")
     value = recording.value_of(traced)

@@ -28,7 +28,7 @@ from tracegraph.ir.types import is_differentiable
 from tracegraph.pickling import Portable
 from tracegraph.places import argument_place
 from tracegraph.recording import Recording, active
-from tracegraph.release import release
+from tracegraph.release import release, settle_made
 from tracegraph.standin import ABSENT, ArrayHolder, Storage, Traced
 from tracegraph.values import real_of
 from tracegraph.views import write_through
@@ -75,10 +75,15 @@ class Transformed(Portable):
             seen = tuple(load(argument_place(i), a) for i, a in enumerate(args))
             try:
                 result = self.transform(recording, self.function, seen, kwargs)
+            except BaseException:
+                settle_made(recording)
+                raise
             finally:
                 recording.externals.write_back(real_of)
             recording.freeze()
-        return release(recording, result)
+        released = release(recording, result)
+        settle_made(recording)
+        return released
 
     def __tracegraph_call__(self, recording: Recording, args: Any, kwargs: Any) -> Any:
         """Take part in a recording; where that ends midway, transform eagerly instead."""
