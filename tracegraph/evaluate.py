@@ -9,9 +9,9 @@ import numpy as np
 
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.interpret import concrete_attrs
+from tracegraph.ir.size_values import attr_symbols
 from tracegraph.ir.sizes import Symbol
 from tracegraph.ir.slicing import ancestors
-from tracegraph.ir.text import attr_symbols
 from tracegraph.recording import Recording
 
 

@@ -23,7 +23,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tracegraph.codegen import schedule
-from tracegraph.codegen.plan import Branch, CalloutStep, Gemm, GuardStep, Kernel, Plan, Step
+from tracegraph.codegen.plan import (
+    Branch,
+    CalloutStep,
+    Gemm,
+    GuardStep,
+    Kernel,
+    Plan,
+    SelectStep,
+    Step,
+)
 from tracegraph.codegen.signature import ArrayInput, ExactObject, Input, ScalarInput, SizeInput
 from tracegraph.ir.graph import Graph, Node, Site
 from tracegraph.ir.loop_text import loop_text
@@ -211,6 +220,8 @@ def step_lines(step: Step, nodes: Sequence[Node]) -> Iterator[str]:
         yield f"gemm: {many}{sizes}, {SHORT_NAMES[step.dtype]}{comment(nodes)}"
     elif isinstance(step, CalloutStep):
         yield f"callout: {step.op.name}, run by NumPy{comment(nodes)}"
+    elif isinstance(step, SelectStep):
+        yield f"select: {step.count} of {step.length} places{comment(nodes)}"
     elif isinstance(step, Branch):
         yield f"branch{comment(nodes)}"
         for word, steps in (("then", step.then), ("else", step.orelse)):

@@ -193,7 +193,9 @@ class Recording(Attributes):
         kind = type(value)
         if kind is Traced and value.actual is ABSENT:
             type_ = self.value_of(value).type
-            return np.ones(tuple(map(hint, type_.shape)), type_.dtype)
+            # A length that depends on data has no value: 1 fits whatever it meets.
+            shape = tuple(1 if hint(dim) is None else hint(dim) for dim in type_.shape)
+            return np.ones(shape, type_.dtype)
         if kind is Traced and isinstance(value.actual, np.ndarray):
             return value.actual.copy()
         if kind in (tuple, list):
@@ -219,6 +221,7 @@ class Recording(Attributes):
             if target is not None:
                 options.pop("out", None)
                 where = options.pop("where", True) if isinstance(function, np.ufunc) else True
+            self.emitter.seen = real
             sym = rule(self.emitter, *operands, **options)
             if target is not None:
                 return self._written(target, sym, function, real, where)

@@ -10,6 +10,8 @@ import numpy as np
 
 from tracegraph.codegen.signature import SizeCheck
 from tracegraph.guards import PYTHON_FLOAT
+from tracegraph.ir.graph import Value
+from tracegraph.ir.ops.compare import equal, less, less_equal, not_equal
 from tracegraph.ir.size_values import hint
 from tracegraph.ir.sizes import Dim, Size, Symbol
 from tracegraph.ir.types import INT64
@@ -22,6 +24,12 @@ RELATIONS: dict[str, Callable[[int, int], bool]] = {
     "!=": operator.ne,
     "<": operator.lt,
     "<=": operator.le,
+}
+COMPARED: dict[str, Callable[[Value, Value], Value]] = {
+    "==": equal,
+    "!=": not_equal,
+    "<": less,
+    "<=": less_equal,
 }
 SYMBOLIC_SIZE: dict[Any, Callable[..., Dim]] = {
     operator.add: operator.add, operator.sub: operator.sub, operator.mul: operator.mul,
@@ -55,12 +63,19 @@ class Sizing(Pen):
         return TracedSize(self, dim, real) if self.is_noting else real
 
     def ask_size(self, a: Dim, relation: str, b: Dim) -> bool:
-        """Answer a question about sizes with the values seen; the entry checks the answer."""
+        """Answer a question about sizes with the values seen; the compiled call checks the answer.
+
+        The entry does, or a guard where a size is known only on the way.
+        """
         left, right = hint(a), hint(b)
         if left is None or right is None:
             no_value("a size that depends on data")
         answer = bool(RELATIONS[relation](left, right))
-        if isinstance(a, Size) or isinstance(b, Size):
+        if self.emitter.is_counted(a) or self.emitter.is_counted(b):
+            values = [self.emitter.value(x, INT64) for x in (a, b)]
+            question = f"{a} {relation} {b}".encode()
+            self.emitter.guard(COMPARED[relation](*values), answer, question)
+        elif isinstance(a, Size) or isinstance(b, Size):
             self.size_checks.append(SizeCheck(a, relation, b, answer))  # type: ignore[arg-type]  # a key of RELATIONS
         return answer
 

@@ -6,7 +6,7 @@ out of the graph: what is fresh, what is an argument itself, what is a view of w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
@@ -285,6 +285,7 @@ class _Finish:
         found = self._views.get(id(leaf.actual))
         if found is None:
             offset, shape, strides = view_geometry(leaf.storage.value.shape, strides, leaf.path)
+            self._keep_counted((offset, *shape, *strides))
             # Read-only by its making, not because the memory is: native code looks at that itself.
             base_is_writeable = leaf.storage.array.flags.writeable
             spread = any(op.name == "broadcast_to" for op, _ in leaf.path)
@@ -295,6 +296,12 @@ class _Finish:
             found = ViewOutput(of, offset, shape, strides, writeable)
             self._views[id(leaf.actual)] = found
         return found
+
+    def _keep_counted(self, dims: Iterable[Dim]) -> None:
+        """Make sizes that depend on data outputs of the graph, which is then sure to count them."""
+        for dim in dims:
+            if self.recording.emitter.is_counted(dim):
+                self._new(self.recording.emitter.value(dim, INT64), ())
 
     # -- writes and effects ---------------------------------------------------------------------
 

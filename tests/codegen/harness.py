@@ -11,7 +11,16 @@ import numpy as np
 
 from tracegraph.codegen.llvm import NativeKernel
 from tracegraph.codegen.native import compile_kernel
-from tracegraph.codegen.plan import CalloutStep, Fresh, Gemm, GuardStep, Kernel, Matrix, Plan
+from tracegraph.codegen.plan import (
+    CalloutStep,
+    Fresh,
+    Gemm,
+    GuardStep,
+    Kernel,
+    Matrix,
+    Plan,
+    SelectStep,
+)
 from tracegraph.codegen.schedule import plan
 from tracegraph.ir.graph import Graph, trace
 from tracegraph.ir.size_values import evaluate
@@ -127,6 +136,9 @@ class Runner:
                 self.functions[step.name](*pointers, *(self.values[s] for s in kernel.symbols))
             elif isinstance(step, Gemm):
                 _gemm(step, memory, self.values)
+            elif isinstance(step, SelectStep):
+                mask = memory[step.mask].ravel()[: evaluate(step.length, self.values)]
+                memory[step.places] = np.flatnonzero(mask)
             elif isinstance(step, GuardStep):
                 if bool(memory[step.buffer].ravel()[0]) != step.expect:
                     raise GuardFailed(step.number)

@@ -134,6 +134,16 @@ def test_an_error_of_a_native_call_is_at_the_users_line() -> None:
     np.testing.assert_array_equal(compiled(X, np.array([2])), [7.0])
 
 
+def test_nothing_is_read_at_a_place_before_the_place_is_checked() -> None:
+    """Numbers of one shape share a kernel; the guard between them must keep them apart."""
+    compiled = tg.compile(lambda a, i: a[i[0]] * 2.0 + a[i[1] + 1])
+    for index in (np.array([0, 1]), np.array([1, 0])):
+        compiled(X, index)
+    for bad in (10**13, -(10**13)):
+        with pytest.raises(IndexError, match=f"index {bad} is out of bounds"):
+            compiled(X, np.array([bad, 0]))
+
+
 def test_errors_keep_their_cause_and_notes() -> None:
     def fail(a: Any) -> Any:
         try:

@@ -11,12 +11,15 @@ from tracegraph.ir.graph import Value, trace
 from tracegraph.ir.ops.arithmetic import multiply
 from tracegraph.ir.ops.boxes import concatenate, slice_, slice_update
 from tracegraph.ir.ops.broadcast import full_like, literal
+from tracegraph.ir.ops.compare import equal
 from tracegraph.ir.ops.control import cond, guard, item
 from tracegraph.ir.ops.creation import iota, size_value
+from tracegraph.ir.ops.division import remainder
 from tracegraph.ir.ops.index import gather, scatter, scatter_add
 from tracegraph.ir.ops.numpy_call import numpy_call
+from tracegraph.ir.ops.selection import flatnonzero
 from tracegraph.ir.ops.structural import reshape, transpose
-from tracegraph.ir.types import DTYPES, FLOAT64, ArrayType
+from tracegraph.ir.types import DTYPES, FLOAT64, INT64, ArrayType
 
 DTYPE_NAMES = ("float64", "complex128", "float32", "int64", "bool")
 
@@ -164,6 +167,14 @@ def _guarded(x: Value) -> list[Value]:
     return [guard(holds, expect=True, number=0), multiply(x, x)]
 
 
+def _selected(x: Value) -> Value:
+    """The elements of x that stand at odd places, which no batch changes."""
+    at = x.builder.emit(iota, (), {"shape": x.shape, "axis": 0, "dtype": INT64})
+    mask = equal(remainder(at, full_like(at, 2)), full_like(at, 1))
+    selected: Value = gather(x, flatnonzero(mask, count=2), axes=(0,))
+    return selected
+
+
 def _called(x: Value) -> list[Value]:
     attrs = {
         "function": "sort",
@@ -186,6 +197,7 @@ CONTROL = [
         for op in (cond, item)
         for predicate in (True, False)
     ),
+    Sample(op=flatnonzero, arrays=(numbers("float64", 5),), function=_selected),
     Sample(op=guard, arrays=(numbers("float64", 3),), function=_guarded),
     *(
         Sample(

@@ -34,7 +34,6 @@ def call(*args: Any, **kwargs: Any) -> Case:
 CASES: dict[str, list[Case]] = {
     "argpartition": [call(X, 3)],
     "argsort": [call(X), call(TALL, axis=0, kind="stable")],
-    "argwhere": [call(TALL > 0)],
     "array_equiv": [call(X, X), call(M, M[0])],
     "bartlett": [call(5)],
     "bincount": [call(WHOLE), call(WHOLE, X, minlength=20)],
@@ -42,7 +41,6 @@ CASES: dict[str, list[Case]] = {
     "blackman": [call(5)],
     "block": [call([[M, M], [M, M]])],
     "choose": [call(WHOLE % 2, [X, Y])],
-    "compress": [call(X > 0, Y)],
     "convolve": [call(X, Y[:3], "same")],
     "corrcoef": [call(TALL)],
     "correlate": [call(X, Y[:3])],
@@ -55,8 +53,6 @@ CASES: dict[str, list[Case]] = {
     "diagflat": [call(X[:3])],
     "digitize": [call(X, GRID)],
     "ediff1d": [call(X)],
-    "extract": [call(TALL > 0, TALL)],
-    "flatnonzero": [call(X > 0)],
     "frexp": [call(X)],
     "gcd": [call(WHOLE, OTHER)],
     "geomspace": [call(1.0, 8.0, 4)],
@@ -93,7 +89,6 @@ CASES: dict[str, list[Case]] = {
     "nanstd": [call(HOLES)],
     "nansum": [call(HOLES, axis=1)],
     "nanvar": [call(HOLES, ddof=1)],
-    "nonzero": [call(TALL > 0)],
     "packbits": [call(BYTES > 100)],
     "partition": [call(X, 3)],
     "percentile": [call(X, 30), call(TALL, [10, 60], axis=1)],
@@ -176,7 +171,7 @@ CASES: dict[str, list[Case]] = {
 }
 """Calls of each function."""
 
-APART = {"histogram2d", "linalg.eig", "linalg.eigvals", "nonzero", "unravel_index"}
+APART = {"histogram2d", "linalg.eig", "linalg.eigvals", "unravel_index"}
 """Functions that give parts of a larger array, of which copies are returned here."""
 
 
@@ -322,13 +317,6 @@ def test_places_have_no_derivative_and_hinder_none() -> None:
     expected = np.where(np.arange(12) == np.argmin(X), 2 * np.min(X), 0.0)
     np.testing.assert_array_equal(gradient(X), expected)
     np.testing.assert_array_equal(tg.compile(gradient)(X), expected)
-
-
-def test_a_result_that_lies_apart_in_memory_is_returned_eagerly() -> None:
-    compiled = tg.compile(lambda x: np.nonzero(x > 0))
-    with pytest.warns(tg.FallbackWarning, match="lie apart; return a copy"):
-        same(compiled(TALL), np.nonzero(TALL > 0))
-    same(compiled(TALL), np.nonzero(TALL > 0))
 
 
 def test_a_result_that_is_the_argument() -> None:

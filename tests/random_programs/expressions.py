@@ -23,7 +23,8 @@ BINARY = (
     "{} + {}", "{} - {}", "{} * {}", "{} + {}", "{} * {}", "np.maximum({}, {})",
     "np.minimum({}, {})", "{} / (np.abs({}) + 1)", "np.hypot({}, {})", "np.arctan2({}, {})",
     "np.where({} > 0.2, {}, 0.5)", "{} < {}", "{} & {}", "{} ^ {}", "{} >= {}", "np.add({}, {})",
-    "np.logaddexp({}, {})", "np.copysign({}, {})", "np.power(np.abs({}) + 0.5, np.tanh({}))",
+    "np.logaddexp({}, {})", "np.copysign({}, np.nan_to_num({}))",
+    "np.power(np.abs({}) + 0.5, np.tanh({}))",
     "{} // (np.abs({}) + 1)", "{} % (np.abs({}) + 1)", "np.subtract({}, {})", "{} == {}",
 )  # fmt: skip
 REDUCE = (
@@ -48,6 +49,18 @@ MOVED = (
     "np.append({x}, 1)", "np.trace({x})", "{x}.flatten()", "np.ascontiguousarray({x})",
     "np.diag({x})",
     "np.matmul({x}, np.tanh({x}.T))", "np.meshgrid({x}, {x})[0]",
+)  # fmt: skip
+SELECTED = (
+    "{x}[{x} > {t}]", "{x}[{x} > {t}].sum()", "{x}[np.abs({x}) < {t}].mean()", "{x}[~({x} > {t})]",
+    "np.flatnonzero({x} > {t})", "np.nonzero({x} > {t})[0]", "np.where({x} > {t})[-1]",
+    "{x}[np.nonzero({x} > {t})]", "np.extract({x} > {t}, {x})", "np.argwhere({x} > {t})",
+    "np.compress({x}.ravel() > {t}, {x})", "{x}[{x}[:, 0] > {t}]", "{x}[{x}[:, 0] > {t}, 1:]",
+    "{x}[..., {x}[0] > {t}]", "len({x}[{x} > {t}])", "{x}[{x} > {t}].size / 2", "np.unique({x})",
+    "{x}[{x} > {t}] * 2 - np.tanh({x})[{x} > {t}]", "{x}[{y} > {t}]", "np.sort({x})",
+    "np.argsort({x}, kind='stable')", "np.sort({x}, axis=0)[::-1]", "np.sort({x}[{x} > {t}])",
+    "np.concatenate([{x}[{x} > {t}], {x}[{x} <= {t}]])", "{x}[{x} > {t}][:1]", "np.median({x})",
+    "np.zeros({x}[{x} > {t}].shape)", "{x}[{x} > {t}].max(initial=0)",
+    "np.bincount(({x} > 0).ravel())",
 )  # fmt: skip
 VIEWS = (
     "{x}.T", "{x}.reshape(-1)", "{x}[None]", "{x}[..., None]", "{x}.ravel()", "{x}[::-1]",
@@ -115,7 +128,7 @@ class Expressions:
         text: str = self.choose((
             self.name, self.number, self.unary, self.unary, self.binary, self.binary, self.binary,
             self.reduction, self.reduction, self.moved, self.numeric, self.nested, self.where,
-            lambda: self.view(self.array()), lambda: f"{self.array()}.shape[0]",
+            lambda: self.view(self.array()), lambda: f"{self.array()}.shape[0]", self.selected,
         ))()  # fmt: skip
         return text
 
@@ -150,6 +163,11 @@ class Expressions:
 
     def moved(self) -> str:
         text: str = self.choose(MOVED).format(x=self.array())
+        return text
+
+    def selected(self) -> str:
+        x = self.array()
+        text: str = self.choose(SELECTED).format(x=x, y=self.alike(x), t=self.threshold())
         return text
 
     def view(self, x: str) -> str:

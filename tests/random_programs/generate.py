@@ -141,11 +141,16 @@ class Maker:
 
     def store(self, e: Expressions) -> str:
         target = e.array()
+        mask = f"{target}[{target} > {e.threshold()}]"
         place = self.choose((
             lambda: f"{target}[{e.index(target)}] = {e.any()}",
             lambda: f"{target}[{e.index(target)}] = {e.any()}",
             lambda: f"{target}[{e.index(target)}] {self.choose(('+=', '*=', '-='))} {e.any()}",
-            lambda: f"{target}[{target} > {e.threshold()}] = {e.number()}",
+            lambda: f"{mask} = {e.number()}",
+            lambda: f"{mask} {self.choose(('+=', '*='))} {e.number()}",
+            lambda: f"{mask} = {mask} * 2 - {e.number()}",
+            lambda: f"{mask} = {mask}[::-1]",
+            lambda: f"{mask} = {e.array()}[{target} > {e.threshold()}]",
             lambda: f"{target}[[0, -1]] += {e.number()}",
             lambda: f"{target}.T[...] = {e.any()}",
             lambda: f"{target}.fill({e.number()})",

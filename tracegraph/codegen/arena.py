@@ -10,6 +10,7 @@ from tracegraph.codegen.plan import (
     GuardStep,
     Kernel,
     PlanBuffer,
+    SelectStep,
     Slot,
     Step,
 )
@@ -26,6 +27,8 @@ def named_buffers(step: Step) -> Iterable[str]:
         return step.a.buffer, step.b.buffer, step.c.buffer
     if isinstance(step, CalloutStep):
         return (*step.operands, *step.results)
+    if isinstance(step, SelectStep):
+        return step.mask, step.places
     if isinstance(step, GuardStep):
         return (step.buffer,)
     inner = (n for s in (*step.then, *step.orelse) for n in named_buffers(s))

@@ -14,10 +14,11 @@ from typing import TypeAlias
 from tracegraph.codegen.pull import Element, element, is_pulled
 from tracegraph.codegen.roots import GEMM, PRODUCT, STEP, Root, root_of
 from tracegraph.codegen.storage import domain_index
+from tracegraph.ir.counted import counters, mentioned
 from tracegraph.ir.graph import Graph, Node
-from tracegraph.ir.lowering import Fold, Index, Recurrence, Scan
+from tracegraph.ir.lowering import Fold, Index, Recurrence, Scan, Scatter
 from tracegraph.ir.scalar import Scalar, ScalarBuilder
-from tracegraph.ir.sizes import symbols
+from tracegraph.ir.sizes import Symbol, symbols
 from tracegraph.ir.types import ArrayType
 
 COSTLY = 24
@@ -43,12 +44,14 @@ class Demands:
     forced: set[Node]
     roots: list[Root] = field(default_factory=list)
     weights: dict[Node, tuple[int, bool]] = field(default_factory=dict)
+    counters: dict[Symbol, Node] = field(default_factory=dict)
     _probe: ScalarBuilder = field(default_factory=ScalarBuilder)
     _places: dict[Node, dict[Place, set[Root]]] = field(default_factory=dict)
 
     def walk(self, tops: Iterable[Root]) -> None:
         """Find the roots in topological order, the given ``tops`` after all others."""
         self._weigh()
+        self.counters = counters(self.graph)
         late, found = list(tops), []
         for root in late:
             self._enter(root)
@@ -65,6 +68,22 @@ class Demands:
         for param in self.graph.params:
             self._note_reads(param, self._places.get(param, {}))
         self.roots = [*reversed(found), *late]
+
+    def _order(self, node: Node, roots: Iterable[Root], computed: int) -> None:
+        """Let roots come after what counts the sizes, and checks the places, that a node needs.
+
+        ``computed`` says how many places that depend on data were met before the node was read.
+        """
+        found: set[Node] = set()
+        if self.counters:
+            sizes = {s for one in (node, *node.operands) for s in mentioned(one)}
+            found = {self.counters[s] for s in sizes & self.counters.keys()} - {node}
+            self.forced.update(found)
+        scatters = isinstance(node.op.lower, Scatter)
+        if found or scatters or len(self._probe.indices) > computed:
+            for root in roots:
+                root.after.update(found)
+                root.relies = True
 
     def _note_reads(self, node: Node, places: dict[Place, set[Root]]) -> None:
         for (_, index), users in places.items():
@@ -103,12 +122,14 @@ class Demands:
         self._places.setdefault(node, {}).setdefault(place, set()).update(users)
 
     def _enter(self, root: Root) -> None:
+        computed = len(self._probe.indices)
         if root.kind == STEP:
             self.forced.update(o for o in root.node.operands if is_pulled(o))
         if root.kind == GEMM:
             self.forced.update(o for o in root.node.operands if not self._is_moved(o))
         for operand, domain, index in self._entries(root):
             self._need(operand, (domain, index), (root,))
+        self._order(root.node, (root,), computed)
 
     def _entries(self, root: Root) -> list[tuple[Node, object, Index]]:
         """Return the elements of operands that a root's loops need, and in which domain."""
@@ -153,12 +174,14 @@ class Demands:
         return True
 
     def _inline(self, node: Node, places: dict[Place, set[Root]]) -> None:
+        computed = len(self._probe.indices)
         for (domain, index), users in places.items():
             if not self._is_probed(index):
                 for root in users:
                     root.cone.append((domain, node, index))
             for operand, at in self._read_by(node, index)[0]:
                 self._need(operand, (domain, at), users)
+        self._order(node, [root for users in places.values() for root in users], computed)
 
     def _is_probed(self, index: Index) -> bool:
         """Return whether an index holds a place that only stands in for data here."""

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tracegraph.codegen import blas, cpython, quiet
+from tracegraph.codegen import blas, cpython, quiet, select
 from tracegraph.codegen.entry_inputs import Inputs, check_signature
 from tracegraph.codegen.entry_memory import ARENA_FUNCTIONS, ARENA_TEXT, place, single_element
 from tracegraph.codegen.entry_results import Results
@@ -27,7 +27,7 @@ from tracegraph.codegen.entry_sources import Sources
 from tracegraph.codegen.entry_steps import Steps, walk
 from tracegraph.codegen.entry_text import METADATA, Text, slow_path_text
 from tracegraph.codegen.llvm import NativeKernel
-from tracegraph.codegen.plan import Gemm, GuardStep, Plan
+from tracegraph.codegen.plan import Gemm, GuardStep, Plan, SelectStep
 from tracegraph.codegen.signature import Signature
 from tracegraph.ir.record import record
 
@@ -66,6 +66,8 @@ def entry_text(signature: Signature, plan: Plan, kernels: Mapping[str, NativeKer
     functions = text.functions.union(ARENA_FUNCTIONS if has_arena else ())
     declarations += [cpython.declaration(name) for name in sorted(functions)]
     declarations.append(f"declare i32 @{quiet.NAME}()")
+    selects = any(isinstance(step, SelectStep) for step in walk(plan.steps))
+    declarations += select.DECLARATIONS if selects else ()
     parts = [
         f"@{OBJECTS} = dso_local global [{len(text.objects)} x ptr] zeroinitializer",
         f"@{CELLS} = dso_local global [{cells} x ptr] [{', '.join(['ptr @tg_slow'] * cells)}]",
@@ -79,7 +81,8 @@ def entry_text(signature: Signature, plan: Plan, kernels: Mapping[str, NativeKer
     has_products = any(isinstance(step, Gemm) for step in walk(plan.steps))
     whole = "\n".join([*parts, ""])
     objects = tuple(text.objects)
-    return EntryText(whole, _kernels_text(used), objects, cells, has_arena, has_products)
+    kernels_text = _kernels_text(used) + (select.TEXT if selects else "")
+    return EntryText(whole, kernels_text, objects, cells, has_arena, has_products)
 
 
 def _write_body(
@@ -89,11 +92,9 @@ def _write_body(
     inputs = Inputs(text, sizes, Sources(text), signature)
     inputs.emit()
     results = Results(text, sizes, inputs, signature, {b.name: b.dtype for b in plan.buffers})
-    results.prepare()
-    steps = Steps(text, sizes, results, kernels, dict(inputs.pointers), inputs.written_buffers())
-    steps.prepare(plan.steps)
-    steps.pointers.update(results.allocate(frozenset(steps.data)))
-    steps.make_arguments(plan.steps)
+    pointers, written = dict(inputs.pointers), inputs.written_buffers()
+    steps = Steps(text, sizes, plan, results, kernels, pointers, written)
+    steps.prepare()
     steps.pointers.update(place(text, sizes, plan.slots))
     for buffer in plan.buffers:
         if buffer.size == 1 and buffer.name not in {*steps.pointers, *steps.data}:

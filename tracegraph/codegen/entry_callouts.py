@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,8 @@ from tracegraph.codegen.plan import CalloutStep
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.graph import Op
 from tracegraph.ir.record import record
-from tracegraph.ir.size_values import evaluate
-from tracegraph.ir.sizes import Size, Symbol, symbols
+from tracegraph.ir.size_values import attr_symbols, concrete
+from tracegraph.ir.sizes import Symbol
 from tracegraph.ir.types import ArrayType
 
 
@@ -33,7 +32,10 @@ class EagerKernel:
     def __call__(self, *given: Any) -> tuple[np.ndarray[Any, Any], ...]:
         count = len(given) - len(self.symbols)
         values = dict(zip(self.symbols, given[count:], strict=True))
-        attrs = {name: _numbers(value, values) for name, value in self.attrs}
+        attrs = {
+            name: value if name == self.op.counts else concrete(value, values)
+            for name, value in self.attrs
+        }
         made = self.op.eager(*given[:count], **attrs)
         results = made if isinstance(made, (tuple, list)) else (made,)
         pairs = zip(results, self.types, strict=True)
@@ -58,25 +60,9 @@ class EagerKernel:
 
 def eager_kernel(step: CalloutStep) -> EagerKernel:
     """Return the function that a callout calls."""
-    needed = dict.fromkeys(s for _, value in step.attrs for s in _symbols(value))
+    known = [value for name, value in step.attrs if name != step.op.counts]
+    needed = dict.fromkeys(s for value in known for s in attr_symbols(value))
     return EagerKernel(step.op, step.attrs, tuple(needed), step.types)
-
-
-def _symbols(value: Any) -> Iterator[Symbol]:
-    if isinstance(value, Size):
-        yield from symbols(value)
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _symbols(item)
-
-
-def _numbers(value: Any, values: Mapping[Symbol, int]) -> Any:
-    """Replace the sizes in an attribute by ints."""
-    if isinstance(value, Size):
-        return evaluate(value, values)
-    if type(value) is tuple:
-        return tuple(_numbers(item, values) for item in value)
-    return value
 
 
 def matmul_into(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], c: np.ndarray[Any, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph.codegen import cpython, quiet
-from tracegraph.codegen.entry_sizes import Sizes, bare_symbol
+from tracegraph.codegen.entry_sizes import Sizes
 from tracegraph.codegen.entry_sources import Sources, same_value
 from tracegraph.codegen.entry_text import EAGER, MISS, Text
 from tracegraph.codegen.signature import (
@@ -24,6 +24,7 @@ from tracegraph.codegen.signature import (
     Structure,
 )
 from tracegraph.ir.errors import GraphError
+from tracegraph.ir.size_values import bare_symbol
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import DType
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from tracegraph.codegen import cpython
 from tracegraph.codegen.entry_arrays import new_array, new_view
 from tracegraph.codegen.entry_inputs import Inputs
 from tracegraph.codegen.entry_sizes import Sizes
-from tracegraph.codegen.entry_text import ERROR, MISS, Text
+from tracegraph.codegen.entry_text import ERROR, Text
 from tracegraph.codegen.signature import (
     ArrayInput,
     ArrayOutput,
@@ -23,7 +23,6 @@ from tracegraph.codegen.signature import (
     ViewOutput,
 )
 from tracegraph.ir.errors import GraphError
-from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import DType
 
 
@@ -61,21 +60,21 @@ class Results:
                 yield array
 
     def prepare(self) -> None:
-        """Compute every size that outputs need, before the code branches."""
+        """Compute the sizes that outputs need, before the code branches: those that are known."""
         for array in self.array_outputs():
-            self._evaluate(array.shape)
+            self.sizes.prepare(array.shape)
         for output in self.signature.outputs:
             if isinstance(output, ViewOutput):
                 step = self._itemsize(output)
-                self._evaluate(output.shape)
-                self._evaluate(dim * step for dim in (output.offset, *output.strides))
-        self.sizes.require_exact(self.text.exit(MISS))
+                self.sizes.prepare(output.shape)
+                self.sizes.prepare(dim * step for dim in (output.offset, *output.strides))
 
-    def allocate(self, made_elsewhere: frozenset[str]) -> dict[str, str]:
-        """Make the output arrays; return pointers to their memory."""
+    def allocate(self, made_elsewhere: Container[str]) -> dict[str, str]:
+        """Make the output arrays whose shapes are known; return pointers to their memory."""
         pointers = {}
         for output in self.array_outputs():
-            if output.buffer not in made_elsewhere:
+            known = all(map(self.sizes.is_known, output.shape))
+            if known and output.buffer not in made_elsewhere and output.buffer not in self.arrays:
                 dtype = self.dtypes[output.buffer]
                 array = new_array(self.text, self.sizes, dtype, output.shape, output.order)
                 self.arrays[output.buffer] = self.text.owning(array)
@@ -86,6 +85,8 @@ class Results:
         """Build the result, release the frame and return."""
         text = self.text
         for array in self.array_outputs():
+            for dim in array.shape:
+                self.sizes.value(dim)
             if array.buffer in memory.data:
                 self._separate(self.arrays[array.buffer])
         result = self._collect([self._reference(one, memory) for one in self.signature.outputs])
@@ -93,10 +94,6 @@ class Results:
             result = self._finish(result)
         text.release_all()
         text.do(f"ret ptr {result}")
-
-    def _evaluate(self, dims: Iterator[Dim] | tuple[Dim, ...]) -> None:
-        for dim in dims:
-            self.sizes.value(dim)
 
     def _reference(self, output: Output, memory: Memory) -> str:
         """Return an object, borrowed from the frame, the arguments or the table of objects."""

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tracegraph.codegen.entry_text import Text
 from tracegraph.ir.errors import GraphError
-from tracegraph.ir.sizes import Atom, Call, Dim, Monomial, Size, Symbol
+from tracegraph.ir.sizes import Atom, Call, Dim, Monomial, Symbol, symbols
 
 _PREDICATES = {"==": "eq", "!=": "ne", "<": "slt", "<=": "sle", ">=": "sge"}
-
-
-def bare_symbol(dim: Dim) -> Symbol | None:
-    """Return the symbol that a size is, or None where it is something else."""
-    if isinstance(dim, Size) and len(dim.terms) == 1:
-        monomial, factor = dim.terms[0]
-        if factor == 1 and len(monomial) == 1 and isinstance(monomial[0], Symbol):
-            return monomial[0]
-    return None
 
 
 class Sizes:
     """The values of symbols and of sizes made of them.
 
-    What is computed is remembered, so all sizes are computed before the code branches. The overflow
-    bits gather until ``require_exact``; a wrapped value may be compared before that, never used.
+    What is computed is remembered, so all sizes are computed before the code branches; those that
+    depend on data, when the step has run that counts them. The overflow bits gather until
+    ``require_exact``; a wrapped value may be compared before that, never used.
     """
 
     def __init__(self, text: Text) -> None:
@@ -43,6 +37,16 @@ class Sizes:
 
     def is_bound(self, symbol: Symbol) -> bool:
         return symbol in self._symbols
+
+    def is_known(self, dim: Dim) -> bool:
+        """Return whether every symbol of a size has its value."""
+        return all(map(self.is_bound, symbols(dim)))
+
+    def prepare(self, dims: Iterable[Dim]) -> None:
+        """Compute those of some sizes that are known."""
+        for dim in dims:
+            if self.is_known(dim):
+                self.value(dim)
 
     def symbol(self, symbol: Symbol) -> str:
         """Return the value of a symbol."""

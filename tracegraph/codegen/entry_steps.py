@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tracegraph.codegen import blas, cpython
+from tracegraph.codegen import blas, cpython, select
 from tracegraph.codegen.entry_arrays import new_array, wrapped_matrices
 from tracegraph.codegen.entry_callouts import EagerKernel, eager_kernel, matmul_into
 from tracegraph.codegen.entry_results import Results
@@ -19,11 +19,15 @@ from tracegraph.codegen.plan import (
     GuardStep,
     Kernel,
     Matrix,
+    Plan,
+    PlanBuffer,
+    SelectStep,
     Step,
 )
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.loops import written
-from tracegraph.ir.sizes import Dim
+from tracegraph.ir.size_values import bare_symbol
+from tracegraph.ir.sizes import Dim, Symbol
 from tracegraph.ir.types import ArrayType
 
 
@@ -43,38 +47,59 @@ class Steps:
 
     text: Text
     sizes: Sizes
+    plan: Plan
     results: Results
     kernels: Mapping[str, NativeKernel]
     pointers: dict[str, str]
     written_inputs: frozenset[str]
     data: dict[str, str] = field(default_factory=dict)
     _wrote: bool = False
+    _checked: list[Gemm] = field(default_factory=list)
 
-    def prepare(self, steps: Sequence[Step]) -> None:
-        """Compute the sizes that steps need, and make room for what callouts return."""
-        for step in walk(steps):
-            for dim in _dims(step):
-                self.sizes.value(dim)
+    def prepare(self) -> None:
+        """Make room for what callouts return, and make what has a known size."""
+        for step in walk(self.plan.steps):
             for name in step.results if isinstance(step, CalloutStep) else ():
                 if name not in self.data:
                     self.results.arrays[name] = self.text.own()
                     self.data[name] = self.text.slot("ptr")
+        self._make_known()
+
+    def _make_known(self) -> None:
+        """Compute the sizes that are known now, and make the arrays that have such sizes."""
+        self.results.prepare()
+        for step in walk(self.plan.steps):
+            self.sizes.prepare(_dims(step))
+        for buffer in self._arrays_to_make():
+            self.sizes.prepare((buffer.size,))
+        self.sizes.require_exact(self.text.exit(MISS))
+        for step in walk(self.plan.steps):
             if isinstance(step, Gemm):
                 self._check_width(step)
-        self.sizes.require_exact(self.text.exit(MISS))
-
-    def make_arguments(self, steps: Sequence[Step]) -> None:
-        """Make arrays of the buffers that callouts are given, where the frame has none yet."""
-        for step in walk(steps):
+        self.pointers.update(self.results.allocate(self.data))
+        for step in walk(self.plan.steps):
             if isinstance(step, CalloutStep):
                 for name, type in zip(step.operands, step.operand_types, strict=True):
-                    if name not in self.pointers and name not in self.data:
-                        array = new_array(self.text, self.sizes, type.dtype, type.shape)
-                        self.results.arrays[name] = self.text.owning(array)
-                        self.pointers[name] = self.text.load("ptr", array, cpython.ARRAY_DATA)
+                    self._make(name, type)
+        for buffer in self._arrays_to_make():
+            self._make(buffer.name, ArrayType(buffer.dtype, (buffer.size,)))
+
+    def _arrays_to_make(self) -> Iterator[PlanBuffer]:
+        """Yield the buffers that are arrays for no callout, but because their size is counted."""
+        for buffer in self.plan.buffers:
+            if buffer.kind == "object" and not isinstance(buffer.size, int):
+                yield buffer
+
+    def _make(self, name: str, type: ArrayType) -> None:
+        """Make an array of a buffer, where it has a known size and no memory yet."""
+        known = all(map(self.sizes.is_known, type.shape))
+        if known and name not in self.pointers and name not in self.data:
+            array = new_array(self.text, self.sizes, type.dtype, type.shape)
+            self.results.arrays[name] = self.text.owning(array)
+            self.pointers[name] = self.text.load("ptr", array, cpython.ARRAY_DATA)
 
     def emit(self, steps: Sequence[Step]) -> None:
-        """Add the code of steps."""
+        """Add the code of steps, those of the plan or of a branch."""
         for step in steps:
             if isinstance(step, Kernel):
                 self._kernel(step)
@@ -82,6 +107,8 @@ class Steps:
                 self._gemm(step)
             elif isinstance(step, CalloutStep):
                 self._callout(step)
+            elif isinstance(step, SelectStep):
+                self._select(step)
             elif isinstance(step, GuardStep):
                 self._guard(step)
             else:
@@ -126,6 +153,9 @@ class Steps:
         if found is None or found.largest == 2**63 - 1:
             return
         dims = (step.m, step.n, step.k, step.a.leading, step.b.leading, step.c.leading)
+        if step in self._checked or not all(map(self.sizes.is_known, dims)):
+            return
+        self._checked.append(step)
         for dim in dims:
             fits = self.text.let(f"icmp sle i64 {self.sizes.value(dim)}, {found.largest}")
             self.text.require(fits, self.text.exit(EAGER))
@@ -186,15 +216,40 @@ class Steps:
             text.do(f"store ptr {data}, ptr {self.data[name]}")
         text.call("Py_DecRef", made)
         for name, type in zip(step.results, step.types, strict=True):
-            self._check_shape(kernel, text.load("ptr", self.results.arrays[name]), type)
+            array = text.load("ptr", self.results.arrays[name])
+            self._check_shape(kernel, array, type, step.counted)
+        if step.op.counts is not None:
+            self._counted()
 
-    def _check_shape(self, kernel: EagerKernel, array: str, type: ArrayType) -> None:
+    def _select(self, step: SelectStep) -> None:
+        text, symbol = self.text, bare_symbol(step.count)
+        mask, length = self.pointer(step.mask), self.sizes.value(step.length)
+        if symbol is not None:
+            count = text.let(f"call i64 @{select.COUNT}(ptr {mask}, i64 {length})")
+            self.sizes.bind(symbol, count, text.exit(MISS))
+            self._counted()
+        given = f"ptr {mask}, ptr {self.pointer(step.places)}, i64 {self.sizes.value(step.count)}"
+        text.do(f"call void @{select.FIND}({given}, i64 {length})")
+
+    def _counted(self) -> None:
+        """Go on where sizes have their values from now on."""
+        if self._wrote:
+            raise GraphError("a size must not be counted after a write into an argument")
+        self._make_known()
+
+    def _check_shape(
+        self, kernel: EagerKernel, array: str, type: ArrayType, counted: Collection[Symbol]
+    ) -> None:
+        """Check the shape of a result; sizes that it counts have their values from then on."""
         text = self.text
         wrong, right = text.fresh("wrong"), text.fresh("right")
         shape = text.load("ptr", array, cpython.ARRAY_SHAPE) if type.shape else ""
         for axis, dim in enumerate(type.shape):
-            value = text.load("i64", shape, 8 * axis)
-            text.require_equal("i64", value, self.sizes.value(dim), wrong)
+            value, symbol = text.load("i64", shape, 8 * axis), bare_symbol(dim)
+            if symbol is not None and symbol in counted:
+                self.sizes.bind(symbol, value, wrong)
+            else:
+                text.require_equal("i64", value, self.sizes.value(dim), wrong)
         text.jump(right)
         text.label(wrong)
         complain = text.object(kernel.complain)
@@ -232,6 +287,8 @@ def _dims(step: Step) -> Iterator[Dim]:
         for matrix in (step.a, step.b, step.c):
             yield from (matrix.leading, matrix.step, matrix.offset * itemsize)
             yield from (matrix.leading * itemsize, matrix.step * itemsize)
+    elif isinstance(step, SelectStep):
+        yield from (step.length, step.count)
     elif isinstance(step, CalloutStep):
         for type in (*step.operand_types, *step.types):
             yield from type.shape

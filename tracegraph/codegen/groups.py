@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tracegraph.codegen.roots import PRODUCT, Root
+from tracegraph.codegen.roots import PRODUCT, STEP, Root
 from tracegraph.codegen.storage import domain_index
 from tracegraph.ir.graph import Node
 from tracegraph.ir.lowering import Index
@@ -71,11 +71,15 @@ def grouped(roots: Iterable[Root], last: Collection[Root] = ()) -> list[Group]:
     """
     groups: list[Group] = []
     home: dict[Node, Group] = {}
+    last_guard = 0
     for root in roots:
-        floor = max((home[n].number for n, _ in root.reads if n in home), default=0)
+        before = [*root.after, *(node for node, _ in root.reads)]
+        floor = max((home[node].number for node in before if node in home), default=0)
         if root in last:
             floor = max(floor, next((g.number for g in groups if _all_in(g, last)), len(groups)))
-        group = _joined(root, groups, floor)
+        group = _joined(root, groups, max(floor, last_guard) if root.relies else floor)
+        if root.kind == STEP and root.node.op.effect:
+            last_guard = group.number
         if root.kind != "copy":
             home[root.node] = group
     return groups

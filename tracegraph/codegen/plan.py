@@ -7,12 +7,14 @@ product, a call of an eager kernel, a guard, a branch. All memory is named; size
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, TypeAlias
 
 from tracegraph.ir.graph import Node, Op
 from tracegraph.ir.loops import Program
 from tracegraph.ir.record import record
-from tracegraph.ir.sizes import Dim
+from tracegraph.ir.size_values import attr_symbols
+from tracegraph.ir.sizes import Dim, Symbol
 from tracegraph.ir.types import ArrayType, DType
 
 
@@ -46,7 +48,8 @@ class PlanBuffer:
     size : int or Size
         Their number; of an input with strides, as if it were contiguous.
     kind : {"input", "output", "temp", "object"}
-        An object is an ndarray of its own, because a callout reads or makes it.
+        An object is an ndarray of its own, because a callout reads or makes it, or because its size
+        is counted on the way.
     """
 
     name: str
@@ -122,6 +125,25 @@ class CalloutStep:
     results: tuple[str, ...]
     types: tuple[ArrayType, ...]
 
+    @property
+    def counted(self) -> frozenset[Symbol]:
+        """The sizes that are known when it has run."""
+        found = [attr_symbols(value) for name, value in self.attrs if name == self.op.counts]
+        return frozenset(chain.from_iterable(found))
+
+
+@record(eq=True)
+class SelectStep:
+    """``places[k]`` is where ``mask`` holds for the k-th time; ``count`` is how often it does.
+
+    A ``count`` that is a symbol has its value, and ``places`` its memory, once this has counted.
+    """
+
+    mask: str
+    length: Dim
+    places: str
+    count: Dim
+
 
 @record(eq=True)
 class GuardStep:
@@ -141,7 +163,7 @@ class Branch:
     orelse: tuple[Step, ...]
 
 
-Step: TypeAlias = "Kernel | Gemm | CalloutStep | GuardStep | Branch"
+Step: TypeAlias = "Kernel | Gemm | CalloutStep | SelectStep | GuardStep | Branch"
 
 
 @record(eq=True)

@@ -45,6 +45,10 @@ class Root:
         The elements that are computed on the way, users before what they use.
     reads : list of (Node, index)
         The elements of other roots that are read.
+    after : set of Node
+        What counts the sizes that it mentions.
+    relies : bool
+        Whether it reads or writes at places that only the guards before it make safe.
     """
 
     node: Node
@@ -53,6 +57,8 @@ class Root:
     kept: tuple[int, ...] = ()
     cone: list[tuple[object, Node, Index]] = field(default_factory=list)
     reads: list[tuple[Node, Index]] = field(default_factory=list)
+    after: set[Node] = field(default_factory=set)
+    relies: bool = False
 
     @property
     def index(self) -> Index:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from tracegraph.codegen.arena import arena
 from tracegraph.codegen.assemble import Assembler
 from tracegraph.codegen.assemble_alone import alone
+from tracegraph.codegen.buffers import Buffers
 from tracegraph.codegen.demand import Demands
 from tracegraph.codegen.groups import Group, grouped, readers_of
 from tracegraph.codegen.matrices import matrix_product
@@ -26,17 +27,18 @@ from tracegraph.codegen.plan import (
     Into,
     Kernel,
     Plan,
-    PlanBuffer,
+    SelectStep,
     Step,
 )
 from tracegraph.codegen.roots import GEMM, STEP, Root, copy_of, is_update, root_of, update_of
 from tracegraph.codegen.storage import Storage, strides_of
+from tracegraph.ir.counted import counters
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.graph import Graph, Node, item_types
 from tracegraph.ir.loops import Program, Statement
-from tracegraph.ir.record import replace
-from tracegraph.ir.sizes import Dim, product
-from tracegraph.ir.types import DType, Shape, TupleType
+from tracegraph.ir.lowering import Places
+from tracegraph.ir.sizes import Dim
+from tracegraph.ir.types import TupleType
 
 
 class StoreInstead(Exception):
@@ -87,17 +89,18 @@ class Scheduler:
     forced: set[Node]
     storages: dict[Node, Storage] = field(default_factory=dict)
     targets: dict[Root, Storage] = field(default_factory=dict)
-    buffers: dict[str, PlanBuffer] = field(default_factory=dict)
+    buffers: Buffers = field(default_factory=Buffers)
     outputs: list[str] = field(default_factory=list)
     tuples: dict[Node, tuple[str, ...]] = field(default_factory=dict)
     sources: list[tuple[Node, ...]] = field(default_factory=list)
     bases: dict[Node, Node] = field(default_factory=dict)
 
     def plan(self) -> Plan:
+        self.buffers.counted = counters(self.graph).keys()
         params = [self._param(k, node) for k, node in enumerate(self.graph.params)]
         steps = self._all_steps(self._place_outputs())
         self._check_overwrites(steps)
-        named = tuple(self.buffers.values())
+        named = tuple(self.buffers.named.values())
         slots = arena(named, steps)
         return Plan(
             named, tuple(steps), tuple(params), tuple(self.outputs), slots, tuple(self.sources)
@@ -105,6 +108,8 @@ class Scheduler:
 
     def branch(self, params: Sequence[Storage], results: Sequence[Storage]) -> tuple[Step, ...]:
         """Return the steps of a graph inside a node, between buffers of the graph around it."""
+        if counters(self.graph):
+            raise GraphError("a size is counted inside a branch, where what follows cannot see it")
         self.storages.update(zip(self.graph.params, params, strict=True))
         late = [
             root
@@ -135,13 +140,9 @@ class Scheduler:
 
     # ---- memory
 
-    def _buffer(self, name: str, dtype: DType, size: Dim, kind: str) -> str:
-        self.buffers[name] = PlanBuffer(name, dtype, size, kind)
-        return name
-
     def _param(self, number: int, node: Node) -> str:
         type = node.array_type
-        name = self._buffer(f"in{number}", type.dtype, type.size, "input")
+        name = self.buffers.add(f"in{number}", type.dtype, type.size, "input")
         layout = self.layouts[number] if self.layouts is not None else None
         self.storages[node] = Storage(name, strides_of(type.shape) if layout is None else layout)
         return name
@@ -156,7 +157,7 @@ class Scheduler:
                 target = self.storages[self.graph.params[where.param]]
             else:
                 type = node.array_type
-                name = self._buffer(f"out{number}", type.dtype, type.size, "output")
+                name = self.buffers.add(f"out{number}", type.dtype, type.size, "output")
                 target = Storage(name, strides_of(type.shape, where.order))
             self.outputs.append(target.buffer)
             if isinstance(where, Into) and self._updates(node, self.graph.params[where.param]):
@@ -204,27 +205,12 @@ class Scheduler:
                 root.kind = "update"
                 self._keep(root, self.storages[self.bases[node]])
             elif not readers.get(node, set()) <= {group.number} or not group.fusible:
-                self._keep(root, self._new(node.array_type.shape, node))
+                self._keep(root, self.buffers.new(node.array_type))
             elif not member.row and root.kind == "map":
-                self._keep(root, self._scratch(group, node))
+                self._keep(root, self.buffers.scratch(group, node.array_type.dtype))
 
     def _keep(self, root: Root, storage: Storage) -> None:
         self.storages[root.node] = self.targets[root] = storage
-
-    def _new(self, shape: Shape, node: Node, kind: str = "temp") -> Storage:
-        name = f"tmp{len(self.buffers)}"
-        self._buffer(name, node.array_type.dtype, product(shape), kind)
-        return Storage(name, strides_of(shape))
-
-    def _scratch(self, group: Group, node: Node) -> Storage:
-        """Return memory for one row: the next row overwrites it."""
-        if not group.reduces or len(group.domain) - 1 not in group.inner:
-            return self._new(group.domain, node)
-        shape = tuple(1 if axis in group.kept else n for axis, n in enumerate(group.domain))
-        row = self._new(shape, node)
-        strides = strides_of(shape)
-        still = tuple(0 if axis in group.kept else strides[axis] for axis in range(len(shape)))
-        return replace(row, strides=still)
 
     # ---- steps
 
@@ -240,7 +226,7 @@ class Scheduler:
         return [self._kernel(assembler, name, body)]
 
     def _kernel(self, assembler: Assembler, name: str, body: tuple[Statement, ...]) -> Step:
-        return Kernel(assembler.program(name, body, self.buffers))
+        return Kernel(assembler.program(name, body, self.buffers.named))
 
     def _gemm(self, root: Root, name: str) -> list[Step]:
         """Return a matrix product, after copies of parameters whose layout BLAS cannot read."""
@@ -252,7 +238,7 @@ class Scheduler:
             raise StoreInstead(found - set(self.graph.params))
         steps, copies = [], {}
         for number, node in enumerate(dict.fromkeys(o for o in root.node.operands if o in found)):
-            copies[node] = self._new(node.array_type.shape, node)
+            copies[node] = self.buffers.new(node.array_type)
             assembler = Assembler(self.storages, {})
             body = assembler.copied(node, copies[node])
             steps.append(self._kernel(assembler, f"{name}copy{number}", body))
@@ -271,6 +257,8 @@ class Scheduler:
             attrs = dict(node.attrs)
             buffer = self.storages[node].buffer
             return [GuardStep(buffer, attrs["expect"], attrs["number"])]
+        if isinstance(node.op.lower, Places):
+            return self._select(node)
         return [self._cond(node) if node.op.name == "cond" else self._callout(node)]
 
     def _cond(self, node: Node) -> Step:
@@ -279,8 +267,7 @@ class Scheduler:
         predicate, *given = (self.storages[o] for o in node.operands)
         results = []
         for type in item_types(node.type):
-            name = self._buffer(f"tmp{len(self.buffers)}", type.dtype, type.size, "temp")
-            results.append(Storage(name, strides_of(type.shape)))
+            results.append(self.buffers.new(type))
         self.tuples[node] = tuple(r.buffer for r in results)
         steps = []
         for word in ("then", "orelse"):
@@ -289,15 +276,26 @@ class Scheduler:
             steps.append(inner.branch(given, results))
         return Branch(predicate.buffer, *steps)
 
+    def _select(self, node: Node) -> list[Step]:
+        """Find the places of a mask, after a copy of one whose elements lie apart."""
+        (mask,) = node.operands
+        steps: list[Step] = []
+        found = self.storages[mask]
+        if found != Storage(found.buffer, strides_of(mask.array_type.shape)):
+            found = self.buffers.new(mask.array_type)
+            assembler = Assembler(self.storages, {})
+            body = assembler.copied(mask, found)
+            steps.append(self._kernel(assembler, f"{self.prefix}{found.buffer}copy", body))
+        places = self.storages[node] = self.buffers.new(node.array_type)
+        (count,) = node.array_type.shape
+        return [*steps, SelectStep(found.buffer, mask.array_type.size, places.buffer, count)]
+
     def _callout(self, node: Node) -> Step:
         operands = tuple(self.storages[o].buffer for o in node.operands)
         for name in operands:
-            if self.buffers[name].kind == "temp":
-                self.buffers[name] = replace(self.buffers[name], kind="object")
+            self.buffers.as_object(name)
         types = item_types(node.type)
-        results = tuple(
-            self._buffer(f"tmp{len(self.buffers)}", t.dtype, t.size, "object") for t in types
-        )
+        results = tuple(self.buffers.fresh(t.dtype, t.size, "object") for t in types)
         if isinstance(node.type, TupleType):
             self.tuples[node] = results
         else:
@@ -307,7 +305,7 @@ class Scheduler:
 
     def _overwrites(self, root: Root) -> bool:
         """Return whether a root writes into a parameter."""
-        return self.buffers[self.targets[root].buffer].kind == "input"
+        return self.buffers.is_input(self.targets[root].buffer)
 
     # ---- second thoughts
 

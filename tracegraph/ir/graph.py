@@ -62,6 +62,11 @@ class Op:
         Whether its two operands may change places.
     heavy : bool
         Whether recomputing it costs more than storing it: a division or elementary function.
+    elementwise : bool
+        Whether each element of the result is computed from the operands' elements at its index.
+    counts : str, optional
+        The attribute whose symbols this operation gives a value: sizes that depend on data, which
+        are known when its result is. All other sizes are known before anything is computed.
     """
 
     name: str
@@ -74,6 +79,8 @@ class Op:
     effect: bool = False
     commutative: bool = False
     heavy: bool = False
+    elementwise: bool = False
+    counts: str | None = None
 
     def __call__(self, *operands: Any, **attrs: Any) -> Any:
         """Add a node to the graph that an operand belongs to, else compute now."""

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from tracegraph.ir.counted import counted_sizes
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.graph import Graph, Node, replay
-from tracegraph.ir.size_values import evaluate
-from tracegraph.ir.sizes import Size, Symbol
+from tracegraph.ir.size_values import bare_symbol, concrete, evaluate
+from tracegraph.ir.sizes import Symbol
 from tracegraph.ir.types import ArrayType
 
 Sizes = Mapping[Symbol, int]
@@ -51,7 +52,11 @@ def interpret(
         if any(isinstance(value, Graph) for value in attrs.values()):
             attrs["run_graph"] = lambda inner, *xs: interpret(inner, *xs, sizes=known, after=after)
         result = node.op.eager(*operands, **attrs)
-        return result if after is None else after(node, operands, result)
+        if after is not None:
+            result = after(node, operands, result)
+        if node.op.counts is not None:
+            known.update(counted_sizes(node, result))
+        return result
 
     return replay(graph, args, rule)
 
@@ -75,23 +80,12 @@ def bind_sizes(
     return known
 
 
-def bare_symbol(dim: int | Size) -> Symbol | None:
-    """Return the symbol that a dimension consists of, if it is just one."""
-    if isinstance(dim, Size) and len(dim.terms) == 1:
-        monomial, factor = dim.terms[0]
-        if factor == 1 and len(monomial) == 1 and isinstance(monomial[0], Symbol):
-            return monomial[0]
-    return None
-
-
 def concrete_attrs(node: Node, sizes: Sizes) -> dict[str, Any]:
-    """Return a node's attributes with every size replaced by its number."""
-    return {name: _concrete(value, sizes) for name, value in node.attrs}
+    """Return a node's attributes with every size replaced by its number.
 
-
-def _concrete(value: Any, sizes: Sizes) -> Any:
-    if isinstance(value, Size):
-        return evaluate(value, sizes)
-    if isinstance(value, tuple):
-        return tuple(_concrete(item, sizes) for item in value)
-    return value
+    Sizes that the node itself counts stay what they are.
+    """
+    return {
+        name: value if name == node.op.counts else concrete(value, sizes)
+        for name, value in node.attrs
+    }

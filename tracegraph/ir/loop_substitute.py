@@ -8,7 +8,7 @@ from tracegraph.ir.loops import Carry, Fold, Program, Statement, Store
 from tracegraph.ir.record import replace
 from tracegraph.ir.scalar import Scalar, walk
 from tracegraph.ir.size_values import substitute
-from tracegraph.ir.sizes import Dim, Symbol
+from tracegraph.ir.sizes import Dim, Size, Symbol
 
 
 class Rewriter:
@@ -65,10 +65,14 @@ def _carry(carry: Carry, scalar: Callable[[Scalar], Scalar]) -> Carry:
 def substitute_symbols(
     program: Program, body: tuple[Statement, ...], values: Mapping[Symbol, Dim]
 ) -> Program:
-    """Return ``program`` with ``body`` in which symbols are replaced by sizes."""
+    """Return ``program`` with ``body`` in which symbols are replaced by sizes.
+
+    A computed index that depends on them has a new symbol in the body: other loops may share it.
+    """
+    replaced = dict(values)
 
     def place(size: Dim) -> Dim:
-        return substitute(size, values)
+        return substitute(size, replaced)
 
     def rule(scalar: Scalar, args: tuple[Scalar, ...]) -> Scalar:
         if scalar.op not in ("load", "size"):
@@ -78,5 +82,17 @@ def substitute_symbols(
         return scalar if attrs == scalar.attrs else Scalar(scalar.op, (), scalar.dtype, attrs)
 
     rewriter = Rewriter(rule)
-    indices = {s: rewriter(v) for s, v in program.indices.items()}
+    indices = dict(program.indices)
+    for known, scalar in program.indices.items():  # each depends on earlier ones alone
+        changed = rewriter(scalar)
+        if changed is not scalar:
+            fresh = Symbol(_unused(known.name, indices), known.lower, known.bound, known.hint)
+            indices[fresh] = changed
+            replaced[known] = Size((((fresh,), 1),))
     return replace(program, body=rewrite(body, rewriter, place), indices=indices)
+
+
+def _unused(name: str, known: Mapping[Symbol, Scalar]) -> str:
+    while Symbol(name) in known:
+        name += "_"
+    return name

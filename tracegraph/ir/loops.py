@@ -114,7 +114,9 @@ class Program:
     indices: Mapping[Symbol, Scalar] = MappingProxyType({})
 
     def with_body(self, *body: Statement) -> Program:
-        return replace(self, body=body)
+        """Return the program with another body, and without the indices that it does not use."""
+        whole = replace(self, body=body)
+        return replace(whole, indices=used_indices(whole)) if self.indices else whole
 
 
 def identity(combine: str, dtype: DType) -> Any:
@@ -175,6 +177,20 @@ def scalars(program: Program) -> list[Scalar]:
     """Return every scalar of a program, operands first, those of computed indices included."""
     tops = [r for s in statements(program.body) for r in roots(s)]
     return walk(*program.indices.values(), *tops)
+
+
+def used_indices(program: Program) -> dict[Symbol, Scalar]:
+    """Return the computed indices that a body mentions, and those that they depend on, in order."""
+    found: set[Symbol] = set()
+    offsets = [s.offset for s in statements(program.body) if isinstance(s, Store)]
+    pending = [s for offset in offsets for s in symbols(offset)]
+    reached = walk(*[r for s in statements(program.body) for r in roots(s)])
+    while pending or reached:
+        pending += [s for scalar in reached for s in symbols(place_of(scalar))]
+        new = {s for s in pending if s in program.indices} - found
+        found |= new
+        pending, reached = [], walk(*[program.indices[s] for s in new])
+    return {s: scalar for s, scalar in program.indices.items() if s in found}
 
 
 def written(body: tuple[Statement, ...]) -> set[str]:

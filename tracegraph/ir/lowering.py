@@ -11,6 +11,7 @@ vectors and buffers compute it is decided in ``tracegraph.codegen``.
 ``Boxes``       the result is filled region by region, each from one operand
 ``Scatter``     a copy of the first operand, into which elements are combined at computed places
 ``Contract``    a batched matrix product
+``Places``      the places where a mask holds, and how many there are
 ``Control``     graphs inside a node, or a guard: code generation has a statement for it
 ``Callout``     no native form: the eager kernel is called
 ==============  ====================================================================================
@@ -119,6 +120,11 @@ class Contract:
 
 
 @record(eq=True)
+class Places:
+    """Where a mask of one axis holds, in order; ``attrs["count"]`` is how many times."""
+
+
+@record(eq=True)
 class Control:
     """A node with a statement of its own in the program: ``cond``, ``item`` or ``guard``."""
 
@@ -130,6 +136,6 @@ class Callout:
 
 CALLOUT = Callout()
 Lowering: TypeAlias = (
-    Pull | Fold | Scan | Recurrence | Boxes | Scatter | Contract | Control | Callout
+    Pull | Fold | Scan | Recurrence | Boxes | Scatter | Contract | Places | Control | Callout
 )
 ElementRule: TypeAlias = Callable[..., Any]

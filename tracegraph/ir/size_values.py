@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from tracegraph.ir.sizes import Atom, Dim, Size, Symbol, floordiv, maximum, minimum, symbols
 
@@ -56,3 +57,30 @@ def hint(value: Dim) -> int | None:
     hints = {s: s.hint for s in symbols(value)}
     known = {s: h for s, h in hints.items() if h is not None}
     return evaluate(value, known) if len(known) == len(hints) else None
+
+
+def bare_symbol(dim: Dim) -> Symbol | None:
+    """Return the symbol that a size consists of, or None where it is something else."""
+    if isinstance(dim, Size) and len(dim.terms) == 1:
+        monomial, factor = dim.terms[0]
+        if factor == 1 and len(monomial) == 1 and isinstance(monomial[0], Symbol):
+            return monomial[0]
+    return None
+
+
+def attr_symbols(value: Any) -> Iterator[Symbol]:
+    """Yield the symbols that an attribute mentions."""
+    if isinstance(value, Size):
+        yield from symbols(value)
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from attr_symbols(item)
+
+
+def concrete(value: Any, sizes: Mapping[Symbol, int]) -> Any:
+    """Return an attribute with every size replaced by its number."""
+    if isinstance(value, Size):
+        return evaluate(value, sizes)
+    if type(value) is tuple:
+        return tuple([concrete(item, sizes) for item in value])
+    return value

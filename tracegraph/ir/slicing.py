@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from tracegraph.ir.counted import counted, mentioned
 from tracegraph.ir.graph import Graph, Node
+from tracegraph.ir.sizes import Symbol
 
 
 def between(
@@ -29,10 +31,13 @@ def between(
         The values from outside that the slice reads.
     """
     known = set(sources)
+    counts: set[Symbol] = set()
     inner = []
     for node in nodes:
-        if node not in known and not node.op.effect and not known.isdisjoint(node.operands):
+        depends = not known.isdisjoint(node.operands) or not counts.isdisjoint(mentioned(node))
+        if depends and node not in known and not node.op.effect:
             known.add(node)
+            counts.update(counted(node))
             inner.append(node)
     needed = set(targets)
     kept = []

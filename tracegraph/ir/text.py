@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from tracegraph.ir.graph import Graph, Node
-from tracegraph.ir.sizes import Size, Symbol, symbols
+from tracegraph.ir.size_values import attr_symbols
+from tracegraph.ir.sizes import Symbol
 from tracegraph.ir.types import SHORT_NAMES, type_symbols
 
 
@@ -103,12 +104,3 @@ def graph_symbols(graph: Graph) -> list[Symbol]:
         for _, value in node.attrs:
             found.update(dict.fromkeys(attr_symbols(value)))
     return list(found)
-
-
-def attr_symbols(value: Any) -> Iterator[Symbol]:
-    """Yield the symbols that an attribute mentions."""
-    if isinstance(value, Size):
-        yield from symbols(value)
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from attr_symbols(item)

@@ -21,12 +21,12 @@ from tracegraph.ir.types import is_supported
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 
 FUNCTIONS = """
-    argpartition argsort argwhere array_equiv bartlett bincount bitwise_count blackman block choose
-    compress convolve corrcoef correlate cov cumulative_prod cumulative_sum delete diag_indices
-    diag_indices_from diagflat digitize ediff1d extract flatnonzero frexp gcd geomspace hamming
+    argpartition argsort array_equiv bartlett bincount bitwise_count blackman block choose
+    convolve corrcoef correlate cov cumulative_prod cumulative_sum delete diag_indices
+    diag_indices_from diagflat digitize ediff1d frexp gcd geomspace hamming
     hanning histogram histogram2d histogram_bin_edges i0 insert interp intersect1d iscomplex isin
     isreal kaiser lcm ldexp lexsort logspace matvec median nanargmax nanargmin nancumprod nancumsum
-    nanmax nanmean nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar nonzero
+    nanmax nanmean nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar
     packbits partition percentile poly polyadd polydiv polyfit polyint polymul polysub quantile
     ravel_multi_index resize roots searchsorted select setdiff1d setxor1d sort sort_complex spacing
     tril_indices tril_indices_from triu_indices triu_indices_from union1d unique unique_all

@@ -8,19 +8,20 @@ on the real values, so a rule checks no errors; where it cannot express a call i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from tracegraph.ir.graph import Builder, Value
+from tracegraph.ir.graph import Builder, Node, Value
 from tracegraph.ir.ops.broadcast import broadcast_to, full_like, literal, spread
 from tracegraph.ir.ops.cast import convert
 from tracegraph.ir.ops.compare import greater, less, not_equal
 from tracegraph.ir.ops.creation import size_value
+from tracegraph.ir.ops.selection import flatnonzero
 from tracegraph.ir.ops.structural import reshape
 from tracegraph.ir.record import record
-from tracegraph.ir.sizes import Dim, Size, nonnegative
+from tracegraph.ir.sizes import Dim, Size, nonnegative, symbol, symbols
 from tracegraph.ir.types import BOOL, DType, Shape, canonical, is_supported
 
 
@@ -84,11 +85,15 @@ class Emitter:
     guard : callable
         ``guard(predicate, expect, seen=b"")`` makes the trace hold only where a bool value is
         ``expect``; ``seen`` tells apart guards that ask for different things.
+    seen : object
+        What NumPy gave for the call that is noted: tells how many elements a mask selected.
     """
 
     builder: Builder
     ask: Callable[[Dim, str, Dim], bool]
     guard: Callable[..., None]
+    seen: Any = None
+    counts: dict[Node, Size] = field(default_factory=dict)
 
     def literal(self, number: Any, dtype: DType) -> Value:
         """Return a scalar constant."""
@@ -156,6 +161,24 @@ class Emitter:
     def smaller(self, a: Dim, b: Dim) -> Dim:
         """Return the smaller of two sizes."""
         return a if self.holds(a, "<=", b) else b
+
+    def selected(self, mask: Value, seen: int | None) -> Value:
+        """Return the places where a mask holds, counted in row-major order of all its axes.
+
+        How many there are is a symbol, one for each mask; ``seen`` is its value while recording.
+        Inside vmap there is none.
+        """
+        flat: Value = mask if mask.ndim == 1 else reshape(mask, shape=(mask.type.size,))
+        count = self.counts.get(flat.node)
+        if count is None:
+            count = self.counts[flat.node] = symbol(f"c{len(self.counts)}", hint=seen)
+        out: Value = flatnonzero(flat, count=count)
+        return out
+
+    def is_counted(self, dim: Dim) -> bool:
+        """Return whether a size depends on data, so that an entry cannot know it."""
+        counted = set(self.counts.values())
+        return bool(counted) and any(Size((((s,), 1),)) in counted for s in symbols(dim))
 
     def same_dim(self, a: Dim, b: Dim) -> bool:
         """Return whether two dimensions are equal, by structure or by asking."""

@@ -20,6 +20,7 @@ from tracegraph.ir.types import BOOL, FLOAT64
 from tracegraph.numpy.arguments import array, integer, no_options, no_out, only, reshaped
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported, result_type
 from tracegraph.numpy.indexing import without_leading_ones
+from tracegraph.numpy.masks import nonzero
 from tracegraph.numpy.reductions import all_rule
 from tracegraph.numpy.ufuncs import RULES as UFUNCS
 from tracegraph.numpy.ufuncs import loop_dtypes, operand, positive
@@ -27,10 +28,10 @@ from tracegraph.numpy.ufuncs import loop_dtypes, operand, positive
 CLIP: np.ufunc = np._core.umath.clip  # type: ignore[attr-defined]  # the ufunc under np.clip
 
 
-def where(e: Emitter, condition: Any, /, *choices: Any) -> Sym:
-    """The rule of ``np.where`` with three arguments."""
-    if len(choices) != 2:
-        raise Unsupported("np.where(mask) gives as many places as mask has; use three arguments")
+def where(e: Emitter, condition: Any, /, *choices: Any) -> Sym | list[Sym]:
+    """The rule of ``np.where``."""
+    if not choices:
+        return nonzero(e, condition)
     x, y = (operand(e, choice) for choice in choices)
     common = result_type(x, y)
     holds = e.cast(array(e, condition), BOOL)
@@ -236,7 +237,7 @@ def _is_infinity(e: Emitter, x: Any, infinity: float) -> Sym:
 def copyto(e: Emitter, dst: Sym, src: Any, casting: Any = "same_kind", where: Any = True) -> Sym:
     """The rule of ``np.copyto``: the new content of ``dst``."""
     del casting  # NumPy has checked it
-    fitted = without_leading_ones(e.value(operand(e, src), dst.dtype), dst.ndim)
+    fitted = without_leading_ones(e, e.value(operand(e, src), dst.dtype), dst.ndim)
     new = e.broadcast(fitted, dst.shape)
     if where is True:
         return Sym(new)

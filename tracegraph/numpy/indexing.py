@@ -16,21 +16,21 @@ import numpy as np
 from tracegraph.ir.graph import PARAMETER, Graph, Node, Value
 from tracegraph.ir.interpret import interpret
 from tracegraph.ir.ops.arithmetic import add
-from tracegraph.ir.ops.broadcast import broadcast_to, full_like, spread
+from tracegraph.ir.ops.broadcast import broadcast_to, full_like, spread, sum_
 from tracegraph.ir.ops.choice import select
-from tracegraph.ir.ops.compare import greater_equal, less, logical_and
+from tracegraph.ir.ops.compare import equal, greater_equal, less, logical_and
 from tracegraph.ir.ops.contract import permuted
 from tracegraph.ir.ops.index import gather, scatter, scatter_add
 from tracegraph.ir.ops.reduce import all_
+from tracegraph.ir.ops.selection import flatnonzero
 from tracegraph.ir.ops.structural import inverse
-from tracegraph.ir.sizes import Dim, Size
+from tracegraph.ir.size_values import hint
+from tracegraph.ir.sizes import Dim, Size, product
 from tracegraph.ir.types import BOOL, INT64, Shape
 from tracegraph.numpy.arguments import CONSTANT_LIMIT, array, constant, reshaped
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.numpy.slices import Box, Range, point, slice_range
 from tracegraph.numpy.ufuncs import operand
-
-MASK_ADVICE = "a mask selects a number of elements that depends on data; use np.where"
 
 
 @dataclass
@@ -41,13 +41,16 @@ class Selection:
     ----------
     box : Box
         The view that its slices, integers and new axes name; axes with arrays are whole there.
+    shape : tuple of int or Size
+        That of the view, with the axes of each mask taken together.
     arrays : dict of int to Value
-        For axes of the view, the places to select: int64, inside, of one shape.
+        For axes of ``shape``, the places to select: int64, inside, of one shape.
     place : int
-        Where the axes of those arrays go, among the other axes of the view.
+        Where the axes of those arrays go, among the other axes of ``shape``.
     """
 
     box: Box
+    shape: Shape
     arrays: dict[int, Value]
     place: int
 
@@ -62,38 +65,40 @@ class Selection:
         return (*rest[: self.place], *range(batch), *rest[self.place :])
 
     def read(self, x: Value) -> Value:
-        view = self.box.read(x)
+        view = reshaped(self.box.read(x), self.shape)
         if not self.arrays:
             return view
         taken = gather(view, *(self.arrays[axis] for axis in self.axes), axes=self.axes)
         return permuted(taken, self._order(view.ndim))
 
     def write(self, e: Emitter, x: Value, new: Value, op: Any = scatter) -> Value:
-        view = self.box.read(x)
+        view = reshaped(self.box.read(x), self.shape)
         if not self.arrays:
-            fitted = without_leading_ones(new, view.ndim)
+            fitted = without_leading_ones(e, new, view.ndim)
             return self.box.write(x, e.broadcast(fitted, view.shape))
         indices = [self.arrays[axis] for axis in self.axes]
         order = self._order(view.ndim)
         rest = (dim for axis, dim in enumerate(view.shape) if axis not in self.axes)
         taken: Shape = (*indices[0].shape, *rest)
-        fitted = without_leading_ones(new, len(order))
+        fitted = without_leading_ones(e, new, len(order))
         updates = permuted(e.broadcast(fitted, tuple(taken[i] for i in order)), inverse(order))
         return self.box.write(x, op(view, updates, *indices, axes=self.axes))
 
 
-def without_leading_ones(new: Value, ndim: int) -> Value:
+def without_leading_ones(e: Emitter, new: Value, ndim: int) -> Value:
     """Drop axes that an assigned array has too many: NumPy lets them be of length 1."""
-    return reshaped(new, new.shape[max(new.ndim - ndim, 0) :]) if new.ndim > ndim else new
+    extra = max(new.ndim - ndim, 0)
+    e.must_equal(new.shape[:extra], (1,) * extra)
+    return reshaped(new, new.shape[extra:])
 
 
-def select_parts(e: Emitter, x: Value, index: Any) -> Selection:
-    """Return what an index means."""
+def select_parts(e: Emitter, x: Value, index: Any, new: Value | None = None) -> Selection:
+    """Return what an index means where it is read, or where ``new`` is written."""
     items = expanded(index_items(e, index), x.ndim)
     reader = _Reader(e, x.shape)
     for item in items:
         reader.take(item)
-    return reader.selection(_is_split(items))
+    return reader.selection(_is_split(items), new)
 
 
 def index_items(e: Emitter, index: Any) -> list[Any]:
@@ -105,15 +110,15 @@ def _item(e: Emitter, item: Any) -> Any:
     if item is None or item is Ellipsis or isinstance(item, (slice, Size)):
         return item
     if isinstance(item, (bool, np.bool_)):
-        raise Unsupported("a single bool as an index; use np.where or np.expand_dims")
+        return e.value(item, BOOL)
     if isinstance(item, (list, tuple)):
         value = e.cast(array(e, item), INT64) if len(item) == 0 else array(e, item)
     elif isinstance(item, (Sym, Value)):
         value = item.value if isinstance(item, Sym) else item
     else:
         return operator.index(item)
-    if value.dtype.kind not in "biu" or (value.dtype == BOOL and not value.ndim):
-        raise Unsupported(f"an index of dtype {value.dtype} without axes; use integers or slices")
+    if value.dtype.kind not in "biu":
+        raise Unsupported(f"an index of dtype {value.dtype}; use integers, slices or masks")
     return value if value.dtype == BOOL else e.cast(value, INT64)
 
 
@@ -157,18 +162,21 @@ class _Reader:
     shape: Shape
     ranges: list[Range] = field(default_factory=list)
     view: list[Dim] = field(default_factory=list)
+    merged: list[Dim] = field(default_factory=list)
     arrays: dict[int, Value] = field(default_factory=dict)
+    masks: dict[int, Value] = field(default_factory=dict)
     place: int | None = None
 
     def take(self, item: Any) -> None:
         if item is None:
             self.view.append(1)
+            self.merged.append(1)
         elif item is Ellipsis:
             pass
         elif isinstance(item, slice):
             self._keep(slice_range(self.e, item, self._length))
         elif is_mask(item):
-            raise Unsupported(MASK_ADVICE)
+            self._mask(item)
         else:
             self._point(item)
 
@@ -179,21 +187,67 @@ class _Reader:
     def _keep(self, part: Range) -> None:
         self.ranges.append(part)
         self.view.append(part.length)
+        self.merged.append(part.length)
+
+    def _mask(self, mask: Value) -> None:
+        """Select by a mask: at its places, counted over all its axes."""
+        if self.place is None:
+            self.place = len(self.merged)
+        at = len(self.ranges)
+        lengths = self.shape[at : at + mask.ndim]
+        self.e.must_equal(mask.shape, lengths)
+        self.masks[len(self.merged)] = mask
+        self.ranges += [Range(0, length, 1) for length in lengths]
+        self.view += lengths
+        self.merged.append(product(lengths))
 
     def _point(self, item: Any) -> None:
         if self.place is None:
-            self.place = len(self.view)
+            self.place = len(self.merged)
         if isinstance(item, Value):
-            self.arrays[len(self.view)] = inside(self.e, item, self._length)
+            self.arrays[len(self.merged)] = inside(self.e, item, self._length)
             self._keep(Range(0, self._length, 1))
         else:
             self.ranges.append(point(self.e, item, self._length))
 
-    def selection(self, is_split: bool) -> Selection:
-        box = Box(tuple(self.ranges), tuple(self.view))
+    def selection(self, is_split: bool, new: Value | None) -> Selection:
+        """Return what was read; ``new`` is what is written there, None where it is read."""
+        box, shape = Box(tuple(self.ranges), tuple(self.view)), tuple(self.merged)
+        place = 0 if is_split else self.place or 0
+        ndim = max([1, *(index.ndim for index in self.arrays.values())])
+        behind = len(shape) - len(self.arrays) - len(self.masks) - place
+        for axis, mask in self.masks.items():
+            if new is None:
+                self.arrays[axis] = self.e.selected(mask, _seen_length(self.e, place + ndim - 1))
+            else:
+                self.arrays[axis] = _places_for(self.e, mask, new, behind)
         joint = self.e.align(list(self.arrays.values()))
         arrays = dict(zip(self.arrays, joint, strict=True))
-        return Selection(box, arrays, 0 if is_split else self.place or 0)
+        return Selection(box, shape, arrays, place)
+
+
+def _seen_length(e: Emitter, axis: int) -> int | None:
+    """Return the length that an axis of the result had, None inside vmap."""
+    return e.seen.shape[axis] if isinstance(e.seen, np.ndarray) else None
+
+
+def _places_for(e: Emitter, mask: Value, new: Value, behind: int) -> Value:
+    """Return the places of a mask that are written, as many as there are values.
+
+    ``behind`` says how many axes stand behind that of the places.
+    """
+    axis = new.ndim - behind - 1
+    given: Dim = new.shape[axis] if axis >= 0 else 1
+    flat = reshaped(mask, (product(mask.shape),))
+    count = e.counts.get(flat.node)
+    if count is not None and given in (1, count):
+        return e.selected(flat, hint(count))
+    if isinstance(given, int) and given != 1:
+        total = sum_(e.cast(flat, INT64), axes=(0,))
+        e.guard(equal(total, e.literal(given, INT64)), True, str(given).encode())
+        fixed: Value = flatnonzero(flat, count=given)
+        return fixed
+    raise Unsupported("how many values are written where a mask holds is not known; use np.where")
 
 
 # -- places that are computed -------------------------------------------------------------------
@@ -251,6 +305,8 @@ def upper_bound(node: Node) -> Dim | None:
     if node.op.name in ("argmax", "argmin"):
         found: Dim = node.operands[0].array_type.shape[attrs["axes"][0]]
         return found
+    if node.op is flatnonzero:
+        return node.operands[0].array_type.size
     return None
 
 
@@ -267,18 +323,18 @@ def setitem(e: Emitter, x: Sym, index: Any, new: Any) -> Sym:
     """The rule of ``x[index] = new``: the complete new content of x."""
     update = e.value(operand(e, new), x.dtype)
     items = index_items(e, index)
-    if any(map(is_mask, items)):
-        return Sym(_write_masked(e, x.value, items, update))
-    return Sym(select_parts(e, x.value, index).write(e, x.value, update))
+    masked = _write_masked(e, x.value, items, update) if any(map(is_mask, items)) else None
+    if masked is not None:
+        return Sym(masked)
+    return Sym(select_parts(e, x.value, index, update).write(e, x.value, update))
 
 
-def _write_masked(e: Emitter, x: Value, items: list[Any], new: Value) -> Value:
-    """Write one number, or one row for all, where a mask holds."""
+def _write_masked(e: Emitter, x: Value, items: list[Any], new: Value) -> Value | None:
+    """Write one number, or one row for all, where a mask holds; None if it is not that."""
     items = expanded(items, x.ndim)
-    (mask,) = (item for item in items if is_mask(item))
     if sum(map(_is_array, items)) > 1:
-        raise Unsupported("a mask together with arrays of integers; use np.where")
-    at = next(i for i, item in enumerate(items) if item is mask)
+        return None
+    at, mask = next((i, item) for i, item in enumerate(items) if is_mask(item))
     e_items = [*items[:at], *[slice(None)] * mask.ndim, *items[at + 1 :]]
     view_axis = sum(not isinstance(i, (int, Size)) and i is not Ellipsis for i in items[:at])
     parts = select_parts(e, x, tuple(e_items))
@@ -286,7 +342,9 @@ def _write_masked(e: Emitter, x: Value, items: list[Any], new: Value) -> Value:
     axes = tuple(range(view_axis, view_axis + mask.ndim))
     e.must_equal(mask.shape, tuple(view.shape[axis] for axis in axes))
     holds = mask if mask.shape == view.shape else broadcast_to(mask, shape=view.shape, axes=axes)
-    update = _for_every_place(e, new, view.shape[axes[-1] + 1 :], view_axis)
+    update = _for_every_place(e, new, view.shape[view_axis + mask.ndim :], view_axis)
+    if update is None:
+        return None
     return parts.box.write(x, select(holds, e.broadcast(update, view.shape), view))
 
 
@@ -294,13 +352,11 @@ def _is_array(item: Any) -> bool:
     return isinstance(item, Value)
 
 
-def _for_every_place(e: Emitter, new: Value, row: Shape, before: int) -> Value:
-    """Return what is written at each place that a mask selects, which must be the same at all."""
+def _for_every_place(e: Emitter, new: Value, row: Shape, before: int) -> Value | None:
+    """Return what is written at each place that a mask selects, if it is the same at all."""
     if new.ndim == len(row) + 1 and new.shape[0] == 1 and not before:
         new = reshaped(new, new.shape[1:])
-    if new.ndim > len(row):
-        raise Unsupported(f"as many values as a mask selects are written: {MASK_ADVICE}")
-    return e.broadcast(new, row)
+    return None if new.ndim > len(row) else e.broadcast(new, row)
 
 
 def add_at(e: Emitter, x: Sym, indices: Any, b: Any) -> Sym:

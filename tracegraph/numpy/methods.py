@@ -13,6 +13,7 @@ from tracegraph.numpy import (
     joining,
     linalg,
     manipulation,
+    masks,
     reductions,
     selecting,
 )
@@ -97,6 +98,11 @@ def clip(
     return functions.clip(e, x, min, max, out, **options)
 
 
+def compress(e: Emitter, x: Sym, condition: Any, axis: Any = None, out: Any = None) -> Sym:
+    """The rule of ``x.compress``."""
+    return masks.compress(e, condition, x, axis, out)
+
+
 def conjugate(e: Emitter, x: Sym) -> Sym:
     """The rule of ``x.conj``: a real array itself."""
     result: Sym = UFUNCS[np.conjugate](e, x) if x.dtype.kind == "c" else Sym(x.value)
@@ -118,6 +124,7 @@ METHODS: dict[str, Rule | callouts.NumpyCall] = {
     "astype": astype,
     "choose": callouts.NumpyCall("choose"),
     "clip": clip,
+    "compress": compress,
     "conj": conjugate,
     "conjugate": conjugate,
     "copy": copy,
@@ -131,7 +138,7 @@ METHODS: dict[str, Rule | callouts.NumpyCall] = {
     "max": reductions.max_rule,
     "mean": reductions.mean_rule,
     "min": reductions.min_rule,
-    "nonzero": callouts.NumpyCall("nonzero"),
+    "nonzero": masks.nonzero,
     "prod": reductions.prod_rule,
     "ravel": manipulation.ravel,
     "repeat": joining.repeat,

@@ -20,6 +20,7 @@ from tracegraph.ir.ops.compare import equal
 from tracegraph.ir.ops.compose import move_axis
 from tracegraph.ir.ops.identity import mark
 from tracegraph.ir.ops.reduce import all_
+from tracegraph.ir.passes.selected import keep_in_place
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.slicing import between
 from tracegraph.recording import Recording
@@ -160,6 +161,7 @@ class _Batch:
     def _batched(self, values: Sequence[Value]) -> list[Value]:
         builder = self.recording.builder
         graph, frontier = between(builder.nodes, self.sources, [v.node for v in values])
+        graph = keep_in_place(graph, whatever_it_costs=True)
         flags = [True] * len(self.sources) + [False] * len(frontier)
         assert self.size is not None
         args = [*self.whole, *(Value(builder, node) for node in frontier)]

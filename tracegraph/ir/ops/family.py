@@ -105,5 +105,6 @@ def elementwise(
         batch=batch,
         commutative=commutative,
         heavy=heavy,
+        elementwise=True,
     )
     return op

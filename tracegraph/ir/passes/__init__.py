@@ -7,6 +7,7 @@ from collections.abc import Callable
 from tracegraph.ir.graph import Graph
 from tracegraph.ir.passes.constants import fold_constants
 from tracegraph.ir.passes.dead_code import remove_dead_code
+from tracegraph.ir.passes.selected import keep_in_place
 from tracegraph.ir.passes.simplify import simplify
 
 Pass = Callable[[Graph], Graph]
@@ -15,6 +16,7 @@ PIPELINE: tuple[Pass, ...] = (
     remove_dead_code,
     simplify,
     fold_constants,
+    keep_in_place,
     simplify,
     remove_dead_code,
 )

@@ -1,0 +1,51 @@
+"""Counted sizes: lengths that depend on data, and the nodes that give them their values.
+
+``x[x > 0]`` has as many elements as the mask has true ones. That number is a symbol like any other
+size; only it is known later: an operation that *counts* it says so (``Op.counts``), and whatever
+mentions the symbol comes after that node, also where it reads nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tracegraph.ir.graph import Node, item_types
+from tracegraph.ir.size_values import attr_symbols, bare_symbol
+from tracegraph.ir.sizes import Symbol
+from tracegraph.ir.types import type_symbols
+
+
+def counted(node: Node) -> Iterator[Symbol]:
+    """Yield the symbols that a node gives a value."""
+    if node.op.counts is not None:
+        yield from attr_symbols(dict(node.attrs)[node.op.counts])
+
+
+def counters(nodes: Iterable[Node]) -> dict[Symbol, Node]:
+    """Return for each counted size the first node that gives it its value."""
+    found: dict[Symbol, Node] = {}
+    for node in nodes:
+        for symbol in counted(node):
+            found.setdefault(symbol, node)
+    return found
+
+
+def mentioned(node: Node) -> Iterator[Symbol]:
+    """Yield the symbols of a node's type and attributes."""
+    yield from type_symbols((node.type,))
+    for _, value in node.attrs:
+        yield from attr_symbols(value)
+
+
+def counted_sizes(node: Node, result: Any) -> dict[Symbol, int]:
+    """Return the values that a node's result gives to the symbols that it counts."""
+    own = set(counted(node))
+    types = item_types(node.type)
+    results = result if isinstance(result, tuple) else (result,)
+    return {
+        symbol: length
+        for type, one in zip(types, results, strict=True)
+        for dim, length in zip(type.shape, one.shape, strict=True)
+        if (symbol := bare_symbol(dim)) in own
+    }
