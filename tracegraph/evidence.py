@@ -26,8 +26,7 @@ from tracegraph.codegen.signature import (
 )
 from tracegraph.geometry import contiguous, strides_in_order
 from tracegraph.ir.graph import Node
-from tracegraph.ir.interpret import bare_symbol
-from tracegraph.ir.size_values import evaluate
+from tracegraph.ir.size_values import bare_symbol, evaluate
 from tracegraph.ir.sizes import Dim, Symbol
 from tracegraph.ir.tolerance import parts, same_bits
 from tracegraph.trace import Trace

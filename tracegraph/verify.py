@@ -32,6 +32,7 @@ from tracegraph.codegen.culprit import culprit
 from tracegraph.codegen.native_type import NativeCallable
 from tracegraph.codegen.signature import SizeInput
 from tracegraph.evidence import Before, Result, before_call
+from tracegraph.ir.counted import counted_sizes
 from tracegraph.ir.errors import OptionError, VerificationError
 from tracegraph.ir.graph import Graph, Node
 from tracegraph.ir.interpret import interpret
@@ -158,6 +159,8 @@ class Verifier(NativeCallable):
     def check(self, before: Before, outputs: tuple[Any, ...]) -> None:
         """Compare the results of a native call with the interpreter's; raise where they differ."""
         trace, sizes = before.trace, before.sizes
+        with np.errstate(all="ignore"):
+            sizes |= _counted(trace.recorded, before.arrays, sizes)
         result = Result(before, outputs, sizes)
         found = difference(trace.recorded, before.arrays, result.values(), sizes=sizes, fp=self.fp)
         if found is not None:
@@ -183,13 +186,16 @@ class Verifier(NativeCallable):
                 self._complain(wrong, node, f"the pass {one.__name__}", "it")
             graph = changed
         sizes = {symbol: sizes[symbol] for symbol in _symbols(graph) if symbol in sizes}
-        first = culprit(graph, arrays, sizes, self.fp) or graph.outputs[found.output]
+        last = graph.outputs[found.output]
+        try:
+            first = culprit(graph, arrays, sizes, self.fp) or last
+        except Exception as fault:
+            # Of parts of the graph no native code could be made: the difference is still told.
+            raise self._error(_difference(found, "it"), last, "native code") from fault
         self._complain(found, first, "native code", "it")
 
     def _complain(self, found: Difference, node: Node, stage: str, who: str) -> None:
-        at = f" at {list(found.index)}" if found.index else ""
-        text = f"{who} gives {found.got!r}{at} where NumPy gives {found.expected!r}"
-        raise self._error(text, node, stage)
+        raise self._error(_difference(found, who), node, stage)
 
     def _error(self, text: str, node: Node | None, stage: str) -> VerificationError:
         site = None if node is None else node.site
@@ -223,6 +229,25 @@ class _Checking:
         if signature.finish is not None:
             return signature.finish(outputs)
         return outputs[0] if signature.container is None else signature.container(outputs)
+
+
+def _difference(found: Difference, who: str) -> str:
+    at = f" at {list(found.index)}" if found.index else ""
+    return f"{who} gives {found.got!r}{at} where NumPy gives {found.expected!r}"
+
+
+def _counted(graph: Graph, arrays: list[Any], sizes: dict[Symbol, int]) -> dict[Symbol, int]:
+    """Return the sizes that depend on data."""
+    found: dict[Symbol, int] = {}
+
+    def note(node: Node, operands: Any, result: Any) -> Any:
+        if node.op.counts is not None:
+            found.update(counted_sizes(node, result))
+        return result
+
+    if any(node.op.counts is not None for node in graph):
+        interpret(graph, *arrays, sizes=sizes, after=note)
+    return found
 
 
 def _hints(trace: Trace) -> dict[Symbol, int]:

@@ -130,6 +130,7 @@ CORRECT: dict[str, Any] = {
         lambda x: np.linalg.solve(np.exp(x) + np.eye(9), x[0]), LONG[:81].reshape(9, 9)),
     "complex numbers": (lambda x: np.exp(1j * x) * (2 - 1j), LONG),
     "integers": (lambda x: (x // 7) % 5 - x**2, np.arange(-50, 50)),
+    "what a mask selects": (lambda x: (x[x > 0], np.exp(x[x > 1]).sum()), LONG),
     "variance": (lambda x: x.std(axis=0) / x.var(), LONG.reshape(100, 200)),
 }  # fmt: skip
 
