@@ -26,7 +26,7 @@ from tracegraph.hooks import hooks_for
 from tracegraph.ir.errors import FallbackWarning, NotAFunctionError, OptionError, RecordingError
 from tracegraph.paths import Path, find_links
 from tracegraph.pen import Fallback, fault_text
-from tracegraph.pickling import Portable
+from tracegraph.pickling import Portable, file_of, with_file
 from tracegraph.places import argument_place, fixed_place
 from tracegraph.policy import Policy
 from tracegraph.recording import Recording, active
@@ -116,11 +116,12 @@ class Compiled(Portable, NativeCallable):
         return explanation(self, [self._trace_of(args, kwargs)])
 
     def __getstate__(self) -> Any:
-        return self.eager, {"strict": self._strict, "fp": self._fp, "verify": self._verify}
+        options = {"strict": self._strict, "fp": self._fp, "verify": self._verify}
+        return self.eager, file_of(self.eager), options
 
     def __setstate__(self, state: Any) -> None:
-        function, options = state
-        self.__init__(function, **options)  # type: ignore[misc]  # a function that names itself
+        function, filename, options = state
+        self.__init__(with_file(function, filename), **options)  # type: ignore[misc]  # a function that names itself
 
     def __repr__(self) -> str:
         return f"<compiled {getattr(self.eager, '__qualname__', self.eager)!s}>"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -62,3 +63,28 @@ def _is_by_value(depth: int) -> bool:
     """
     module = sys._getframe(1 + depth).f_globals.get("__name__", "")
     return str(module).rpartition(".")[2].startswith("cloudpickle")
+
+
+def file_of(function: Any) -> str | None:
+    """Return the file that a function was written in."""
+    code = getattr(function, "__code__", None)
+    return None if code is None else code.co_filename
+
+
+def with_file(function: Any, filename: str | None) -> Any:
+    """Return a function that came without the name of its file, as cloudpickle sends them.
+
+    Whether the file is there, and says what the function does, is checked where it is read.
+    """
+    nameless = isinstance(function, types.FunctionType) and function.__code__.co_filename[:1] == "<"
+    if filename is not None and nameless:
+        function.__code__ = _renamed(function.__code__, filename)
+    return function
+
+
+def _renamed(code: types.CodeType, filename: str) -> types.CodeType:
+    consts = (
+        _renamed(one, filename) if isinstance(one, types.CodeType) else one
+        for one in code.co_consts
+    )
+    return code.replace(co_filename=filename, co_consts=tuple(consts))

@@ -25,6 +25,19 @@ def test_parallel(backend: str) -> None:
     np.testing.assert_allclose(bound, products)
 
 
+def compiled_there(function: Any, x: Any) -> Any:
+    function(x)
+    return function(x), len(function.traces), len(function.fallbacks)
+
+
+def test_local_functions_compile_in_the_other_process() -> None:
+    weight = np.arange(6.0)
+    local = tg.compile(lambda x: x @ weight)
+    with joblib.Parallel(n_jobs=2, backend="loky") as parallel:
+        found = parallel(joblib.delayed(compiled_there)(local, x) for x in XS)
+    assert [counts for _, *counts in found] == [[1, 0]] * len(XS)
+
+
 def test_memory(tmp_path: Any) -> None:
     calls = []
 
