@@ -15,7 +15,7 @@ import types
 from typing import Any
 
 from tracegraph.assumptions import ANSWERS, is_library
-from tracegraph.places import fixed_place
+from tracegraph.places import Place, fixed_place
 from tracegraph.recording import Recording
 from tracegraph.standin import Traced, TracedSize
 from tracegraph.twin import is_twin_code
@@ -121,6 +121,15 @@ def manager_of(recording: Recording, value: Any) -> bool:
         if isinstance(static, types.FunctionType) and not is_twin_code(static.__code__):
             recording.externals.load(fixed_place(type(value)).attribute(name), static)
     return True
+
+
+def place_of_class(value: Any) -> Place | None:
+    """Return the way to a user's class that was reached by the type of an object."""
+    if not isinstance(value, type) or is_library(value.__module__):
+        return None
+    methods = (one for one in vars(value).values() if isinstance(one, types.FunctionType))
+    made_inside = any(is_twin_code(one.__code__) for one in methods)
+    return None if made_inside else fixed_place(value)
 
 
 # -- attributes -----------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import numpy as np
 
 from tracegraph.assumptions import is_library
 from tracegraph.attributes import Method
-from tracegraph.made import is_made, made_attribute, set_made_attribute
+from tracegraph.made import is_made, made_attribute, place_of_class, set_made_attribute
 from tracegraph.places import Place, fixed_place, global_place
 from tracegraph.recording import Effect, Recording
 from tracegraph.standin import ArrayHolder, Traced, TracedSize, no_value
@@ -53,7 +53,7 @@ def get_attribute(recording: Recording, owner: Any, name: str) -> Any:
         return _module_attribute(recording, owner, name)
     if kind is super:
         return _inherited(recording, owner, name)
-    place = recording.externals.place_of(owner)
+    place = recording.externals.place_of(owner) or place_of_class(owner)
     if place is None:
         return made_attribute(recording, owner, name)
     was_stored, value = recording.externals.stored(owner, name)

@@ -205,3 +205,25 @@ def test_class_methods_of_outside_objects_run_natively() -> None:
     source = f"{WRITTEN}\np = P(2.0)\ndef f(a): return p.cl(a)"
     compiled = agrees(source, call(X), call(X), after("P.K = 5.0", X), call(X), native=1)
     assert compiled.compiled.fallbacks == []
+
+
+CLASS = """
+class C:
+    K = 2.0
+    @staticmethod
+    def st(v): return v * 2
+    def m(self, x): return x * type(self).K
+    def n(self, x): return x * self.__class__.K
+    def o(self, x): return type(self).st(x)
+c = C()
+def g(x, kind=C): return x * kind.K
+"""
+
+
+@pytest.mark.parametrize("change", ["C.K = 5.0", "C.st = staticmethod(lambda v: v * 7)"])
+@pytest.mark.parametrize(
+    "read",
+    ["c.m(a)", "c.n(a)", "c.o(a)", "C().m(a)", "C().n(a)", "C().o(a)", "type(c).K * a", "g(a)"],
+)
+def test_classes_reached_by_the_type_of_an_object(read: str, change: str) -> None:
+    assert sees(f"{CLASS}\ndef f(a): return {read}", change, X).compiled.fallbacks == []
