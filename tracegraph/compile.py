@@ -222,6 +222,8 @@ class Compiled(Portable, NativeCallable):
                 return
             path = Path(trace, executable)
             self._paths.append(path)
+            if self._verifier is not None:
+                self._verifier.traces.append(trace)
             for target, cell in places:
                 target.executable.link(cell, path.executable)
                 target.links[cell] = path

@@ -21,6 +21,8 @@ from tracegraph.standin import Traced, TracedSize
 from tracegraph.twin import is_twin_code
 
 MISSING = object()
+NAMED_ITEM = type(vars(collections.namedtuple("NAMED_ITEM", "item"))["item"])
+"""What a named tuple's class has for each item."""
 
 
 def is_made(recording: Recording, value: Any) -> bool:
@@ -52,18 +54,24 @@ def is_plain_class(kind: Any) -> bool:
     if issubclass(kind, tuple) and hasattr(kind, "_fields"):
         return kind.__init__ is object.__init__
     init = inspect.getattr_static(kind, "__init__")
-    is_dataclass = hasattr(kind, "__dataclass_fields__") and not hasattr(kind, "__post_init__")
-    return is_dataclass and isinstance(init, types.FunctionType) and _is_generated(init)
+    is_dataclass = dataclasses.is_dataclass(kind) and not hasattr(kind, "__post_init__")
+    return is_dataclass and _is_generated(init) and all(map(_is_plain_field, _fields(kind)))
+
+
+def _fields(kind: Any) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(kind)
+
+
+def _is_plain_field(field: dataclasses.Field[Any]) -> bool:
+    """Return whether no code of a user makes what a field holds."""
+    return field.default_factory in (dataclasses.MISSING, list, dict, set)
 
 
 def operators_of_instances(kind: type) -> list[str]:
     """Return the special methods that a user wrote in a class, and that no hook sees."""
-    return [
-        name
-        for base in kind.__mro__
-        for name, static in vars(base).items()
-        if name in UNSEEN and isinstance(static, types.FunctionType) and not _is_generated(static)
-    ]
+    bases = (base for base in kind.__mro__ if not is_library(base.__module__))
+    written = ((name, static) for base in bases for name, static in vars(base).items())
+    return [name for name, static in written if name in UNSEEN and not _is_generated(static)]
 
 
 UNSEEN = ANSWERS - {"__enter__", "__exit__"} | {"__str__", "__repr__", "__format__", "__hash__"}
@@ -72,9 +80,11 @@ UNSEEN = ANSWERS - {"__enter__", "__exit__"} | {"__str__", "__repr__", "__format
 GENERATED = ("<string>", dataclasses.__file__, reprlib.__file__, collections.__file__)
 
 
-def _is_generated(function: types.FunctionType) -> bool:
+def _is_generated(static: Any) -> bool:
     """Return whether ``dataclasses`` or ``collections`` wrote a method: of the fields alone."""
-    return function.__code__.co_filename in GENERATED
+    if static is None:  # the hash of a class that compares
+        return True
+    return isinstance(static, types.FunctionType) and static.__code__.co_filename in GENERATED
 
 
 def _definer(kind: type, name: str) -> type:
@@ -165,7 +175,7 @@ def _of_class(recording: Recording, kind: type, name: str, static: Any, value: A
             load(place.attribute("__func__"), value.__func__)
             load(place.attribute("__self__"), value.__self__)
         return value
-    if isinstance(static, types.MemberDescriptorType) or type(static).__name__ == "_tuplegetter":
+    if isinstance(static, types.MemberDescriptorType) or type(static) is NAMED_ITEM:
         return value
     if hasattr(type(static), "__get__"):
         recording.give_up(f"the attribute {name!r} is made by a {type(static).__name__}")

@@ -158,10 +158,14 @@ def test_gradients_through_objects() -> None:
             np.testing.assert_allclose(function(X), expected)
 
 
-@pytest.mark.parametrize("method", ["__add__", "__repr__", "__str__", "__getattr__", "__len__"])
+@pytest.mark.parametrize(
+    "method", ["__add__", "__repr__", "__str__", "__getattr__", "__len__", "__getitem__"]
+)
 def test_special_methods_that_no_hook_sees_end_the_recording(method: str) -> None:
-    uses = {"__add__": "p + 1", "__repr__": "repr(p)", "__str__": "f'{p}'",
-        "__getattr__": "p.nothing", "__len__": "len(p)"}  # fmt: skip
+    uses = {
+        "__add__": "p + 1", "__repr__": "repr(p)", "__str__": "f'{p}'", "__len__": "len(p)",
+        "__getattr__": "p.nothing", "__getitem__": "next(iter(p))",
+    }  # fmt: skip
     result = {"__repr__": "str(K)", "__str__": "str(K)"}.get(method, "K")
     source = f"""
 K = 2
@@ -227,3 +231,30 @@ def g(x, kind=C): return x * kind.K
 )
 def test_classes_reached_by_the_type_of_an_object(read: str, change: str) -> None:
     assert sees(f"{CLASS}\ndef f(a): return {read}", change, X).compiled.fallbacks == []
+
+
+def test_items_of_outside_objects_that_python_asks_for() -> None:
+    source = """
+class C:
+    n = 2
+    def __getitem__(self, k):
+        if k > 3: raise IndexError
+        return self.n * k
+S = C()
+def f(a): return a * sum([v for v in S]), 2 in S
+"""
+    sees(source, "C.n = 5", X)
+
+
+def test_factories_of_fields_are_followed_or_end_the_recording() -> None:
+    source = """
+import dataclasses
+K = 2.0
+@dataclasses.dataclass
+class P:
+    a: object
+    b: float = dataclasses.field(default_factory=lambda: K)
+    c: list = dataclasses.field(default_factory=list)
+def f(a): return P(a).b * a
+"""
+    sees(source, "K = 5.0", X)

@@ -120,6 +120,22 @@ def test_products_of_matrices() -> None:
     assert difference(graph, (a, a), [a @ a + 1e-12]) is not None
 
 
+def test_rounding_of_what_was_moved_is_random_too() -> None:
+    """Moved by whole multiples of a few units, a product by 6 would round as it did before."""
+    types = ArrayType(FLOAT32, (50,))
+    six = np.full(50, np.float32(6))
+
+    def function(x: Any, y: Any) -> Any:
+        power = OPS["integer_power"](x, exponent=3)
+        wide = [OPS["cast"](one, dtype=FLOAT64) for one in (multiply(power, y), power)]
+        return OPS["arctan2"](*wide)
+
+    x = np.random.default_rng(0).standard_normal(50).astype("f4")
+    near = np.nextafter(x**3, np.float32(np.inf))
+    other = np.arctan2((near * six).astype(float), near.astype(float))
+    assert difference(graph_of(function, types, types), (x, six), [other]) is None
+
+
 def test_which_operations_are_exact() -> None:
     attrs: dict[str, Any] = {
         "cast": {"dtype": FLOAT32},

@@ -38,6 +38,7 @@ from tracegraph.ir.sizes import symbol
 from tracegraph.ir.types import ArrayType
 
 ULPS, MARGIN, SAMPLES = 8, 4, 64
+SIDES = np.array([-1.0, 1.0])
 ROUNDING = frozenset("add subtract multiply divide sqrt fma fmod".split())
 """Scalar operations that round once: one alone is exact, a formula of several has no fixed bits."""
 
@@ -96,12 +97,16 @@ def difference(
 
 
 def _signs() -> Iterator[Callable[[tuple[int, ...]], Any]]:
-    """Yield ways to move elements: all up, all down, then at random, the same in every process."""
+    """Yield ways to move elements: all up, all down, then at random, the same in every process.
+
+    By random distances: whole steps of eight units would leave the last bits as they are, and with
+    them how a product rounds.
+    """
     yield np.ones
     yield lambda shape: -np.ones(shape)
     for seed in range(SAMPLES - 2):
         rng = np.random.default_rng(seed)
-        yield lambda shape, rng=rng: rng.choice([-1.0, 1.0], shape)  # type: ignore[misc]
+        yield lambda shape, rng=rng: rng.choice(SIDES, shape) * rng.uniform(0.25, 1, shape)  # type: ignore[misc]
 
 
 class _Compared:
