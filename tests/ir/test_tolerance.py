@@ -96,6 +96,14 @@ def test_signs_of_zeros_count_and_nans_are_equal() -> None:
     assert difference(graph, (x, y), [np.nan_to_num(value)]) is not None
 
 
+def test_the_sign_of_a_sum_that_is_zero_is_left_open() -> None:
+    graph = graph_of(lambda x: sum_(x, axes=(0,)), VECTOR)
+    x = np.full(4, -0.0)
+    for zero in (np.float64(-0.0), np.float64(0.0)):
+        assert difference(graph, (x,), [zero]) is None
+    assert difference(graph, (x,), [np.float64(5e-324)]) is not None
+
+
 def test_infinities_are_no_near_misses() -> None:
     graph = graph_of(exp, VECTOR)
     with np.errstate(all="ignore"):

@@ -17,7 +17,7 @@ NumPy's own calls     move by ``ULPS`` units of the largest element: the same co
 A result may differ by ``MARGIN`` times the largest move that was seen. Where a move makes a number
 infinite, changes an integer or a bool, or makes an operation raise, nothing can be said and every
 value is accepted. NaNs are equal, whatever their bits; the sign of a zero counts where nothing
-moves.
+moves and nothing is added up: whether a sum of negative zeros begins with a zero is left open.
 """
 
 from __future__ import annotations
@@ -88,10 +88,10 @@ def difference(
                 moved = interpret(graph, *arrays, sizes=sizes, after=mover)
             except (ValueError, IndexError):  # what is computed hangs on a last bit
                 return None
+            for one, other in zip(wrong, moved, strict=True):
+                one.allow(np.asarray(other), signs_count=not mover.has_added)
             if not mover.has_moved:
                 break
-            for one, other in zip(wrong, moved, strict=True):
-                one.allow(np.asarray(other))
     number = next((i for i, one in enumerate(wrong) if one.is_open), None)
     return None if number is None else wrong[number].difference(number)
 
@@ -127,7 +127,7 @@ class _Compared:
     def is_open(self) -> bool:
         return self.is_known_to_differ or bool(self.open.any())
 
-    def allow(self, moved: Any) -> None:
+    def allow(self, moved: Any, *, signs_count: bool) -> None:
         """Close what differs by no more than a moved result does."""
         if not self.open.any():
             return
@@ -143,7 +143,7 @@ class _Compared:
         far = np.abs(other.astype(float) - a.astype(float))
         np.maximum(self.reach, np.where(finite, far, 0), out=self.reach)
         near = np.abs(b.astype(float) - a.astype(float)) <= MARGIN * self.reach
-        self.open &= ~(near & (self.reach > 0))
+        self.open &= ~(near & ((self.reach > 0) | (not signs_count)))
 
     def difference(self, number: int) -> Difference:
         if self.is_known_to_differ:
@@ -172,7 +172,7 @@ class _Mover:
 
     def __init__(self, signs: Callable[[tuple[int, ...]], Any], fp: str) -> None:
         self.signs, self.fp = signs, fp
-        self.has_moved = False
+        self.has_moved = self.has_added = False
 
     def __call__(self, node: Node, operands: Sequence[Any], result: Any) -> Any:
         form = node.op.lower
@@ -185,6 +185,7 @@ class _Mover:
         if isinstance(form, Pull):
             return self._move(result, ulps_of(node, self.fp) * np.abs(result))
         terms = _terms(form, operands, node)
+        self.has_added |= terms is not None
         return result if terms is None else self._move(result, (ULPS + terms[0]) / 4 * terms[1])
 
     def _move(self, result: Any, size: Any) -> Any:
