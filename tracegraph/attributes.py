@@ -6,8 +6,12 @@ import operator
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import numpy as np
+
+from tracegraph.geometry import PARTS
 from tracegraph.guards import Guards
 from tracegraph.ir.types import ArrayType
+from tracegraph.numpy.emit import Sym
 from tracegraph.numpy.table import METHODS, VIEW_ATTRIBUTES
 from tracegraph.sizing import Sizing
 from tracegraph.standin import ABSENT, Traced, no_value
@@ -22,7 +26,10 @@ class Attributes(Guards, Sizing):
         if traced.is_python_scalar:
             if name == "real" and not isinstance(traced.actual, complex):
                 return traced
-            getattr(traced.actual, name)  # raises what the number raises
+            found = getattr(traced.actual, name)  # raises what the number raises
+            if name in PARTS and isinstance(traced.actual, complex) and self.is_noting:
+                part = VIEW_ATTRIBUTES[name](self.emitter, Sym(self.value_of(traced)))
+                return self.fresh(found, part.value)
             return getattr(self.observe(traced, cuts=True), name)
         if name in VIEW_ATTRIBUTES:
             rule = VIEW_ATTRIBUTES[name]
@@ -40,7 +47,12 @@ class Attributes(Guards, Sizing):
         return getattr(self.escape(traced, f"its attribute {name!r} is used"), name)
 
     def set_attribute(self, traced: Traced, name: str, value: Any) -> None:
-        """Assign ``traced.name``."""
+        """Assign ``traced.name``; parts of complex numbers are views, which are written through."""
+        dtype = getattr(traced.actual, "dtype", None)
+        is_complex = dtype is not None and dtype.kind == "c"
+        if traced.kind is np.ndarray and (name == "real" or (name == "imag" and is_complex)):
+            self.attribute(traced, name)[...] = value
+            return
         self.give_up(f"the attribute {name!r} of an array is assigned; use reshape or astype")
         setattr(traced.actual, name, real_of(value))
 

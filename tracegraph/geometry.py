@@ -64,8 +64,14 @@ def _seen(value: Any) -> Any:
 
 
 def lies_as(real: Any, owner: Any, path: tuple[Step, ...]) -> bool:
-    """Return whether a real view lies in its owner's memory as a path says."""
-    if owner.itemsize != real.itemsize:
+    """Return whether a real view lies in its owner's memory as a path says.
+
+    Along an axis of one element, and where there is none, strides say nothing.
+    """
+    if not owner.size:
+        return True
+    parts = 1 + any(op.name in PARTS for op, _ in path)
+    if owner.itemsize != parts * real.itemsize:
         return False
     steps = tuple(stride // owner.itemsize for stride in owner.strides)
     try:
@@ -73,8 +79,9 @@ def lies_as(real: Any, owner: Any, path: tuple[Step, ...]) -> bool:
     except Unsupported:
         return False
     start = real.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
-    seen = tuple(stride // real.itemsize for stride in real.strides)
-    return (start, real.shape, seen) == (offset * owner.itemsize, shape, strides)
+    pairs = zip(real.shape, real.strides, strides, strict=True)
+    alike = all(length < 2 or seen == step * real.itemsize for length, seen, step in pairs)
+    return alike and (start, real.shape) == (offset * real.itemsize, shape)
 
 
 def _view_slice(
@@ -103,8 +110,10 @@ def _view_broadcast(
 def _view_reshape(
     offset: Dim, old: Shape, strides: tuple[Dim, ...], /, *, shape: Shape
 ) -> Geometry:
-    if strides == contiguous(old):
-        return offset, shape, contiguous(shape)
+    # Of parts of complex numbers every stride is twice that of contiguous memory.
+    apart = strides[-1] if strides else 1
+    if strides == tuple(apart * stride for stride in contiguous(old)):
+        return offset, shape, tuple(apart * stride for stride in contiguous(shape))
     kept = [(d, s) for d, s in zip(old, strides, strict=True) if d != 1]
     if tuple(d for d, _ in kept) != tuple(d for d in shape if d != 1):
         raise Unsupported("a reshaped view of strided memory is returned; return a copy")
@@ -112,9 +121,21 @@ def _view_reshape(
     return offset, shape, tuple(next(moving)[1] if d != 1 else 1 for d in shape)
 
 
+def _view_part(number: int) -> Callable[..., Geometry]:
+    """Return the geometry of parts of complex numbers, in elements of their own dtype."""
+
+    def step(offset: Dim, shape: Shape, strides: tuple[Dim, ...], /) -> Geometry:
+        return 2 * offset + number, shape, tuple(2 * stride for stride in strides)
+
+    return step
+
+
+PARTS = ("real", "imag")
 VIEW_STEPS: dict[str, Callable[..., Geometry]] = {
     "slice": _view_slice,
     "transpose": _view_transpose,
     "broadcast_to": _view_broadcast,
     "reshape": _view_reshape,
+    "real": _view_part(0),
+    "imag": _view_part(1),
 }

@@ -10,7 +10,7 @@ import numpy as np
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.ops.control import guard
 from tracegraph.ir.rewrite import constant_of
-from tracegraph.ir.types import INT64
+from tracegraph.ir.types import DTYPES, FLOAT64, INT64
 from tracegraph.numpy.emit import Sym, Unsupported
 from tracegraph.numpy.table import RULES
 from tracegraph.pen import Pen
@@ -40,6 +40,13 @@ DIVISIONS = frozenset(
 )  # fmt: skip
 GUARDED_FLOAT = DIVISIONS | {operator.pow, operator.ipow}
 """Operators on Python floats that raise for some values, which guards exclude."""
+
+PYTHON_COMPLEX = {
+    operator.add, operator.sub, operator.mul, operator.neg, operator.pos, operator.abs,
+    operator.iadd, operator.isub, operator.imul, operator.eq, operator.ne,
+}  # fmt: skip
+"""Operators on Python's complex numbers that mean what they mean on complex128; ``abs`` raises
+where it leaves the range, which a guard excludes. Quotients are rounded otherwise."""
 
 AS_OPERATOR: dict[Any, Any] = {abs: operator.abs, pow: operator.pow}
 """Builtins that are operators under another name."""
@@ -138,7 +145,7 @@ class Guards(Pen):
         return traced.actual
 
     def call_on_python_scalars(self, function: Any, args: Any, kwargs: Any) -> Any:
-        """Python's own arithmetic: floats stay symbolic, anything else is bound to its value."""
+        """Python's own arithmetic: inexact numbers stay symbolic, others are bound to a value."""
         with self.giving_up_if_raised(function):
             real = function(*real_of(args), **real_of(kwargs))
         function = AS_OPERATOR.get(function, function)
@@ -151,13 +158,17 @@ class Guards(Pen):
         operands = [operands_of(self, x) for x in args]
         if function not in PYTHON_FLOAT and function not in GUARDED_FLOAT:
             return self._by_rule(rule, operands, args, real)
-        wide = np.dtype(np.float64)
+        wide = DTYPES["c128"] if complex in types_of(args) else FLOAT64
         values = [Sym(self.emitter.value(x, wide)) for x in operands]
         if function in (operator.pow, operator.ipow):
             return self._power(values, real)
         if function in DIVISIONS:
             self._guard_zero(values[1])
-        return self.fresh(real, rule(self.emitter, *values).value)
+        result = rule(self.emitter, *values)
+        if function is operator.abs and wide.kind == "c":
+            in_range = RULES[np.isfinite](self.emitter, result).value
+            self.guard(in_range, bool(np.isfinite(real)))
+        return self.fresh(real, result.value)
 
     def _guard_zero(self, divisor: Sym) -> None:
         zero = self._literal(np.float64(0))
@@ -206,12 +217,19 @@ class Guards(Pen):
         return self.fresh(real, self.emitter.cast(value, target))
 
 
+def types_of(args: Any) -> set[type]:
+    """Return the types of numbers, those that stand-ins stand for."""
+    return {type(x.actual) if type(x) is Traced else type(x) for x in args}
+
+
 def stays_symbolic(function: Any, real: Any, args: Any) -> bool:
-    """Return whether a function of Python numbers is one of floats that the graph can compute."""
-    kinds = {type(x.actual) if type(x) is Traced else type(x) for x in args}
-    if type(real) not in (float, bool) or not kinds <= {float, int, bool}:
-        return False
+    """Return whether a function of Python numbers is one that the graph can compute."""
+    kinds = types_of(args)
     if any(type(x) is int and abs(x) > 2**53 for x in args):
+        return False
+    if complex in kinds:
+        return function in PYTHON_COMPLEX and kinds <= {complex, float, int, bool}
+    if type(real) not in (float, bool) or not kinds <= {float, int, bool}:
         return False
     known = function in PYTHON_FLOAT or function in GUARDED_FLOAT or function in (min, max)
     return known or getattr(function, "__module__", None) == "math"

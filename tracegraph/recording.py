@@ -374,7 +374,7 @@ class Recording(Attributes):
         if not isinstance(sym, Sym):
             raise Unsupported("its `out` cannot be followed")
         if target.storage.shares is not None:
-            raise Unsupported("a view of real or imaginary parts is written; write the whole array")
+            raise Unsupported("a view of single elements is written; write the whole array")
         old = self.value_of(target)
         new = self.emitter.broadcast(self.emitter.cast(sym.value, old.dtype), old.shape)
         if where is not True:

@@ -27,13 +27,13 @@ from tracegraph.codegen.signature import (
     ViewOutput,
 )
 from tracegraph.containers import register_node
-from tracegraph.geometry import axes_order, contiguous, strides_in_order, view_geometry
+from tracegraph.geometry import PARTS, axes_order, contiguous, strides_in_order, view_geometry
 from tracegraph.guards import Decision
 from tracegraph.ir.graph import Graph, Value
 from tracegraph.ir.passes import run_pipeline
 from tracegraph.ir.record import record, replace
 from tracegraph.ir.sizes import Dim
-from tracegraph.ir.types import INT64
+from tracegraph.ir.types import INT64, Shape
 from tracegraph.numpy.emit import Unsupported
 from tracegraph.pen import Fallback, fault_text
 from tracegraph.places import Place
@@ -244,7 +244,9 @@ class _Finish:
 
     def _array(self, leaf: Traced) -> Output:
         if leaf.storage.shares is not None:
-            raise Unsupported("a view of real or imaginary parts is returned; return a copy")
+            raise Unsupported(
+                "a view of single elements (a diagonal, windows) is returned; return a copy"
+            )
         of: InputOutput | ArrayOutput
         if leaf.storage.external:
             number = self._external_array(leaf.storage)
@@ -271,6 +273,7 @@ class _Finish:
     def _memory(self, storage: Storage) -> ArrayOutput:
         found = self._fresh.get(id(storage))
         if found is None:
+            self._tell_order(storage.value.shape)
             order = axes_order(storage.array)
             if not storage.array.transpose(order).flags.c_contiguous:
                 raise Unsupported("an array is returned whose elements lie apart; return a copy")
@@ -293,9 +296,20 @@ class _Finish:
             writeable = bool(leaf.actual.flags.writeable) or (
                 is_external and not base_is_writeable and not spread
             )
-            found = ViewOutput(of, offset, shape, strides, writeable)
+            is_part = any(op.name in PARTS for op, _ in leaf.path)
+            dtype = leaf.value.dtype if is_part else None
+            found = ViewOutput(of, offset, shape, strides, writeable, dtype)
             self._views[id(leaf.actual)] = found
         return found
+
+    def _tell_order(self, shape: Shape) -> None:
+        """Bind the trace where the layout of an array does not tell the order of its axes.
+
+        Lengths that depend on data may be 0 or 1 in one call and not in the next.
+        """
+        for dim in shape if len(shape) > 1 else ():
+            if self.recording.emitter.is_counted(dim) and self.recording.ask_size(dim, "<", 2):
+                self.recording.ask_size(dim, "<", 1)
 
     def _keep_counted(self, dims: Iterable[Dim]) -> None:
         """Make sizes that depend on data outputs of the graph, which is then sure to count them."""

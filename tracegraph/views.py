@@ -9,11 +9,12 @@ import numpy as np
 
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.ops.boxes import slice_, slice_update
+from tracegraph.ir.ops.complexes import complex_, imag, real
 from tracegraph.ir.ops.structural import reshape, transpose
 from tracegraph.numpy.emit import Unsupported
 from tracegraph.standin import Step
 
-VIEWS = {op.name: op for op in (reshape, transpose, slice_)}
+VIEWS = {op.name: op for op in (reshape, transpose, slice_, real, imag)}
 
 
 def owner_of(array: Any) -> Any:
@@ -62,6 +63,10 @@ def _write_step(name: str, attrs: dict[str, Any], base: Value, new: Value) -> Va
         out = transpose(new, axes=tuple(int(a) for a in np.argsort(attrs["axes"])))
     elif name == "slice":
         out = slice_update(base, new, start=attrs["start"], step=attrs["step"])
+    elif name == "real":
+        out = complex_(new, imag(base))
+    elif name == "imag":
+        out = complex_(real(base), new)
     else:
         raise Unsupported(f"a write through {name} cannot be followed")
     return out

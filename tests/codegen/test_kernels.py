@@ -21,7 +21,7 @@ from tracegraph.ir.loop_verify import verify_loops
 from tracegraph.ir.ops.arithmetic import add, divide, multiply, subtract
 from tracegraph.ir.ops.broadcast import broadcast_to, full_like, sum_
 from tracegraph.ir.ops.reduce import argmax, max_
-from tracegraph.ir.ops.structural import transpose
+from tracegraph.ir.ops.structural import reshape, transpose
 from tracegraph.ir.sizes import symbol
 from tracegraph.ir.types import FLOAT32, FLOAT64, ArrayType
 
@@ -139,6 +139,19 @@ def test_transformations_keep_the_meaning(name: str, fp: str) -> None:
             results.append(memory["out0"])
         for result in results[1:]:
             np.testing.assert_allclose(result, results[0], rtol=1e-13, atol=1e-13)
+
+
+def test_what_is_dear_is_not_stretched_by_a_quotient() -> None:
+    """Of ``repeat`` and ``reshape`` no loop is left to hoist an exponential out of."""
+
+    def rule(x: Any, y: Any) -> Any:
+        wide = broadcast_to(EXP(x), shape=(4, 100), axes=(0,))
+        return multiply(reshape(wide, shape=(400,)), y)
+
+    runner = compiled(rule, ArrayType(FLOAT64, (4,)), ArrayType(FLOAT64, (400,)))
+    x, y = np.arange(4.0) / 2, np.random.default_rng(0).normal(size=400)
+    np.testing.assert_allclose(runner(x, y)[0], np.repeat(np.exp(x), 100) * y, rtol=1e-15)
+    assert [b.size for b in runner.plan.buffers if b.kind == "temp"] == [4]
 
 
 def test_temporaries_share_memory_when_dead() -> None:

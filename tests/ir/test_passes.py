@@ -12,6 +12,7 @@ import pytest
 from tracegraph.ir.graph import Builder, Graph, Value, attrs_key, trace
 from tracegraph.ir.interpret import interpret
 from tracegraph.ir.ops.arithmetic import add, chain, divide, multiply, negative, subtract
+from tracegraph.ir.ops.boxes import concatenate, slice_
 from tracegraph.ir.ops.broadcast import broadcast_to, full_like, literal, scalar_like, sum_
 from tracegraph.ir.ops.cast import cast
 from tracegraph.ir.ops.choice import select
@@ -67,6 +68,13 @@ def _grid(x: Value) -> Value:
     return out
 
 
+def _pair(x: Value) -> Value:
+    """Return the numbers twice, the second time backwards."""
+    backwards = slice_(x, start=(x.shape[0] - 1,), shape=x.shape, step=(-1,))
+    out: Value = concatenate(x, backwards, axis=0)
+    return out
+
+
 HOLDS: dict[tuple[str, int], tuple[Case, ...]] = {
     ("add", 0): (
         Case(lambda x: add(x, full_like(x, -0.0 if x.dtype.kind == "f" else 0)), REAL),
@@ -104,6 +112,11 @@ HOLDS: dict[tuple[str, int], tuple[Case, ...]] = {
             ALL,
         ),
     ),
+    ("slice", 0): (
+        Case(lambda x: slice_(_pair(x), start=x.shape, shape=x.shape, step=(1,)), ALL),
+        Case(lambda x: slice_(_pair(x), start=(0,), shape=x.shape, step=(1,)), ALL),
+        Case(lambda x: slice_(_pair(x), start=(1,), shape=(1,), step=(1,)), ALL),
+    ),
     ("cast", 0): (Case(lambda x: cast(x, dtype=x.dtype), ALL),),
     ("sum", 0): (Case(lambda x: sum_(x, axes=()), NUMERIC),),
     ("select", 0): (Case(lambda x: select(_flags(x, True), x, full_like(x, 1)), ALL),),
@@ -127,6 +140,8 @@ STAYS: tuple[Case, ...] = (
     Case(lambda x: chain(full_like(x, 0), x), INEXACT),
     Case(lambda x: chain(full_like(x, np.nan), x), INEXACT),
     Case(lambda x: chain(full_like(x, 1), x), INEXACT),
+    Case(lambda x: slice_(_pair(x), start=(1,), shape=x.shape, step=(1,)), ALL),
+    Case(lambda x: slice_(_pair(x), start=(0,), shape=x.shape, step=(2,)), ALL),
 )
 """Graphs that look like those, whose bits the passes keep whether or not a rule applies."""
 

@@ -178,6 +178,46 @@ def test_places_of_masks_of_any_length_and_layout() -> None:
     assert compiled.fallbacks == []
 
 
+def test_places_of_several_axes_lie_as_in_numpy() -> None:
+    compiled = tg.compile(lambda x: np.nonzero(x > 0), strict=True)
+    for x in (np.zeros((2, 3)), M, -M, T[0]):
+        for one, other in zip(compiled(x), np.nonzero(x > 0), strict=True):
+            assert one.strides == other.strides
+            assert one.base is not None
+            np.testing.assert_array_equal(one, other)
+    assert compiled.fallbacks == []
+
+
+def test_selections_along_a_later_axis_lie_as_in_numpy() -> None:
+    compiled = tg.compile(lambda x: (x[..., x[0] > 0], x[:, x[0] > 0] * 2), strict=True)
+    for x in (
+        -np.ones((3, 4)),
+        np.eye(3, 4),
+        M,
+        -M,
+        np.ones((1, 4)),
+        -np.ones((3, 4)),
+        np.eye(3, 4),
+    ):
+        for one, other in zip(compiled(x), (x[..., x[0] > 0], x[:, x[0] > 0] * 2), strict=True):
+            assert one.strides == other.strides or not one.size
+            np.testing.assert_array_equal(one, other, strict=True)
+    assert compiled.fallbacks == []
+
+
+def test_as_many_values_as_another_mask_selects() -> None:
+    def exchange(x: Any, y: Any) -> Any:
+        x[x > 0] = y[y < 0]
+        return x
+
+    compiled = tg.compile(exchange, strict=True)
+    for n in (9, 9, 12, 15):
+        x = RNG.normal(size=n)
+        np.testing.assert_array_equal(compiled(x.copy(), -x), exchange(x.copy(), -x))
+    with pytest.raises(ValueError, match="boolean array indexing assignment"):
+        compiled(np.ones(9), -V)
+
+
 def test_derivatives_pass_to_what_was_selected() -> None:
     def f(x: Any) -> Any:
         return (x[x > 0] ** 2).sum() + np.sin(x[x <= 0]).mean() * x[x > 0].size

@@ -14,7 +14,7 @@ from tracegraph.ir.loops import Carry, For, Statement, Store, carry_leaves, iden
 from tracegraph.ir.lowering import Boxes, Index, Piece, Recurrence, Scan, Scatter
 from tracegraph.ir.scalar import Scalar
 from tracegraph.ir.sizes import Symbol
-from tracegraph.ir.types import FLOAT64, DType, Shape
+from tracegraph.ir.types import FLOAT64, WHOLE, DType, Shape
 
 
 def alone(a: Assembler, root: Root) -> tuple[Statement, ...]:
@@ -37,6 +37,9 @@ def _scan(a: Assembler, root: Root) -> tuple[Statement, ...]:
     alone = root.domain[axis] == 1
     state, result = (start, start) if alone else carry_leaves(a.b, "running", dtype)
     total = _following(a, node, state, values)
+    if _copies_first(node):
+        is_first = a.b.apply("equal", a.b.size(index[axis]), a.b.size(0))
+        total = a.b.select(is_first, values[0], total)
     value = a.b.cast(total, node.array_type.dtype)
     store = Store(target.buffer, target.place(index), value)
     if alone:
@@ -50,11 +53,18 @@ def _scan(a: Assembler, root: Root) -> tuple[Statement, ...]:
 
 def _running(node: Node) -> tuple[DType, Any]:
     """Return dtype and start of what is handed on along an axis."""
-    if isinstance(node.op.lower, Recurrence):
-        return FLOAT64, node.op.lower.start
-    assert isinstance(node.op.lower, Scan)
     dtype = node.array_type.dtype
+    if isinstance(node.op.lower, Recurrence):
+        start = node.op.lower.start
+        is_complex = dtype.kind == "c"
+        return (WHOLE[FLOAT64], complex(start, start)) if is_complex else (FLOAT64, start)
+    assert isinstance(node.op.lower, Scan)
     return dtype, identity(node.op.lower.combine, dtype)
+
+
+def _copies_first(node: Node) -> bool:
+    """Return whether a start would be seen in the first value: no complex number is neutral."""
+    return isinstance(node.op.lower, Scan) and node.array_type.dtype.kind == "c"
 
 
 def _following(a: Assembler, node: Node, before: Scalar, values: Sequence[Scalar]) -> Scalar:

@@ -20,12 +20,12 @@ import numpy as np
 
 from tracegraph.codegen.cpython import pointer_of
 from tracegraph.ir.record import record
-from tracegraph.ir.types import FLOAT32, FLOAT64, DType
+from tracegraph.ir.types import FLOAT32, FLOAT64, PART, WHOLE, DType
 
 _ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112
 _MAPS = "/proc/self/maps"
 _LIBRARY = re.compile(r"/[^/]*(?:blas|mkl_rt|blis)[^/]*\.so[^/]*$")
-_LETTERS = {FLOAT32: "s", FLOAT64: "d"}
+_LETTERS = {FLOAT32: "s", FLOAT64: "d", WHOLE[FLOAT32]: "c", WHOLE[FLOAT64]: "z"}
 _LLVM_TYPES = {FLOAT32: "float", FLOAT64: "double"}
 
 
@@ -116,12 +116,18 @@ def _is_right(blas: Blas, dtype: DType) -> bool:
     b = np.arange(12, dtype=dtype).reshape(3, 4)
     c = np.empty((2, 4), dtype)
     integer = ctypes.c_int64 if blas.passed_bits == 64 else ctypes.c_int32
-    real = ctypes.c_float if dtype == FLOAT32 else ctypes.c_double
-    types: list[Any] = [ctypes.c_int] * 3 + [integer] * 3 + [real]
-    types += [ctypes.c_void_p, integer] * 2 + [real, ctypes.c_void_p, integer]
+    factors: list[Any] = [1, 0]
+    by_value = {FLOAT32: ctypes.c_float, FLOAT64: ctypes.c_double}
+    factor = by_value.get(dtype, ctypes.c_void_p)
+    if dtype not in by_value:
+        numbers = np.array(factors, dtype)
+        factors = [numbers.ctypes.data, numbers.ctypes.data + dtype.itemsize]
+    types: list[Any] = [ctypes.c_int] * 3 + [integer] * 3 + [factor]
+    types += [ctypes.c_void_p, integer] * 2 + [factor, ctypes.c_void_p, integer]
     gemm = ctypes.CFUNCTYPE(None, *types)(blas.addresses[dtype])
-    pointers = [array.ctypes.data for array in (a, b, c)]
-    gemm(_ROW_MAJOR, _PLAIN, _PLAIN, 2, 4, 3, 1, pointers[0], 3, pointers[1], 4, 0, pointers[2], 4)
+    left, right, out = (array.ctypes.data for array in (a, b, c))
+    plain = _ROW_MAJOR, _PLAIN, _PLAIN
+    gemm(*plain, 2, 4, 3, factors[0], left, 3, right, 4, factors[1], out, 4)
     return bool(np.array_equal(c, a @ b))
 
 
@@ -148,8 +154,8 @@ def helper_name(dtype: DType, transposed: tuple[bool, bool]) -> str:
 
 def gemm_declaration(dtype: DType, int_bits: int) -> str:
     """Return the declaration that ``emit_gemm`` needs."""
-    integer, real = f"i{int_bits}", _LLVM_TYPES[dtype]
-    types = ["i32"] * 3 + [integer] * 3 + [real, "ptr", integer, "ptr", integer, real]
+    integer, factor = f"i{int_bits}", _LLVM_TYPES.get(dtype, "ptr")
+    types = ["i32"] * 3 + [integer] * 3 + [factor, "ptr", integer, "ptr", integer, factor]
     types += ["ptr", integer]
     return f"declare void @{import_name(dtype)}({', '.join(types)})"
 
@@ -161,7 +167,8 @@ def emit_gemm(dtype: DType, transposed: tuple[bool, bool], int_bits: int) -> str
     distance of its rows and that of the matrices, in elements. Where k is 0 the result is zero, as
     gemm makes it.
     """
-    real, item = _LLVM_TYPES[dtype], dtype.itemsize
+    item = dtype.itemsize
+    factors, one, zero = _factors(dtype)
     layouts = ", ".join(f"i32 {_TRANSPOSED if flag else _PLAIN}" for flag in transposed)
     integers = ("m", "n", "k", "lda.1", "ldb.1", "ldc.1")
     narrow = "" if int_bits == 64 else _narrowing(integers)
@@ -171,7 +178,7 @@ def emit_gemm(dtype: DType, transposed: tuple[bool, bool], int_bits: int) -> str
     ptr %a, ptr %b, ptr %c, i64 %m, i64 %n, i64 %k, i64 %count,
     i64 %lda, i64 %a.step, i64 %ldb, i64 %b.step, i64 %ldc, i64 %c.step) {{
 entry:
-  %lda.1 = call i64 @llvm.smax.i64(i64 %lda, i64 1)
+{factors}  %lda.1 = call i64 @llvm.smax.i64(i64 %lda, i64 1)
   %ldb.1 = call i64 @llvm.smax.i64(i64 %ldb, i64 1)
   %ldc.1 = call i64 @llvm.smax.i64(i64 %ldc, i64 1)
 {narrow}  br label %test
@@ -181,14 +188,33 @@ test:
   br i1 %more, label %body, label %done
 body:
 {_element("a", item)}{_element("b", item)}{_element("c", item)}\
-  call void @{import_name(dtype)}(i32 {_ROW_MAJOR}, {layouts}, {m}, {n}, {k}, {real} 1.0,
-    ptr %a.t, {lda}, ptr %b.t, {ldb}, {real} 0.0, ptr %c.t, {ldc})
+  call void @{import_name(dtype)}(i32 {_ROW_MAJOR}, {layouts}, {m}, {n}, {k}, {one},
+    ptr %a.t, {lda}, ptr %b.t, {ldb}, {zero}, ptr %c.t, {ldc})
   %next = add i64 %t, 1
   br label %test
 done:
   ret void
 }}
 """
+
+
+def _factors(dtype: DType) -> tuple[str, str, str]:
+    """Return what makes the factors of the product and of the old values, and both as arguments.
+
+    Complex ones are passed by their addresses.
+    """
+    if dtype in _LLVM_TYPES:
+        real = _LLVM_TYPES[dtype]
+        return "", f"{real} 1.0", f"{real} 0.0"
+    pair = f"[2 x {_LLVM_TYPES[PART[dtype]]}]"
+    lines = [
+        f"  %one = alloca {pair}, align 16",
+        f"  %zero = alloca {pair}, align 16",
+        f"  store {pair} zeroinitializer, ptr %one",
+        f"  store {pair} zeroinitializer, ptr %zero",
+        f"  store {pair[5:-1]} 1.0, ptr %one",
+    ]
+    return "".join(f"{line}\n" for line in lines), "ptr %one", "ptr %zero"
 
 
 def _element(name: str, item: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from tracegraph.codegen.pull import Element, element, is_pulled
 from tracegraph.codegen.roots import GEMM, PRODUCT, STEP, Root, root_of
@@ -18,8 +18,8 @@ from tracegraph.ir.counted import counters, mentioned
 from tracegraph.ir.graph import Graph, Node
 from tracegraph.ir.lowering import Fold, Index, Recurrence, Scan, Scatter
 from tracegraph.ir.scalar import Scalar, ScalarBuilder
-from tracegraph.ir.sizes import Symbol, symbols
-from tracegraph.ir.types import ArrayType
+from tracegraph.ir.sizes import Call, Size, Symbol, product, symbols
+from tracegraph.ir.types import ArrayType, Shape
 
 COSTLY = 24
 """So many scalar operations recomputed are dearer than storing and reading a value."""
@@ -106,13 +106,15 @@ class Demands:
         extra = len(places) - 1
         if extra > 0 and (heavy or cost * extra > COSTLY):
             return True
-        return heavy and any(self._repeats(place) for place in places)
+        return heavy and any(self._repeats(node, place) for place in places)
 
-    def _repeats(self, place: Place) -> bool:
+    def _repeats(self, node: Node, place: Place) -> bool:
         """Return whether a value would be computed again and again by an outer loop."""
         domain, index = place
         if not isinstance(domain, tuple) or domain in ((), index):
             return False
+        if _is_stretched(node.array_type.shape, _looped(domain), index):
+            return True
         used = {s.name for dim in index for s in symbols(dim)}
         axes = [axis for axis in range(len(domain)) if f"i{axis}" in used]
         skipped = [axis for axis in range(len(domain)) if axis not in axes and domain[axis] != 1]
@@ -186,6 +188,24 @@ class Demands:
     def _is_probed(self, index: Index) -> bool:
         """Return whether an index holds a place that only stands in for data here."""
         return any(s in self._probe.indices for dim in index for s in symbols(dim))
+
+
+def _looped(domain: tuple[Any, ...]) -> Shape:
+    """Return the shape that loops run over: of boxes and scatters, that of one operand."""
+    if isinstance(domain[0], Node):
+        shape: Shape = domain[0].operands[domain[1]].array_type.shape
+        return shape
+    return domain
+
+
+def _is_stretched(shape: Shape, domain: Shape, index: Index) -> bool:
+    """Return whether neighbours of a loop read one element of fewer, by a quotient."""
+    few, many = product(shape), product(domain)
+    is_smaller = isinstance(few, int) and isinstance(many, int) and few < many
+    atoms = (
+        a for dim in index if isinstance(dim, Size) for monomial, _ in dim.terms for a in monomial
+    )
+    return is_smaller and any(isinstance(atom, Call) for atom in atoms)
 
 
 def product_indices(index: Index) -> tuple[Index, Index]:

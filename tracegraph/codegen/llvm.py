@@ -140,8 +140,8 @@ class FunctionWriter:
         """Write a parallel assignment: all is computed before the first store."""
         values = [self._value(store.value) for store in run]
         results = ends()
-        for store, value in zip(run, values, strict=True):
-            self._memory.store(store, self._wide(store.value, value), self._vector, self._lanes)
+        wide = [self._wide(store.value, v) for store, v in zip(run, values, strict=True)]
+        self._memory.store_all(list(zip(run, wide, strict=True)), self._vector, self._lanes)
         self._scopes.forget_fleeting()
         self._fresh.clear()
         return results

@@ -1,12 +1,13 @@
 """Loads, stores and sizes in LLVM text, by how a place moves from lane to lane.
 
 A place that moves by 1 is a vector in memory, by 0 one value for all lanes, by -1 a vector read
-backwards; others are read and written lane by lane.
+backwards. One that moves by 2 in a buffer of pairs is every other element of a vector twice as
+long; others are read and written lane by lane.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from tracegraph.codegen.llvm_place import Places, depends
 from tracegraph.codegen.llvm_scope import Register, Scopes
@@ -32,6 +33,7 @@ class Memory:
         self._scopes, self._register_of, self._program = scopes, register_of, program
         self._written = written(program.body)
         self._dtypes = {b.name: b.dtype for b in program.buffers}
+        self._paired = {b.name for b in program.buffers if b.paired}
 
     def is_written(self, load: Scalar) -> bool:
         """Return whether the program writes the buffer that a load reads."""
@@ -118,9 +120,31 @@ class Memory:
             return self._read(buffer, offset, lanes, pinned)
         if motion == -1:
             return self._reversed(self._read(buffer, offset - (lanes - 1), lanes, pinned), buffer)
+        if motion == 2 and buffer in self._paired:
+            return self._part(buffer, offset, lanes, pinned)
         places = [self.lane(offset, vector, k) for k in range(lanes)]
         parts = [self._read(buffer, place, 1, pinned) for place in places]
         return self._gathered(parts, self._dtypes[buffer])
+
+    def _part(self, buffer: str, offset: Dim, lanes: int, pinned: bool) -> Register:
+        """Read pairs, and of each pair the element that is asked for."""
+        second = _is_second(offset)
+        key = ("pairs", buffer, offset - second, lanes)
+        pairs = self._scopes.find(key)
+        if pairs is None:
+            pairs = self._read(buffer, offset - second, 2 * lanes, pinned)
+            self._scopes.keep(key, pairs, fleeting=pinned)
+        places = range(second, 2 * lanes, 2)
+        return self._shuffled(pairs.text, "poison", 2 * lanes, places, buffer, pairs.scope)
+
+    def _shuffled(
+        self, a: str, b: str, lanes: int, places: Iterable[int], buffer: str, scope: int
+    ) -> Register:
+        """Return the elements at some places of two vectors that follow each other."""
+        t, places = register(self._dtypes[buffer], lanes), tuple(places)
+        mask = ", ".join(f"i32 {k}" for k in places)
+        text = f"shufflevector {t} {a}, {t} {b}, <{len(places)} x i32> <{mask}>"
+        return Register(self._scopes.emit(scope, text), len(places), scope)
 
     def _read(self, buffer: str, offset: Dim, lanes: int, pinned: bool) -> Register:
         dtype = self._dtypes[buffer]
@@ -133,16 +157,31 @@ class Memory:
         return Register(text, lanes, home)
 
     def _reversed(self, found: Register, buffer: str) -> Register:
-        t = register(self._dtypes[buffer], found.lanes)
-        mask = ", ".join(f"i32 {k}" for k in reversed(range(found.lanes)))
-        text = self._scopes.emit(
-            found.scope,
-            f"shufflevector {t} {found.text}, {t} poison, <{found.lanes} x i32> <{mask}>",
-        )
-        return Register(text, found.lanes, found.scope)
+        places = reversed(range(found.lanes))
+        return self._shuffled(found.text, "poison", found.lanes, places, buffer, found.scope)
 
-    def store(self, store: Store, value: Register, vector: Symbol | None, lanes: int) -> None:
-        """Write an element, or as many as there are lanes."""
+    def store_all(
+        self, run: Sequence[tuple[Store, Register]], vector: Symbol | None, lanes: int
+    ) -> None:
+        """Write values, both elements of a pair at once."""
+        left = list(reversed(run))
+        while left:
+            store, value = left.pop()
+            if left and lanes > 1 and self._are_pair(store, left[-1][0], vector):
+                other = left.pop()[1]
+                places = [k for lane in range(lanes) for k in (lane, lanes + lane)]
+                top = self._scopes.top
+                both = self._shuffled(value.text, other.text, lanes, places, store.buffer, top)
+                self._write(store.buffer, store.offset, both)
+            else:
+                self._store(store, value, vector, lanes)
+
+    def _are_pair(self, one: Store, other: Store, vector: Symbol | None) -> bool:
+        follows = one.buffer == other.buffer and other.offset - one.offset == 1
+        is_pair = follows and one.buffer in self._paired and not _is_second(one.offset)
+        return is_pair and self.motion(one.offset, vector) == 2
+
+    def _store(self, store: Store, value: Register, vector: Symbol | None, lanes: int) -> None:
         offset = store.offset
         motion = self.motion(offset, vector)
         if lanes == 1 or motion == 1:
@@ -169,6 +208,12 @@ class Memory:
                 self._scopes.top, f"zext {register(dtype, value.lanes)} {text} to {t}"
             )
         self._scopes.write(f"  store {t} {text}, ptr {place.text}, align {dtype.itemsize}")
+
+
+def _is_second(offset: Dim) -> int:
+    """Return 1 for the second element of a pair: the variable part of its place is even."""
+    fixed = offset if isinstance(offset, int) else dict(offset.terms).get((), 0)
+    return fixed % 2
 
 
 def _zero(lanes: int) -> str:

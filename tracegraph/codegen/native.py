@@ -10,18 +10,20 @@ from tracegraph.codegen.loops.block import block
 from tracegraph.codegen.loops.collapse import collapse
 from tracegraph.codegen.loops.columns import columns
 from tracegraph.codegen.loops.expand import expand
+from tracegraph.codegen.loops.parts import parts
 from tracegraph.codegen.loops.strips import strips
 from tracegraph.codegen.loops.vectorise import vectorise
 from tracegraph.codegen.loops.winners import winners
 from tracegraph.ir.loops import Program
 
 PIPELINES: Mapping[str, tuple[Callable[[Program], Program], ...]] = {
-    "strict": (collapse, winners, vectorise, strips, columns, block, expand),
-    "contract": (collapse, winners, contract, vectorise, strips, columns, block, expand),
+    "strict": (parts, collapse, winners, vectorise, strips, columns, block, expand),
+    "contract": (parts, collapse, winners, contract, vectorise, strips, columns, block, expand),
 }
 """What is done to a program, by the option ``fp``.
 
-``contract`` stands before what adds arithmetic of its own, which has to round as it is written.
+``parts`` is first: what comes behind it sees no complex numbers. ``contract`` stands before what
+adds arithmetic of its own, which has to round as it is written.
 """
 
 

@@ -86,7 +86,7 @@ class Matrix:
 
 @record(eq=True)
 class Gemm:
-    """``c[t] = a[t] @ b[t]`` for each ``t`` below ``count``: (m, k) by (k, n), f32 or f64.
+    """``c[t] = a[t] @ b[t]`` for each ``t`` below ``count``: (m, k) by (k, n), inexact numbers.
 
     ``c`` is never transposed and does not overlap ``a`` or ``b``. Sizes may be 0; where k is 0 the
     result is zeros.

@@ -9,6 +9,7 @@ from typing import Any
 
 from tracegraph.codegen.storage import Storage
 from tracegraph.ir.graph import Node
+from tracegraph.ir.loops import identity
 from tracegraph.ir.lowering import Fold, Index, Pull
 from tracegraph.ir.record import record
 from tracegraph.ir.scalar import Scalar, ScalarBuilder
@@ -34,12 +35,12 @@ class Element:
 
 def is_pulled(node: Node) -> bool:
     """Return whether a node's elements are expressions of its operands' elements."""
-    if not isinstance(node.type, ArrayType) or node.type.dtype.kind == "c":
+    lower = node.op.lower
+    if not isinstance(node.type, ArrayType):
         return False
-    types = [operand.type for operand in node.operands]
-    if any([isinstance(type, ArrayType) and type.dtype.kind == "c" for type in types]):
-        return False
-    return isinstance(node.op.lower, Pull) or is_small_fold(node)
+    if isinstance(lower, Pull):
+        return all([operand.array_type.dtype.kind in lower.kinds for operand in node.operands])
+    return is_small_fold(node)
 
 
 def is_small_fold(node: Node) -> bool:
@@ -62,6 +63,9 @@ def element(b: ScalarBuilder, node: Node, index: Index, operands: Iterable[Eleme
     (x,) = operands
     places = _places(index, x.type.shape, attrs["axes"])
     values = [accumulated(b, lower.combine, x(at), node.array_type.dtype) for at in places]
+    if x.type.dtype.kind == "c" and lower.combine in ("add", "multiply"):
+        # NumPy starts from 0 or 1, which is seen in signs of zeros and beside infinities.
+        values.insert(0, b.const(identity(lower.combine, x.type.dtype), x.type.dtype))
     total = values[0]
     for value in values[1:]:
         total = b.apply(combination(lower.combine), total, value)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tracegraph.codegen.pull import is_pulled
+from tracegraph.codegen.pull import FEW, is_pulled
 from tracegraph.codegen.storage import domain_index
 from tracegraph.ir.graph import Node
+from tracegraph.ir.loops import PLACES
 from tracegraph.ir.lowering import (
     Boxes,
     Contract,
     Fold,
     Index,
     Piece,
+    Pull,
     Recurrence,
     Scan,
     Scatter,
@@ -111,11 +113,17 @@ def _contraction(node: Node) -> Root:
     k = node.operands[0].array_type.shape[-1]
     work = product((*batch, m, n, k))
     small = isinstance(work, int) and work <= SMALL_PRODUCT
-    if type.dtype.kind != "f" or m == 1 or n == 1 or small:
+    thin = type.dtype.kind == "c" and isinstance(k, int) and k <= FEW
+    if type.dtype.kind not in "fc" or m == 1 or n == 1 or small or thin:
         return Root(node, PRODUCT, (*batch, m, n, k), tuple(range(len(batch) + 2)))
     return Root(node, GEMM)
 
 
 def _is_native(node: Node) -> bool:
     types = (node.type, *(o.type for o in node.operands))
-    return all(isinstance(t, ArrayType) and t.dtype.kind != "c" for t in types)
+    if not all(isinstance(t, ArrayType) for t in types):
+        return False
+    lower = node.op.lower
+    if isinstance(lower, Fold) and lower.combine in PLACES:
+        return node.operands[0].array_type.dtype.kind != "c"
+    return not isinstance(lower, Pull) or is_pulled(node)

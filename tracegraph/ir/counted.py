@@ -7,10 +7,10 @@ mentions the symbol comes after that node, also where it reads nothing of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from tracegraph.ir.graph import Node, item_types
+from tracegraph.ir.graph import Graph, Node, item_types
 from tracegraph.ir.size_values import attr_symbols, bare_symbol
 from tracegraph.ir.sizes import Symbol
 from tracegraph.ir.types import type_symbols
@@ -22,13 +22,17 @@ def counted(node: Node) -> Iterator[Symbol]:
         yield from attr_symbols(dict(node.attrs)[node.op.counts])
 
 
-def counters(nodes: Iterable[Node]) -> dict[Symbol, Node]:
-    """Return for each counted size the first node that gives it its value."""
+def counters(graph: Graph) -> dict[Symbol, Node]:
+    """Return for each counted size the first node that gives it its value.
+
+    A size of a parameter is known before, though a mask may be found to have as many places.
+    """
     found: dict[Symbol, Node] = {}
-    for node in nodes:
+    for node in graph:
         for symbol in counted(node):
             found.setdefault(symbol, node)
-    return found
+    known = set(type_symbols(param.type for param in graph.params)) if found else ()
+    return {symbol: node for symbol, node in found.items() if symbol not in known}
 
 
 def mentioned(node: Node) -> Iterator[Symbol]:

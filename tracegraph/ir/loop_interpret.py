@@ -17,6 +17,7 @@ from tracegraph.ir.scalar import Scalar, constant_value, walk
 from tracegraph.ir.scalar_interpret import apply
 from tracegraph.ir.size_values import evaluate
 from tracegraph.ir.sizes import Dim, Symbol, symbols
+from tracegraph.ir.types import PART
 
 
 def interpret_loops(
@@ -134,6 +135,9 @@ def folded(fold: Fold, values: Sequence[Any], places: Sequence[Any] = ()) -> Any
         return np.int64(places[best] if places else 0)
     if fold.combine == "add" and dtype.kind == "f":
         return _exact_sum(values, dtype)
+    if fold.combine == "add" and dtype.kind == "c":
+        columns = [v.real for v in values], [v.imag for v in values]
+        return dtype.type(complex(*(_exact_sum(part, PART[dtype]) for part in columns)))
     total = dtype.type(identity(fold.combine, dtype))
     combine = {"logical_or": np.logical_or, "logical_and": np.logical_and}.get(fold.combine)
     with np.errstate(all="ignore"):

@@ -40,11 +40,15 @@ PLACES = ("argmax", "argmin")
 
 @record(eq=True)
 class Buffer:
-    """Memory that a program reads or writes; ``local`` elements of its own, or none of its own."""
+    """Memory that a program reads or writes; ``local`` elements of its own, or none of its own.
+
+    Of a ``paired`` buffer elements ``2 * i`` and ``2 * i + 1`` may be read where one of them may.
+    """
 
     name: str
     dtype: DType
     local: int = 0
+    paired: bool = False
 
 
 @record
@@ -122,14 +126,15 @@ class Program:
 def identity(combine: str, dtype: DType) -> Any:
     """Return the value that a fold starts from."""
     if combine == "add":
-        return -0.0 if dtype.kind == "f" else 0
+        return -0.0 if dtype.kind == "f" else 0  # of complex numbers NumPy's sums start from 0
     if combine == "multiply":
         return 1
     if combine.startswith("logical"):
         return combine == "logical_and"
     low = combine in ("maximum", "argmax")
-    if dtype.kind == "f":
-        return -np.inf if low else np.inf
+    bound = -np.inf if low else np.inf
+    if dtype.kind in "fc":
+        return bound if dtype.kind == "f" else complex(bound, bound)
     if dtype == BOOL:
         return not low
     limits = np.iinfo(dtype)

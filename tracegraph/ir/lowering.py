@@ -45,9 +45,12 @@ class Pull:
 
     ``b`` is the ``ScalarBuilder`` and ``type`` the result's type. An operand may be read at any
     index inside its shape; a place computed from data becomes an index by ``b.index(scalar)``.
+    ``kinds`` are those of the dtypes that it has programs for; of others the eager kernel is
+    called.
     """
 
     element: Callable[..., Scalar]
+    kinds: str = "biufc"
 
 
 @record(eq=True)

@@ -1,8 +1,8 @@
 """The scalar language: straight-line programs on single elements, the target of every lowering.
 
 A program is a graph of ``Scalar`` nodes; the ``ScalarBuilder`` shares equal ones. Operands have one
-dtype unless the table says otherwise. Code generation turns it into vectors; ``mathlib`` replaces
-the elementary functions by arithmetic before that.
+dtype unless the table says otherwise. Code generation turns it into vectors; before that complex
+numbers become pairs of floats, and ``mathlib`` replaces the elementary functions by arithmetic.
 
 =====================  =============================================================================
 arithmetic             add subtract multiply negative absolute, integers wrap
@@ -14,6 +14,8 @@ order                  maximum minimum: NaN wins, signed zeros as NumPy's; equal
                        less_equal greater greater_equal give bool
 choice                 select(bool, a, b)
 conversion             cast: NumPy's ``astype``; bitcast: the same bits in another dtype
+complex                real imag conjugate; complex(float, float); COMPLEX names what else takes
+                       complex numbers: NumPy's answers, NaN and infinite parts included
 elementary             exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan arctan2
                        sinh cosh tanh arcsinh arccosh arctanh erf power cbrt
 leaves                 const; size: the value of a symbolic integer as i64; load; result of a fold
@@ -34,7 +36,7 @@ import numpy as np
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim, Size, Symbol, symbol
-from tracegraph.ir.types import BOOL, INT64, SHORT_NAMES, DType
+from tracegraph.ir.types import BOOL, INT64, PART, SHORT_NAMES, WHOLE, DType
 
 ELEMENTARY = frozenset(
     "exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh "
@@ -45,19 +47,30 @@ INTEGER_ONLY = frozenset("floor_divide remainder left_shift right_shift shl lshr
 BITWISE = frozenset("bitwise_and bitwise_or bitwise_xor invert".split())
 ANY_NUMBER = frozenset("add subtract multiply negative absolute maximum minimum".split())
 COMPARE = frozenset("equal not_equal less less_equal greater greater_equal".split())
+PARTS = frozenset("real imag conjugate".split())
+COMPLEX = COMPARE | frozenset(
+    "add subtract multiply divide negative maximum minimum exp expm1 log log1p log2 log10 "
+    "sqrt power sin cos tan sinh cosh tanh".split()
+)
+"""Operations that take complex numbers besides floats."""
 ARITY = {
     **dict.fromkeys(FLOAT_ONLY | INTEGER_ONLY | BITWISE | ANY_NUMBER | COMPARE, 2),
     **dict.fromkeys(ELEMENTARY - {"arctan2", "power"}, 1),
     **dict.fromkeys("negative absolute sqrt floor ceil trunc rint invert".split(), 1),
+    **dict.fromkeys(PARTS, 1),
     "fma": 3,
+    "complex": 2,
 }
-KINDS = {
+_KINDS = {
     **dict.fromkeys(FLOAT_ONLY, "f"),
     **dict.fromkeys(INTEGER_ONLY, "iu"),
     **dict.fromkeys(BITWISE, "biu"),
     **dict.fromkeys(ANY_NUMBER, "iuf"),
     **dict.fromkeys(COMPARE | {"maximum", "minimum"}, "biuf"),
+    **dict.fromkeys(PARTS, "c"),
+    "complex": "f",
 }
+KINDS = {op: kinds + "c" * (op in COMPLEX) for op, kinds in _KINDS.items()}
 """Kinds of dtypes that an operation takes."""
 
 FOLDS = ("add", "multiply", "maximum", "minimum", "logical_or", "logical_and", "argmax", "argmin")
@@ -90,7 +103,15 @@ def check(op: str, args: tuple[Scalar, ...]) -> DType:
     kinds = KINDS[op]
     if dtype.kind not in kinds:
         raise GraphError(f"scalar {op} needs one of the kinds {kinds!r}, got {SHORT_NAMES[dtype]}")
-    return BOOL if op in COMPARE else dtype
+    return _result(op, dtype)
+
+
+def _result(op: str, dtype: DType) -> DType:
+    if op in COMPARE:
+        return BOOL
+    if op == "complex":
+        return WHOLE[dtype]
+    return PART.get(dtype, dtype) if op in ("real", "imag") else dtype
 
 
 @dataclass(eq=False)

@@ -25,6 +25,10 @@ SHORT_NAMES: dict[DType, str] = {dtype: short for short, dtype in DTYPES.items()
 
 BOOL, INT64, FLOAT32, FLOAT64 = (DTYPES[n] for n in ("bool", "i64", "f32", "f64"))
 
+PART: dict[DType, DType] = {DTYPES["c64"]: FLOAT32, DTYPES["c128"]: FLOAT64}
+"""The dtype of the parts of a complex number."""
+WHOLE: dict[DType, DType] = {part: whole for whole, part in PART.items()}
+
 
 def canonical(dtype: DType) -> DType:
     """Return the dtype that graphs hold among equal ones: two C types may be one width."""

@@ -242,12 +242,15 @@ def _places_for(e: Emitter, mask: Value, new: Value, behind: int) -> Value:
     count = e.counts.get(flat.node)
     if count is not None and given in (1, count):
         return e.selected(flat, hint(count))
-    if isinstance(given, int) and given != 1:
-        total = sum_(e.cast(flat, INT64), axes=(0,))
-        e.guard(equal(total, e.literal(given, INT64)), True, str(given).encode())
-        fixed: Value = flatnonzero(flat, count=given)
-        return fixed
-    raise Unsupported("how many values are written where a mask holds is not known; use np.where")
+    if hint(given) in (1, None):
+        raise Unsupported(
+            "how many values are written where a mask holds is not known; use np.where"
+        )
+    # NumPy has found that there are as many values as places.
+    total = sum_(e.cast(flat, INT64), axes=(0,))
+    e.guard(equal(total, e.value(given, INT64)), True, str(given).encode())
+    fixed: Value = flatnonzero(flat, count=given)
+    return fixed
 
 
 # -- places that are computed -------------------------------------------------------------------

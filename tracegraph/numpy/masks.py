@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph.ir.graph import Value
+from tracegraph.ir.ops.boxes import slice_
 from tracegraph.ir.ops.contract import permuted
 from tracegraph.ir.ops.division import floor_divide, remainder
 from tracegraph.ir.ops.index import gather
@@ -42,7 +43,14 @@ def nonzero(e: Emitter, a: Any) -> list[Sym]:
     """The rule of ``np.nonzero``, and of ``np.where`` with one argument."""
     mask = mask_of(e, a)
     places = _places(e, mask, e.seen[0] if isinstance(e.seen, tuple) else None)
-    return [Sym(index) for index in _by_axis(e, places, mask.shape)]
+    indices = _by_axis(e, places, mask.shape)
+    if len(indices) == 1:
+        return [Sym(indices[0])]
+    # NumPy gives the columns of one array.
+    whole = stack(e, indices, 1)
+    column = (*places.shape, 1)
+    views = [slice_(whole, start=(0, k), shape=column, step=(1, 1)) for k in range(len(indices))]
+    return [Sym(reshaped(view, places.shape)) for view in views]
 
 
 def flatnonzero(e: Emitter, a: Any) -> Sym:

@@ -30,7 +30,8 @@ LARGE = 1000
 
 def vectorise(program: Program) -> Program:
     """Choose the vector loops of every nest."""
-    chooser = Chooser(program, Dependence(program))
+    paired = frozenset(b.name for b in program.buffers if b.paired)
+    chooser = Chooser(program, Dependence(program), paired)
     return program.with_body(*(chooser.best(s) for s in program.body))
 
 
@@ -40,6 +41,7 @@ class Chooser:
 
     program: Program
     dependence: Dependence
+    paired: frozenset[str]
 
     def best(self, statement: Statement) -> Statement:
         if not isinstance(statement, For):
@@ -129,7 +131,8 @@ class Chooser:
                 yield self._latency(statement, around, own)
             else:
                 yield self._tops(tops, around, vector)
-                yield self._moving(statement.offset, vector) * _times(around)
+                moving = self._moving(statement.buffer, statement.offset, vector)
+                yield moving * _times(around)
 
     def _tops(self, tops: list[Scalar], around: tuple[For, ...], vector: For | None) -> float:
         total = 0.0
@@ -143,7 +146,7 @@ class Chooser:
                 depth -= 1
             unit = 8.0 if scalar.op in ELEMENTARY or scalar.op == "divide" else 1.0
             if scalar.op == "load":
-                unit = self._moving(scalar.attr("offset"), vector)
+                unit = self._moving(scalar.attr("buffer"), scalar.attr("offset"), vector)
             wide = vector is not None and vector.index in found
             total += unit * (_width(vector) if wide else 1) * times[depth]
         return total
@@ -154,13 +157,15 @@ class Chooser:
         wait = 4.0 if vector is None else max(4.0, _width(vector))
         return chains * wait * _times((*around, loop))
 
-    def _moving(self, place: Dim, vector: For | None) -> float:
+    def _moving(self, buffer: str, place: Dim, vector: For | None) -> float:
         """Return the cost of reading or writing a place."""
         if vector is None or vector.index not in self.dependence.of_place(place):
             return 1.0
         near = coefficient(place, vector.index)
-        direct = near in (1, -1) and not self._behind_data(place, vector.index)
-        return 1.0 if direct else 1.5 * vector.lanes / _width(vector)
+        direct = 1.0 if near in (1, -1) else 2.0 if near == 2 and buffer in self.paired else None
+        if direct is not None and not self._behind_data(place, vector.index):
+            return direct
+        return 1.5 * vector.lanes / _width(vector)
 
     def _behind_data(self, place: Dim, index: Symbol) -> bool:
         indices = self.program.indices

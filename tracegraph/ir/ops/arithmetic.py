@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from tracegraph.ir.graph import Op, Tangent, Value
+from tracegraph.ir.lowering import Index, Operand, Pull
 from tracegraph.ir.ops.broadcast import full_like
 from tracegraph.ir.ops.family import INEXACT, NUMERIC, elementwise
 from tracegraph.ir.scalar import Scalar, ScalarBuilder
+from tracegraph.ir.types import ArrayType
 
 
 def add_tangents(a: Tangent, b: Tangent) -> Tangent:
@@ -102,7 +104,38 @@ def times(x: Value, factor: complex) -> Value:
     return out
 
 
+def _product_element(b: ScalarBuilder, index: Index, *operands: Operand, type: ArrayType) -> Scalar:
+    """Return the product of two elements, or the square of one.
+
+    NumPy's loops over arrays round each part of a complex product with one fma, which is how the
+    scalar language has it. Numbers by themselves have plain products, as in Python.
+    """
+    x, y = operands[0](index), operands[-1](index)
+    if type.dtype.kind != "c" or type.shape:
+        return b.apply("multiply", x, y)
+    (xr, xi), (yr, yi) = ([b.apply(part, z) for part in ("real", "imag")] for z in (x, y))
+    re = b.apply("subtract", b.apply("multiply", xr, yr), b.apply("multiply", xi, yi))
+    im = b.apply("add", b.apply("multiply", xr, yi), b.apply("multiply", xi, yr))
+    return b.apply("complex", re, im)
+
+
+def _complex_reciprocal(b: ScalarBuilder, x: Scalar) -> Scalar:
+    """Divide by the larger part first (Smith 1962), each step rounded as NumPy's is."""
+    re, im = b.apply("real", x), b.apply("imag", x)
+    one, minus_one = (b.const(number, re.dtype) for number in (1, -1))
+    is_flat = b.apply("less_equal", b.apply("absolute", im), b.apply("absolute", re))
+    large, small = b.select(is_flat, re, im), b.select(is_flat, im, re)
+    ratio = b.apply("divide", small, large)
+    whole = b.apply("add", large, b.apply("multiply", small, ratio))
+    parts = (
+        b.select(is_flat, one, ratio), b.select(is_flat, b.apply("negative", ratio), minus_one)
+    )  # fmt: skip
+    return b.apply("complex", *(b.apply("divide", part, whole) for part in parts))
+
+
 def _reciprocal_scalar(b: ScalarBuilder, x: Scalar) -> Scalar:
+    if x.dtype.kind == "c":
+        return _complex_reciprocal(b, x)
     one = b.const(1, x.dtype)
     if x.dtype.kind == "f":
         return b.apply("divide", one, x)
@@ -145,6 +178,7 @@ multiply: Op = elementwise(
     "multiply",
     np.multiply,
     NUMERIC,
+    lower=Pull(_product_element),
     jvp=_bilinear_jvp,
     transpose=_bilinear_transpose,
     commutative=True,
@@ -180,7 +214,7 @@ square: Op = elementwise(
     "square",
     np.square,
     NUMERIC,
-    scalar=lambda b, x: b.apply("multiply", x, x),
+    lower=Pull(_product_element),
     jvp=partials(lambda x, out: add(x, x)),
 )
 reciprocal: Op = elementwise(

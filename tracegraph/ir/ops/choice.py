@@ -70,9 +70,9 @@ def _extremum_jvp(primals: Sequence[Value], tangents: Sequence[Tangent], out: Va
 def _ignoring_nan(name: str) -> Callable[..., Scalar]:
     def rule(b: ScalarBuilder, x: Scalar, y: Scalar) -> Scalar:
         both = b.apply(name, x, y)
-        if x.dtype.kind != "f":
+        if x.dtype.kind not in "fc":
             return both
-        return b.select(is_nan(b, x), y, b.select(is_nan(b, y), x, both))
+        return b.select(is_nan(b, y), x, b.select(is_nan(b, x), y, both))
 
     return rule
 
@@ -87,7 +87,7 @@ fmin: Op = elementwise("fmin", np.fmin, ANY, scalar=_ignoring_nan("minimum"), jv
 def _clip_scalar(b: ScalarBuilder, x: Scalar, low: Scalar, high: Scalar) -> Scalar:
     raised = b.select(b.apply("less", x, low), low, x)
     inside = b.select(b.apply("greater", raised, high), high, raised)
-    if x.dtype.kind != "f":
+    if x.dtype.kind not in "fc":
         return inside
     return b.select(is_nan(b, low), low, b.select(is_nan(b, high), high, inside))
 

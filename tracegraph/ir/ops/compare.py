@@ -44,11 +44,19 @@ def not_(b: ScalarBuilder, x: Scalar) -> Scalar:
 
 
 def is_nan(b: ScalarBuilder, x: Scalar) -> Scalar:
-    """Return whether an element is NaN: only floats ever are."""
+    """Return whether an element is NaN: only floats ever are, or their pairs."""
+    if x.dtype.kind == "c":
+        return _of_parts(b, x, is_nan, "bitwise_or")
     return b.apply("not_equal", x, x) if x.dtype.kind == "f" else b.const(False, BOOL)
 
 
+def _of_parts(b: ScalarBuilder, x: Scalar, question: Callable[..., Scalar], join: str) -> Scalar:
+    return b.apply(join, *(question(b, b.apply(part, x)) for part in ("real", "imag")))
+
+
 def _is_inf(b: ScalarBuilder, x: Scalar) -> Scalar:
+    if x.dtype.kind == "c":
+        return _of_parts(b, x, _is_inf, "bitwise_or")
     if x.dtype.kind != "f":
         return b.const(False, BOOL)
     return b.apply("equal", b.apply("absolute", x), b.const(np.inf, x.dtype))
@@ -56,6 +64,8 @@ def _is_inf(b: ScalarBuilder, x: Scalar) -> Scalar:
 
 def is_finite(b: ScalarBuilder, x: Scalar) -> Scalar:
     """Return whether an element is neither infinite nor NaN."""
+    if x.dtype.kind == "c":
+        return _of_parts(b, x, is_finite, "bitwise_and")
     if x.dtype.kind != "f":
         return b.const(True, BOOL)
     return b.apply("less", b.apply("absolute", x), b.const(np.inf, x.dtype))

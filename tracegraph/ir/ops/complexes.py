@@ -10,15 +10,10 @@ from typing import Any
 import numpy as np
 
 from tracegraph.ir.graph import Op
-from tracegraph.ir.lowering import CALLOUT
 from tracegraph.ir.ops.arithmetic import add_tangents, negative
 from tracegraph.ir.ops.broadcast import full_like
 from tracegraph.ir.ops.family import FLOAT, NUMERIC, elementwise, same_types
-from tracegraph.ir.types import DTYPES, ArrayType, DType
-
-PART: dict[DType, DType] = {DTYPES["c64"]: DTYPES["f32"], DTYPES["c128"]: DTYPES["f64"]}
-"""The dtype of the parts of a complex number."""
-WHOLE: dict[DType, DType] = {part: whole for whole, part in PART.items()}
+from tracegraph.ir.types import PART, WHOLE, ArrayType
 
 
 def _part_type(name: str) -> Any:
@@ -45,7 +40,7 @@ conjugate: Op = elementwise(
     "conjugate",
     np.conjugate,
     NUMERIC,
-    scalar=lambda b, x: x,
+    scalar=lambda b, x: b.apply("conjugate", x) if x.dtype.kind == "c" else x,
     jvp=lambda primals, tangents, out: conjugate(tangents[0]),
     transpose=lambda ct, operands, is_linear: [conjugate(ct)],
 )
@@ -53,7 +48,6 @@ real: Op = elementwise(
     "real",
     np.real,
     "c",
-    lower=CALLOUT,
     type_rule=_part_type("real"),
     jvp=lambda primals, tangents, out: real(tangents[0]),
     transpose=lambda ct, operands, is_linear: [complex_(ct, full_like(ct, 0))],
@@ -62,7 +56,6 @@ imag: Op = elementwise(
     "imag",
     np.imag,
     "c",
-    lower=CALLOUT,
     type_rule=_part_type("imag"),
     jvp=lambda primals, tangents, out: imag(tangents[0]),
     transpose=lambda ct, operands, is_linear: [complex_(full_like(ct, 0), negative(ct))],
@@ -71,7 +64,6 @@ complex_: Op = elementwise(
     "complex",
     _complex_eager,
     FLOAT,
-    lower=CALLOUT,
     type_rule=_complex_type,
     jvp=lambda primals, tangents, out: add_tangents(
         None if tangents[0] is None else complex_(tangents[0], full_like(tangents[0], 0)),

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tracegraph.ir.graph import Derivative, Op, Tangent, Value
-from tracegraph.ir.lowering import Index, Lowering, Operand, Pull
+from tracegraph.ir.lowering import Index, Operand, Pull
 from tracegraph.ir.ops.broadcast import batched_alike
-from tracegraph.ir.scalar import Scalar, ScalarBuilder
+from tracegraph.ir.scalar import KINDS, Scalar, ScalarBuilder
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import ArrayType, DType
 
@@ -50,7 +50,7 @@ def scalar_op(name: str) -> Callable[..., Scalar]:
     return rule
 
 
-def pull_elements(rule: Callable[..., Scalar]) -> Pull:
+def pull_elements(rule: Callable[..., Scalar], kinds: str = ANY) -> Pull:
     """Return the lowering that applies a scalar rule to the elements at one index."""
 
     def element(
@@ -59,7 +59,7 @@ def pull_elements(rule: Callable[..., Scalar]) -> Pull:
         del type
         return rule(b, *(operand(index) for operand in operands), **attrs)
 
-    return Pull(element)
+    return Pull(element, kinds)
 
 
 def elementwise(
@@ -68,7 +68,7 @@ def elementwise(
     kinds: str,
     *,
     scalar: Callable[..., Scalar] | None = None,
-    lower: Lowering | None = None,
+    lower: Pull | None = None,
     jvp: Callable[..., Tangent] | Derivative,
     transpose: Callable[..., Sequence[Tangent]] | None = None,
     type_rule: Callable[..., ArrayType] | None = None,
@@ -87,8 +87,8 @@ def elementwise(
         The kinds of dtype it accepts.
     scalar : callable, optional
         ``scalar(b, *elements, **attrs)``, the lowering for one element.
-    lower : Lowering, optional
-        The lowering, where it is not that of one element.
+    lower : Pull, optional
+        The lowering, where the element depends on more than those of the operands.
     """
 
     def batch(operands: Sequence[Value], batched: Sequence[bool], size: Dim, **attrs: Any) -> Value:
@@ -99,7 +99,7 @@ def elementwise(
         name=name,
         type_rule=type_rule or same_types(name, kinds),
         eager=eager,
-        lower=lower or pull_elements(scalar or scalar_op(name)),
+        lower=lower or pull_elements(scalar or scalar_op(name), ANY if scalar else KINDS[name]),
         jvp=jvp,
         transpose=transpose,
         batch=batch,

@@ -49,7 +49,7 @@ def _power_slope(x: Value, y: Value, out: Value) -> Value:
 
 def _power_scalar(b: ScalarBuilder, x: Scalar, y: Scalar) -> Scalar:
     """Square and multiply for integers: products wrap as NumPy's in whatever order."""
-    if x.dtype.kind == "f":
+    if x.dtype.kind in "fc":
         return b.apply("power", x, y)
     zero, one = b.const(0, x.dtype), b.const(1, x.dtype)
     result, factor = one, x
@@ -113,7 +113,8 @@ def _integer_power_jvp(
     return result
 
 
-def _hypot_scalar(b: ScalarBuilder, x: Scalar, y: Scalar) -> Scalar:
+def hypot_scalar(b: ScalarBuilder, x: Scalar, y: Scalar) -> Scalar:
+    """Return the hypotenuse of two sides."""
     a, c = b.apply("absolute", x), b.apply("absolute", y)
     if x.dtype == FLOAT32:
         wide = [b.cast(side, FLOAT64) for side in (a, c)]
@@ -206,7 +207,7 @@ hypot: Op = elementwise(
     "hypot",
     np.hypot,
     FLOAT,
-    scalar=_hypot_scalar,
+    scalar=hypot_scalar,
     jvp=partials(lambda x, y, out: _side_slope(x, out), lambda x, y, out: _side_slope(y, out)),
     commutative=True,
     heavy=True,

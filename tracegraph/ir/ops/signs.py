@@ -10,11 +10,12 @@ from tracegraph.ir.graph import Op, Tangent, Value
 from tracegraph.ir.ops.arithmetic import chain, divide, negative
 from tracegraph.ir.ops.broadcast import full_like
 from tracegraph.ir.ops.choice import select
-from tracegraph.ir.ops.compare import equal, signbit
-from tracegraph.ir.ops.complexes import PART, complex_, conjugate, imag, real
+from tracegraph.ir.ops.compare import equal, is_nan, signbit
+from tracegraph.ir.ops.complexes import complex_, conjugate, imag, real
 from tracegraph.ir.ops.family import ANY, FLOAT, NUMERIC, elementwise, same_types
+from tracegraph.ir.ops.power import hypot_scalar
 from tracegraph.ir.scalar import Scalar, ScalarBuilder
-from tracegraph.ir.types import ArrayType
+from tracegraph.ir.types import PART, ArrayType
 
 
 def _absolute_type(x: ArrayType) -> ArrayType:
@@ -30,7 +31,36 @@ def _absolute_jvp(primals: Sequence[Value], tangents: Sequence[Tangent], out: Va
     return out_tangent
 
 
+def _absolute_scalar(b: ScalarBuilder, x: Scalar) -> Scalar:
+    if x.dtype.kind == "c":
+        return hypot_scalar(b, b.apply("real", x), b.apply("imag", x))
+    return b.apply("absolute", x) if x.dtype.kind in "if" else x
+
+
+def _complex_sign(b: ScalarBuilder, x: Scalar) -> Scalar:
+    """``x / abs(x)``; one infinite part wins, two have no direction, and zeros lose their sign.
+
+    Where the absolute value alone is infinite NumPy gives the direction of the imaginary part.
+    """
+    size = _absolute_scalar(b, x)
+    zero, nan, infinity = (b.const(number, size.dtype) for number in (0, np.nan, np.inf))
+    re, im = b.apply("real", x), b.apply("imag", x)
+    across, along = (b.apply("equal", b.apply("absolute", p), infinity) for p in (re, im))
+    is_far, is_zero = b.apply("equal", size, infinity), b.apply("equal", size, zero)
+    is_lost = b.apply("bitwise_or", is_nan(b, size), b.apply("bitwise_and", across, along))
+
+    def direction(part: Scalar, far: Scalar) -> Scalar:
+        near = b.select(is_zero, zero, b.apply("divide", part, size))
+        return b.select(is_lost, nan, b.select(is_far, far, near))
+
+    far_re = b.select(across, _sign_scalar(b, re), zero)
+    far_im = b.select(across, zero, _sign_scalar(b, im))
+    return b.apply("complex", direction(re, far_re), direction(im, far_im))
+
+
 def _sign_scalar(b: ScalarBuilder, x: Scalar) -> Scalar:
+    if x.dtype.kind == "c":
+        return _complex_sign(b, x)
     zero, one = b.const(0, x.dtype), b.const(1, x.dtype)
     if x.dtype.kind == "u":
         return b.select(b.apply("equal", x, zero), zero, one)
@@ -67,7 +97,7 @@ absolute: Op = elementwise(
     "absolute",
     np.absolute,
     ANY,
-    scalar=lambda b, x: b.apply("absolute", x) if x.dtype.kind in "if" else x,
+    scalar=_absolute_scalar,
     type_rule=_absolute_type,
     jvp=_absolute_jvp,
 )

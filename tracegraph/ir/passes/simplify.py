@@ -12,9 +12,12 @@ import numpy as np
 
 from tracegraph.ir.graph import Graph, Value
 from tracegraph.ir.ops.arithmetic import add, multiply, negative
+from tracegraph.ir.ops.boxes import Step, concatenate, slice_
 from tracegraph.ir.ops.broadcast import broadcast_to, full_like
 from tracegraph.ir.ops.structural import reshape, transpose
 from tracegraph.ir.rewrite import Rules, constant_of, is_constant, rewrite
+from tracegraph.ir.sizes import Dim, nonnegative
+from tracegraph.ir.types import Shape
 
 
 def simplify(graph: Graph) -> Graph:
@@ -99,6 +102,25 @@ def _merged_broadcast(x: Value, *, shape: Any, axes: tuple[int, ...]) -> Value |
     return None
 
 
+def _slice_of_a_part(x: Value, *, start: Shape, shape: Shape, step: Step) -> Value | None:
+    """``slice(concatenate(.., y, ..)) -> slice(y)`` for what lies inside of y."""
+    if x.node.op is not concatenate:
+        return None
+    axis = dict(x.node.attrs)["axis"]
+    if step[axis] != 1:
+        return None
+    begin: Dim = 0
+    for part in map(x.builder.value, x.node.operands):
+        at, end = start[axis] - begin, begin + part.shape[axis]
+        if nonnegative(at) and nonnegative(end - start[axis] - shape[axis]):
+            places = (*start[:axis], at, *start[axis + 1 :])
+            whole = shape == part.shape and all(s == 1 for s in step)
+            out: Value = part if whole else slice_(part, start=places, shape=shape, step=step)
+            return out
+        begin = end
+    return None
+
+
 def _double_negative(x: Value) -> Value | None:
     return x.builder.value(x.node.operands[0]) if x.node.op is negative else None
 
@@ -116,6 +138,7 @@ RULES: Rules = {
     "reshape": (_merged_reshape,),
     "transpose": (_merged_transpose,),
     "broadcast_to": (_merged_broadcast,),
+    "slice": (_slice_of_a_part,),
     "cast": (lambda x, *, dtype: _when(x.dtype == dtype, x),),
     "sum": (_sum_of_nothing,),
     "select": (
