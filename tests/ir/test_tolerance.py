@@ -96,6 +96,19 @@ def test_signs_of_zeros_count_and_nans_are_equal() -> None:
     assert difference(graph, (x, y), [np.nan_to_num(value)]) is not None
 
 
+def test_complex_numbers_are_compared_by_parts() -> None:
+    types = ArrayType(np.dtype("c16"), (4,))
+    z = X + 1j * Y
+    for op, value in ((OPS["exp"], np.exp(z)), (multiply, z * z), (OPS["sqrt"], np.sqrt(z))):
+        graph = graph_of(lambda z, op=op: op(z, z) if op is multiply else op(z), types)
+        near = value.real + 1j * np.nextafter(value.imag, np.inf)
+        assert difference(graph, (z,), [near]) is None
+        assert difference(graph, (z,), [value + 1e-9j]) is not None
+    graph = graph_of(add, types, types)
+    assert difference(graph, (z, z), [z + z]) is None
+    assert difference(graph, (z, z), [(z + z) * (1 + 1e-15)]) is not None
+
+
 def test_the_sign_of_a_sum_that_is_zero_is_left_open() -> None:
     graph = graph_of(lambda x: sum_(x, axes=(0,)), VECTOR)
     x = np.full(4, -0.0)

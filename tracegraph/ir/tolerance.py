@@ -232,12 +232,14 @@ def ulps_of(node: Node, fp: str) -> int:
     operands = [_operand(b, number, one.type) for number, one in enumerate(node.operands)]
     try:
         made = form.element(b, index, *operands, type=node.type, **dict(node.attrs))
-    except GraphError:  # complex elements have no scalar form
+    except GraphError:  # an operation on elements that have no scalar form
         return ULPS
-    ops = [s.op for s in walk(made) if s.dtype.kind == "f"]
+    scalars = [s for s in walk(made) if s.dtype.kind in "fc"]
+    ops = [s.op for s in scalars]
     rounded = [op for op in ops if op in ROUNDING]
-    if len(rounded) > 1 or not ELEMENTARY.isdisjoint(ops):
-        return ULPS
+    parted = [s.op for s in scalars if s.dtype.kind == "c" and s.op not in ("add", "subtract")]
+    if len(rounded) > 1 or not ELEMENTARY.isdisjoint(ops) or not ROUNDING.isdisjoint(parted):
+        return ULPS  # a product of complex numbers is several of real ones
     return 1 if fp == "contract" and rounded in (["add"], ["subtract"], ["multiply"]) else 0
 
 
