@@ -1,9 +1,11 @@
 """Where source comes from: notebook cells, pytest's rewritten tests, and where there is none."""
 
 import linecache
+import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -126,5 +128,6 @@ def test_an_assertion_that_fails():
 def test_asserts_that_pytest_rewrites(tmp_path: Any) -> None:
     (tmp_path / "test_users.py").write_text(textwrap.dedent(TESTS))
     run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_users.py"]
-    done = subprocess.run(run, cwd=tmp_path, check=False, capture_output=True, text=True)
+    env = {**os.environ, "PYTHONPATH": str(Path(tg.__file__).parent.parent)}  # this tracegraph
+    done = subprocess.run(run, cwd=tmp_path, env=env, check=False, capture_output=True, text=True)
     assert "3 passed" in done.stdout, done.stdout
