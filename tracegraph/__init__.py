@@ -14,6 +14,7 @@ from tracegraph.ir.errors import (
     RecordingError,
     TracegraphError,
     TreeError,
+    VerificationError,
 )
 from tracegraph.module import Module
 from tracegraph.numpy.public import *
@@ -43,6 +44,7 @@ __all__ = [
     "TracegraphError",
     "TreeError",
     "Variable",
+    "VerificationError",
     "compile",
     "constant",
     "convert_to_tensor",

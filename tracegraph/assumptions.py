@@ -46,10 +46,16 @@ def operators_of(kind: type) -> list[str]:
 
 ANSWERS = frozenset(
     "__bool__ __len__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __contains__ __iter__ __next__ "
-    "__enter__ __exit__ __add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ __truediv__ __matmul__ "
-    "__rtruediv__ __neg__ __abs__ __float__ __int__ __index__ __complex__ __array__ "
-    "__getattribute__ __getattr__".split()
-)
+    "__enter__ __exit__ __neg__ __pos__ __invert__ __abs__ __float__ __int__ __index__ __complex__ "
+    "__round__ __trunc__ __floor__ __ceil__ __reversed__ __getitem__ __array__ __array_ufunc__ "
+    "__array_function__ __getattribute__ __getattr__".split()
+) | {
+    f"__{prefix}{name}__"
+    for prefix in ("", "r", "i")
+    for name in (
+        "add sub mul matmul truediv floordiv mod divmod pow lshift rshift and or xor".split()
+    )
+}
 """What Python asks an object directly: no hook sees it."""
 
 DATACLASS_MADE = frozenset({"__eq__"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -110,6 +111,7 @@ SPECIAL: dict[Any, Callable[..., Any]] = {
     int: _convert(int),
     bool: _convert(bool),
     complex: _convert(complex),
+    operator.truth: _convert(bool),
     np.shape: _shape,
     np.ndim: _ndim,
     np.size: _size,

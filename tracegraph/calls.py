@@ -10,24 +10,26 @@ from typing import Any
 
 import numpy as np
 
+from tracegraph import made
 from tracegraph.along_axis import FORMS as CALLING_FORMS
-from tracegraph.assumptions import is_library, missing_globals
+from tracegraph.assumptions import is_library
 from tracegraph.attributes import Method
 from tracegraph.builtin_calls import SPECIAL
 from tracegraph.dispatch import held
+from tracegraph.follow import call_twin
 from tracegraph.generators import form_of, is_drawn_from, may_draw
-from tracegraph.ir.graph import Site
 from tracegraph.ir.streams import is_stream
+from tracegraph.library_calls import GETTERS, LIBRARY, named_tuple_method
 from tracegraph.numpy.followed import IMPLEMENTATIONS, PURE_OF_NUMPY, is_about_dtypes
 from tracegraph.numpy.table import RULES
 from tracegraph.objects import get_attribute, leaving, load, property_of
 from tracegraph.places import fixed_place
 from tracegraph.recording import Effect, Recording
-from tracegraph.release import release
+from tracegraph.release import release, settle_made
 from tracegraph.standin import Traced
 from tracegraph.tensor import wrap
 from tracegraph.text import holds_recorded, text_method, text_of
-from tracegraph.twin import TwinError, is_generator_like, is_twin_code, make_twin
+from tracegraph.twin import is_generator_like, is_twin_code
 from tracegraph.values import are_floats, has_holder, is_abstract, is_numpy, real_of, stand_ins
 
 PURE_MODULES = frozenset({"math", "cmath", "operator", "_operator", "itertools", "numpy"})
@@ -49,7 +51,7 @@ READS = {
 
 PASSING = (
     list, tuple, dict, set, zip, enumerate, map, filter, reversed, sorted, iter, next, all, any,
-    range, slice, str.join, callable, id, issubclass, type, isinstance, len,
+    frozenset, range, slice, str.join, callable, id, issubclass, type, isinstance, len,
     sum, min, max, abs, round, divmod,
     functools.partial, object, staticmethod, classmethod, property, super,
 )  # fmt: skip
@@ -133,6 +135,8 @@ def run_unfollowed(recording: Recording, function: Any, args: Any, kwargs: Any) 
     externals = recording.externals
     recording.side_effects += not is_harmless(function)
     externals.write_back(real_of)
+    if not recording.is_noting:
+        settle_made(recording)
     copy = externals.copy_of(getattr(function, "__self__", None))
     if copy is not None:
         function = getattr(copy.actual, function.__name__)
@@ -153,6 +157,9 @@ def is_harmless(function: Any) -> bool:
 
 
 def _call_other(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
+    form = _lookup(LIBRARY, function) or GETTERS.get(type(function))
+    if form is not None:
+        return _call_library(recording, form, function, args, kwargs)
     if isinstance(function, types.FunctionType):
         return _call_function(recording, function, args, kwargs)
     if isinstance(function, types.MethodType):
@@ -160,19 +167,39 @@ def _call_other(recording: Recording, function: Any, args: Any, kwargs: Any) -> 
         return call(recording, function.__func__, bound, kwargs)
     if asks_outside_object(recording, function, args):
         return escape(recording, function, args, kwargs)
-    if isinstance(function, type) and issubclass(function, BaseException):
-        return _make_exception(recording, function, args, kwargs)
     if any(function is one for one in CALLING_BACK):
         return _call_with_callback(recording, function, args, kwargs)
-    if _lookup(PASSING_SET, function) or is_plain_class(function) or is_ours(function):
+    if _lookup(PASSING_SET, function):
         return function(*args, **kwargs)
+    if isinstance(function, type):
+        return _call_class(recording, function, args, kwargs)
+    return _call_object(recording, function, args, kwargs)
+
+
+def _call_class(recording: Recording, kind: Any, args: Any, kwargs: Any) -> Any:
+    if issubclass(kind, BaseException):
+        return _make_exception(recording, kind, args, kwargs)
+    if made.is_plain_class(kind):
+        return made.plain_object(recording, kind, args, kwargs)
+    if is_ours(kind):
+        return kind(*args, **kwargs)
+    if made.can_be_made(kind):
+        return _make_object(recording, kind, args, kwargs)
+    return _call_unknown(recording, kind, args, kwargs)
+
+
+def _call_object(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
     owner = getattr(function, "__self__", None)
     if isinstance(function, types.BuiltinMethodType) and not isinstance(owner, types.ModuleType):
         return _call_builtin_method(recording, function, owner, args, kwargs)
     method = inspect.getattr_static(type(function), "__call__", None)
-    if isinstance(method, types.FunctionType) and not isinstance(function, type):
+    if isinstance(method, types.FunctionType):
         load(recording, fixed_place(type(function)).attribute("__call__"), method)
         return call(recording, method, (function, *args), kwargs)
+    return _call_unknown(recording, function, args, kwargs)
+
+
+def _call_unknown(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
     if _is_pure(function) and not stand_ins((args, kwargs)):
         return function(*args, **kwargs)
     return _ask_dtypes(recording, function, args, kwargs)
@@ -218,14 +245,24 @@ def _make_exception(recording: Recording, function: Any, args: Any, kwargs: Any)
     return function(*real_of(args), **real_of(kwargs))
 
 
-def is_plain_class(function: Any) -> bool:
-    """Return whether making an instance of a class only stores what it is given."""
-    if not isinstance(function, type):
-        return False
-    if issubclass(function, tuple) and hasattr(function, "_fields"):
-        return function.__init__ is object.__init__
-    is_dataclass = "__dataclass_fields__" in vars(function)
-    return is_dataclass and not hasattr(function, "__post_init__")
+def _call_library(recording: Recording, form: Any, function: Any, args: Any, kwargs: Any) -> Any:
+    """Call a function of the standard library that only rearranges what it is given."""
+    place_of = recording.externals.place_of
+    if any(place_of(arg) is not None and not callable(arg) for arg in args):
+        return escape(recording, function, args, kwargs)
+    own = (function,) if type(function) in GETTERS else ()
+    result = form(functools.partial(followed, recording), *own, *args, **kwargs)
+    return made.note_object(recording, result)
+
+
+def _make_object(recording: Recording, kind: Any, args: Any, kwargs: Any) -> Any:
+    """Make an instance of a user's class as ``type`` does, following its ``__init__``."""
+    instance, init = made.new_object(recording, kind)
+    if init is object.__init__ and (args or kwargs):
+        return kind(*args, **kwargs)  # raises
+    if init is not object.__init__ and call(recording, init, (instance, *args), kwargs) is not None:
+        raise TypeError("__init__() should return None")
+    return instance
 
 
 def is_ours(function: Any) -> bool:
@@ -262,6 +299,8 @@ def _call_function(recording: Recording, function: Any, args: Any, kwargs: Any) 
             return function(*args, **kwargs)
         if module.startswith("numpy") and not stand_ins((args, kwargs)) and _is_pure(function):
             return function(*args, **kwargs)
+        if named_tuple_method(function, args):
+            return function(*args, **kwargs)
         return escape(recording, function, args, kwargs)
     if is_generator_like(function):
         return _call_generator(recording, function, args, kwargs)
@@ -272,43 +311,6 @@ def _call_generator(recording: Recording, function: Any, args: Any, kwargs: Any)
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         return escape(recording, function, args, kwargs)
     return call_twin(recording, function, args, kwargs)
-
-
-def call_twin(recording: Recording, function: types.FunctionType, args: Any, kwargs: Any) -> Any:
-    """Call the twin of a user's function."""
-    if recording.hooks_for is None:
-        return function(*args, **kwargs)
-    try:
-        twin = make_twin(function, recording.hooks_for)
-        missing = missing_globals(function)
-        if missing:
-            recording.give_up(
-                f"the global {missing[0]} does not exist: whether it will is not known"
-            )
-        load(recording, fixed_place(function).attribute("__code__"), function.__code__)
-    except TwinError as error:
-        site = Site(error.filename, error.line)
-        recording.give_up(f"it has no source to record: {error.reason}", site=site)
-        return function(*real_of(args), **real_of(kwargs))
-    twin.__defaults__ = _loaded_defaults(recording, function)
-    twin.__kwdefaults__ = _loaded_kwdefaults(recording, function)
-    return twin(*args, **kwargs)
-
-
-def _loaded_defaults(recording: Recording, function: types.FunctionType) -> Any:
-    defaults = function.__defaults__
-    if not defaults:
-        return defaults
-    place = fixed_place(function).attribute("__defaults__")
-    return tuple(load(recording, place.item(i), value) for i, value in enumerate(defaults))
-
-
-def _loaded_kwdefaults(recording: Recording, function: types.FunctionType) -> Any:
-    defaults = function.__kwdefaults__
-    if not defaults:
-        return defaults
-    place = fixed_place(function).attribute("__kwdefaults__")
-    return {k: load(recording, place.item(k), value) for k, value in defaults.items()}
 
 
 def _call_builtin_method(
@@ -365,7 +367,8 @@ def escape(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
     recording.give_up(
         f"{shown} cannot be recorded: its effects and results are not known; use NumPy functions, "
         "or call it outside of the compiled function",
-        lost=holds_recorded((args, kwargs)),
+        lost=holds_recorded((args, kwargs))
+        or made.holds_made(recording, (*args, *kwargs.values())),
     )
     return run_unfollowed(recording, function, args, kwargs)
 

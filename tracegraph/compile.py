@@ -26,15 +26,18 @@ from tracegraph.explain import Explanation, GraphView, explanation
 from tracegraph.hooks import hooks_for
 from tracegraph.ir.errors import FallbackWarning, NotAFunctionError, OptionError, RecordingError
 from tracegraph.ir.streams import is_stream
+from tracegraph.paths import Path, find_links
 from tracegraph.pen import Fallback, fault_text
+from tracegraph.pickling import Portable, file_of, with_file
 from tracegraph.places import argument_place, fixed_place
 from tracegraph.policy import Policy
 from tracegraph.recording import Recording, active
-from tracegraph.release import release
+from tracegraph.release import release, settle_made
 from tracegraph.tensor import Tensor
 from tracegraph.trace import Trace, finish
 from tracegraph.twin import is_generator_like
 from tracegraph.values import real_of
+from tracegraph.verify import Verifier, check_option
 
 TRACE_LIMIT = 64
 """How many traces one function may have; a call that needs one more runs eagerly."""
@@ -42,15 +45,7 @@ TRACE_LIMIT = 64
 FP_MODES = ("strict", "contract")
 
 
-class Path:
-    """A trace with its machine code."""
-
-    def __init__(self, trace: Trace, executable: Executable) -> None:
-        self.trace, self.executable = trace, executable
-        self.links: dict[int, Path] = {}
-
-
-class Compiled(NativeCallable):
+class Compiled(Portable, NativeCallable):
     """A function that runs natively once it was recorded. Made by ``compile``.
 
     Attributes
@@ -63,13 +58,20 @@ class Compiled(NativeCallable):
         What was recorded, in order.
     """
 
-    def __init__(self, function: Callable[..., Any], *, strict: bool, fp: str) -> None:
-        functools.update_wrapper(self, function)
+    own = frozenset({"eager", "fallbacks"})
+
+    def __init__(
+        self, function: Callable[..., Any], *, strict: bool, fp: str, verify: Any = None
+    ) -> None:
+        self.look_like(function)
         self.eager = function
         self.fallbacks: list[Fallback] = []
         self._name = getattr(function, "__name__", type(function).__name__)
         self._strict, self._fp = strict, fp
         self._lock = jit.LOCK
+        self._verify = verify
+        # With it calls run through it, until there is nothing left to verify.
+        self._verifier = None if verify is None else Verifier(verify, self._name, fp, self._missed)
         self._reset()
 
     def _reset(self) -> None:
@@ -87,6 +89,8 @@ class Compiled(NativeCallable):
         with self._lock:
             retired = self._paths
             self.run(None)
+            if self._verifier is not None:
+                self._verifier.clear()
             self.fallbacks.clear()
             self._reset()
         for path in retired:  # their code stays: another thread may be inside
@@ -114,12 +118,28 @@ class Compiled(NativeCallable):
             return explanation(self)
         return explanation(self, [self._trace_of(args, kwargs)])
 
+    def __getstate__(self) -> Any:
+        options = {"strict": self._strict, "fp": self._fp, "verify": self._verify}
+        return self.eager, file_of(self.eager), options
+
+    def __setstate__(self, state: Any) -> None:
+        function, filename, options = state
+        self.__init__(with_file(function, filename), **options)  # type: ignore[misc]  # a function that names itself
+
     def __repr__(self) -> str:
         return f"<compiled {getattr(self.eager, '__qualname__', self.eager)!s}>"
 
     # -- calls that no native code took ---------------------------------------------------------
 
     def _slow(self, *args: Any, **kwargs: Any) -> Any:
+        if self._verifier is None:
+            return self._missed(*args, **kwargs)
+        result = self._verifier.call(args, kwargs)
+        with self._lock:
+            self.run(self._paths[0].executable if self._verifier.is_done and self._paths else None)
+        return result
+
+    def _missed(self, *args: Any, **kwargs: Any) -> Any:
         recording = active()
         if recording is not None and recording.is_noting:
             return call(recording, self.eager, args, kwargs)
@@ -151,6 +171,13 @@ class Compiled(NativeCallable):
             self._fall_back(Fallback(why, None), kind)
             return self.eager(*args, **kwargs)
         recording = Recording(hooks_for, self._policy)
+        recording.kept = None if self._verifier is None else []
+        try:
+            return self._recorded(recording, args, kwargs, kind)
+        finally:
+            settle_made(recording)
+
+    def _recorded(self, recording: Recording, args: Any, kwargs: Any, kind: Any) -> Any:
         result = record_call(recording, self.eager, args, kwargs)
         trace = None
         self._policy.learn(recording.externals)
@@ -165,6 +192,8 @@ class Compiled(NativeCallable):
             assert recording.failure is not None
             self._fall_back(recording.failure, kind)
         else:
+            if self._verifier is not None:
+                self._verifier.check_notes(recording, trace)
             self._add(trace, kind)
         return release(recording, result)
 
@@ -196,16 +225,19 @@ class Compiled(NativeCallable):
                 return
             path = Path(trace, executable)
             self._paths.append(path)
+            if self._verifier is not None:
+                self._verifier.traces.append(trace)
             for target, cell in places:
                 target.executable.link(cell, path.executable)
                 target.links[cell] = path
             if len(self._paths) == 1:
-                self.run(path.executable)
+                (self._verifier or self).run(path.executable)
 
     def _native(self, trace: Trace, kind: Any) -> Executable | None:
         """Return the machine code of a trace, or None where it cannot be made."""
         try:
-            return native(trace, self._fp)
+            checked = trace if self._verifier is None else self._verifier.checked(trace)
+            return native(checked, self._fp)
         except Exception as fault:
             # The eager run has given the result already; that it stays eager is said, not hidden.
             self._fall_back(Fallback(f"compiling failed: {fault_text(fault)}", None), kind)
@@ -266,41 +298,6 @@ def owner_of_call(function: Callable[..., Any]) -> Any:
     return None if isinstance(function, types.FunctionType) else function
 
 
-def find_links(first: Path, trace: Trace) -> list[tuple[Path, int]]:
-    """Return the cells by which calls that fit ``trace`` leave the traces there are.
-
-    None where native code and the eager run answered a guard differently.
-    """
-    found: list[tuple[Path, int]] = []
-    stack, seen = [first], set()
-    while stack:
-        path = stack.pop()
-        if id(path) in seen:
-            continue
-        seen.add(id(path))
-        for cell in cells_left_by(path.trace, trace):
-            following = path.links.get(cell)
-            if following is None:
-                found.append((path, cell))
-            else:
-                stack.append(following)
-    return found
-
-
-def cells_left_by(known: Trace, new: Trace) -> list[int]:
-    """Return by which cells of ``known`` a call that fits ``new`` can leave it."""
-    if known.signature.keywords != new.signature.keywords:
-        return [0]
-    common = known.facts.keys() & new.facts.keys()
-    if any(known.facts[key] != new.facts[key] for key in common):
-        return [0]
-    pairs = zip(known.decisions, new.decisions, strict=False)
-    differing = next((i for i, (a, b) in enumerate(pairs) if a != b), None)
-    cells = [] if differing is None else [1 + differing]
-    same_inputs = known.facts == new.facts and known.signature.checks == new.signature.checks
-    return cells if same_inputs else [0, *cells]
-
-
 def cannot_record(function: Callable[..., Any]) -> str | None:
     """Return why a function is never recorded, whatever its arguments."""
     if isinstance(function, types.FunctionType) and is_generator_like(function):
@@ -351,6 +348,11 @@ def compile(function: Callable[..., Any] | None = None, /, **options: Any) -> An
         Raise RecordingError instead of warning where a call cannot be compiled.
     fp : {"strict", "contract"}
         ``"contract"`` lets a multiplication and an addition be rounded once (fma).
+    verify : {"first", "always"} or float, optional
+        Compare native calls with NumPy: the first of each trace, all, or each with a probability.
+        The recorded graph is computed by NumPy from copies of the inputs, so effects happen once.
+        Values must have the same bits where only operations are used that round once; else they
+        may differ as far as the rounding of elementary functions, sums and products carries.
 
     Returns
     -------
@@ -363,6 +365,9 @@ def compile(function: Callable[..., Any] | None = None, /, **options: Any) -> An
         ``function`` cannot be called.
     OptionError
         An option is not one of those above.
+    VerificationError
+        In a call: with ``verify``, a result differs. The message names the first operation that
+        does, and its line.
 
     Warns
     -----
@@ -384,12 +389,13 @@ def compile(function: Callable[..., Any] | None = None, /, **options: Any) -> An
             f"compile needs a function, got {type(function).__name__}; write tg.compile(f)(x), "
             "not tg.compile(f(x))"
         )
-    unknown = options.keys() - {"strict", "fp"}
+    unknown = options.keys() - {"strict", "fp", "verify"}
     if unknown:
         raise OptionError(
-            f"compile takes the options strict and fp, got {', '.join(sorted(unknown))}"
+            f"compile takes the options strict, fp and verify, got {', '.join(sorted(unknown))}"
         )
     fp = options.get("fp", "strict")
     if fp not in FP_MODES:
         raise OptionError(f"fp must be one of {FP_MODES}, got {fp!r}")
-    return Compiled(function, strict=bool(options.get("strict", False)), fp=fp)
+    verify = check_option(options.get("verify"))
+    return Compiled(function, strict=bool(options.get("strict", False)), fp=fp, verify=verify)

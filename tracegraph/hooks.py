@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import types
 from typing import Any
 
-from tracegraph.calls import attribute_of, call
+from tracegraph.calls import attribute_of, call, followed
+from tracegraph.library_calls import Manager
+from tracegraph.made import manager_of
 from tracegraph.objects import get_item, load, set_attribute, set_item
 from tracegraph.places import cell_place, global_place
 from tracegraph.recording import active
@@ -100,6 +103,12 @@ class RecordingHooks(PlainHooks):
         if recording is None:
             return function(*args, **kwargs)
         return call(recording, function, args, kwargs)
+
+    def manager(self, value: Any, /) -> Any:
+        recording = active()
+        if recording is None or not recording.is_noting or not manager_of(recording, value):
+            return value
+        return Manager(functools.partial(followed, recording), value)
 
     def is_(self, left: Any, right: Any, /) -> Any:
         if type(left) is Traced and type(right) is Traced:

@@ -13,9 +13,11 @@ import numpy as np
 from tracegraph.assumptions import is_library
 from tracegraph.attributes import Method
 from tracegraph.ir.streams import is_stream
+from tracegraph.made import is_made, made_attribute, place_of_class, set_made_attribute
 from tracegraph.places import Place, fixed_place, global_place
 from tracegraph.recording import Effect, Recording
 from tracegraph.standin import ArrayHolder, Traced, TracedSize, no_value
+from tracegraph.twin import is_twin_code
 from tracegraph.values import is_abstract, real_of, stand_ins
 
 
@@ -28,12 +30,14 @@ def load(recording: Recording, place: Place, value: Any) -> Any:
 
 def property_of(recording: Recording, owner: Any, name: str) -> Any:
     """Return the function behind a property of an outside object, or None for other attributes."""
-    if recording.externals.place_of(owner) is None:
+    if recording.externals.place_of(owner) is None and not is_made(recording, owner):
         return None
     static = inspect.getattr_static(type(owner), name, None)
-    if not isinstance(static, property):
+    if not isinstance(static, property) or static.fget is None:
         return None
-    recording.externals.load(fixed_place(type(owner)).attribute(name), static)
+    code = getattr(static.fget, "__code__", None)
+    if code is None or not is_twin_code(code):
+        recording.externals.load(fixed_place(type(owner)).attribute(name), static)
     return static.fget
 
 
@@ -51,9 +55,9 @@ def get_attribute(recording: Recording, owner: Any, name: str) -> Any:
     special = _inherited if kind is super else _of_generator if is_stream(owner) else None
     if special is not None:
         return special(recording, owner, name)
-    place = recording.externals.place_of(owner)
+    place = recording.externals.place_of(owner) or place_of_class(owner)
     if place is None:
-        return builtins.getattr(owner, name)
+        return made_attribute(recording, owner, name)
     was_stored, value = recording.externals.stored(owner, name)
     if was_stored:
         return value
@@ -62,11 +66,22 @@ def get_attribute(recording: Recording, owner: Any, name: str) -> Any:
     except AttributeError:
         recording.give_up(f"whether an outside object has the attribute {name!r} is asked")
         raise
-    if type(value) is types.MethodType and value.__self__ is owner:
-        method = place.attribute(name)
-        recording.externals.load(method.attribute("__func__"), value.__func__)
+    if _note_method(recording, place.attribute(name), owner, value):
         return value
     return load(recording, place.attribute(name), value)
+
+
+def _note_method(recording: Recording, place: Place, owner: Any, value: Any) -> bool:
+    """Assume that a method of an outside object stays; return whether it is one."""
+    if type(value) is not types.MethodType:
+        return False
+    of_class = value.__self__ is type(owner)
+    if value.__self__ is not owner and not of_class:
+        return False
+    recording.externals.load(place.attribute("__func__"), value.__func__)
+    if of_class:  # it may read the class's attributes
+        recording.externals.load(place.attribute("__self__"), value.__self__)
+    return True
 
 
 def _module_attribute(recording: Recording, module: types.ModuleType, name: str) -> Any:
@@ -134,6 +149,10 @@ def leaving(recording: Recording, value: Any) -> Any:
     recording.side_effects += 1
     if any(map(is_abstract, stand_ins(value))):
         no_value("what is stored outside of the function")
+    if is_made(recording, value):
+        reason = "an object that the function made is stored outside; return what it holds"
+        recording.give_up(reason, lost=False)
+        return value
     if type(value) in (list, dict, set):
         reason = "a container that the function made is stored outside; return it instead"
         recording.give_up(reason, lost=False)
@@ -163,6 +182,8 @@ def set_attribute(recording: Recording, owner: Any, name: str, value: Any) -> No
     """Assign ``owner.name``: now, and of an outside object again in each compiled call."""
     if type(owner) is Traced:
         setattr(owner, name, value)
+        return
+    if set_made_attribute(recording, owner, name, value):
         return
     place = recording.externals.place_of(owner)
     static = inspect.getattr_static(type(owner), name, None)

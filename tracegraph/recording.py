@@ -112,6 +112,8 @@ class Recording(Attributes):
         self.variables: dict[int, tuple[Any, Any]] = {}
         self.streams: dict[int, Any] = {}
         self.watchers: list[dict[int, Any]] = []
+        self.kept: list[Traced] | None = None
+        self.made: dict[int, Any] = {}
         self._alive: dict[Node, weakref.ref[Traced]] = {}
 
     # -- the life of a recording ----------------------------------------------------------------
@@ -326,6 +328,8 @@ class Recording(Attributes):
     def _new(self, real: Any, value: Value) -> Traced:
         traced = Traced(self, real, Storage(value, owner_of(real), array=real))
         self._alive[value.node] = weakref.ref(traced)
+        if self.kept is not None:
+            self.kept.append(traced)
         return traced
 
     def _wrap_array(self, real: Any, value: Value, args: Any) -> Traced:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tracegraph import tree
 from tracegraph.containers import KINDS
+from tracegraph.made import attributes_of, is_made
 from tracegraph.recording import Recording
 from tracegraph.standin import Traced, TracedSize
 from tracegraph.values import real_of
@@ -33,15 +34,33 @@ def _release(recording: Recording, value: Any, seen: dict[int, Any]) -> Any:
     copy = recording.externals.copy_of(value)
     if copy is not None:
         return copy.actual
+    if is_made(recording, value) and not isinstance(value, tuple):
+        seen[id(value)] = value
+        _release_attributes(recording, value, seen)
+        return value
     if kind in IN_PLACE:
         seen[id(value)] = value
         IN_PLACE[kind](recording, value, seen)
         return value
-    if kind is tuple:
-        return tuple(_release(recording, item, seen) for item in value)
+    if kind is tuple or kind is frozenset:
+        return kind(_release(recording, item, seen) for item in value)
     if issubclass(kind, tuple) and hasattr(kind, "_fields"):
         return kind(*(_release(recording, item, seen) for item in value))
     return value if KINDS[kind] is None else _release_container(value)
+
+
+def settle_made(recording: Recording) -> None:
+    """Leave no stand-in in an object that the function made, wherever it may have stored it."""
+    seen: dict[int, Any] = {}
+    for made in list(recording.made.values()):
+        _release(recording, made, seen)
+
+
+def _release_attributes(recording: Recording, made: Any, seen: dict[int, Any]) -> None:
+    for name, value in attributes_of(made).items():
+        released = _release(recording, value, seen)
+        if released is not value:
+            object.__setattr__(made, name, released)
 
 
 def _release_container(value: Any) -> Any:
@@ -62,6 +81,12 @@ def _release_dict(recording: Recording, value: dict[Any, Any], seen: dict[int, A
         value[key] = _release(recording, item, seen)
 
 
+def _release_set(recording: Recording, value: set[Any], seen: dict[int, Any]) -> None:
+    items = [_release(recording, item, seen) for item in value]
+    value.clear()
+    value.update(items)
+
+
 def _release_cells(
     recording: Recording, function: types.FunctionType, seen: dict[int, Any]
 ) -> None:
@@ -78,6 +103,7 @@ def _release_cells(
 IN_PLACE: dict[type, Callable[[Recording, Any, dict[int, Any]], None]] = {
     list: _release_list,
     dict: _release_dict,
+    set: _release_set,
     types.FunctionType: _release_cells,
 }
 """What changes the contents of mutable results."""

@@ -223,6 +223,9 @@ class Tensor(Operators, ArrayHolder):
         apply(operator.setitem, self, index, value)
 
     def __iter__(self) -> Iterator[Any]:
+        return iter(self._read()) if self.ndim == 0 else self._items()  # without axes that raises
+
+    def _items(self) -> Iterator[Any]:
         for position in range(len(self)):
             yield self[position]
 

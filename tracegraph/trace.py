@@ -49,7 +49,7 @@ from tracegraph.places import Place
 from tracegraph.recording import Recording
 from tracegraph.standin import PYTHON_SCALARS, Storage, Text, Traced, TracedSize
 from tracegraph.twin import is_twin_code
-from tracegraph.values import holds_stand_ins
+from tracegraph.values import holds_stand_ins, stand_ins
 
 IMMUTABLE = (
     type(None), bool, int, float, complex, str, bytes, type, np.dtype, np.generic, slice, range,
@@ -119,6 +119,14 @@ class Outside:
         self.place = place
 
 
+class MadeSet:
+    """A set among the results: its items count, in the order in which they stood."""
+
+    def __init__(self, kind: type, items: list[Any]) -> None:
+        self.kind, self.items = kind, items
+
+
+register_node(MadeSet, lambda made: (made.items, made.kind), lambda kind, items: kind(items))
 register_node(Text, lambda text: (text.args, text.function), lambda function, args: function(*args))
 
 
@@ -197,7 +205,7 @@ class _Finish:
             return Outside(place)
         if is_stream(value):
             return leaving(self.recording, value)
-        if type(value) in (list, dict) and id(value) in self._marked:
+        if type(value) in (list, dict, set) and id(value) in self._marked:
             raise Unsupported("one container stands twice in the result; return a copy")
         self._marked.add(id(value))
         if type(value) in (tuple, list):
@@ -206,6 +214,8 @@ class _Finish:
             return type(value)(*map(self._mark, value))
         if type(value) is dict:
             return {key: self._mark(item) for key, item in value.items()}
+        if type(value) is set or (type(value) is frozenset and stand_ins(list(value))):
+            return MadeSet(type(value), list(map(self._mark, value)))
         return value
 
     # -- results --------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import copy
 import dataclasses
 import functools
 import inspect
+import math
 import pickle
 from collections.abc import Callable
 from typing import Any

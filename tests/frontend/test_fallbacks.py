@@ -21,7 +21,7 @@ Function = Callable[..., Any]
 
 def opaque(a: Any) -> Any:
     b = a * 2
-    return np.apply_along_axis(np.max, 0, b) * 0 + b  # the line of the warning
+    return b + 0 * len(np.array2string(b))  # the line of the warning
 
 
 def warned(function: Function, *args: Any) -> list[warnings.WarningMessage]:
@@ -46,13 +46,13 @@ def line_of(function: Any, text: str) -> int:
 def test_one_warning_with_file_and_line_and_advice() -> None:
     function = tg.compile(opaque)
     (warning,) = warned(function, X)
-    line = line_of(opaque, "apply_along_axis")
+    line = line_of(opaque, "array2string")
     assert (warning.filename, warning.lineno) == (__file__, line)
     assert "opaque" in str(warning.message)
-    assert "apply_along_axis" in str(warning.message)
+    assert "array2string" in str(warning.message)
     (entry,) = function.fallbacks
     assert (entry.file, entry.line) == (__file__, line)
-    assert "apply_along_axis" in entry.reason
+    assert "array2string" in entry.reason
     assert entry.reason in str(warning.message)
     assert str(line) in str(entry)
     for value in (X, X + 1, X.astype(np.float32), X[:3]):
@@ -64,7 +64,7 @@ def test_a_warning_for_each_reason() -> None:
     def two(a: Any, k: Any) -> Any:
         if k:
             return opaque(a)
-        return np.apply_along_axis(np.sum, 0, a)
+        return 0 * len(np.array2string(a)) + a
 
     function = tg.compile(two)
     assert len(warned(function, X, 1)) == 1
@@ -91,12 +91,12 @@ def test_clear_forgets_fallbacks() -> None:
 def test_the_line_of_a_helper_is_named() -> None:
     function = tg.compile(lambda a: opaque(a) + 1)
     (warning,) = warned(function, X)
-    assert (warning.filename, warning.lineno) == (__file__, line_of(opaque, "apply_along_axis"))
+    assert (warning.filename, warning.lineno) == (__file__, line_of(opaque, "array2string"))
 
 
 def test_some_kinds_of_calls_fall_back_and_others_do_not() -> None:
     def mixed(a: Any) -> Any:
-        return np.apply_along_axis(np.sum, 0, a) if a.ndim == 2 else a * 2
+        return 0 * len(np.array2string(a)) + a if a.ndim == 2 else a * 2
 
     function = Counted(mixed)
     assert len(warned(function, X.reshape(2, 3))) == 1
@@ -111,9 +111,9 @@ def test_some_kinds_of_calls_fall_back_and_others_do_not() -> None:
 
 def test_strict_raises_with_file_and_line() -> None:
     function = tg.compile(opaque, strict=True)
-    with pytest.raises(tg.RecordingError, match="apply_along_axis") as caught:
+    with pytest.raises(tg.RecordingError, match="array2string") as caught:
         function(X)
-    assert f"{__file__}:{line_of(opaque, 'apply_along_axis')}" in str(caught.value)
+    assert f"{__file__}:{line_of(opaque, 'array2string')}" in str(caught.value)
     for _ in range(2):
         with pytest.raises(tg.RecordingError):
             function(X)

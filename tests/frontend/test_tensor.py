@@ -376,3 +376,10 @@ def test_graph_runs_a_function_on_copies_of_tensors() -> None:
     assert "add" in str(compiled.graph(tensor))
     compiled.explain(tensor)
     np.testing.assert_array_equal(tensor.numpy(), X)
+
+
+def test_a_tensor_without_axes_cannot_be_iterated() -> None:
+    assert not np.iterable(tg.Tensor(1.0))
+    assert np.iterable(tg.Tensor([1.0]))
+    with pytest.raises(TypeError, match="iteration over a 0-d array"):
+        iter(tg.Tensor(1.0))

@@ -311,3 +311,14 @@ def test_gradients_inside_a_compiled_training_step() -> None:
         losses = [step(w, x, x @ true) for _ in range(200)]
     assert losses[-1] < 1e-6 < losses[0]
     np.testing.assert_allclose(w, true, atol=1e-2)
+
+
+def test_directions_of_whole_numbers() -> None:
+    def along(x: Any, v: Any) -> Any:
+        return tg.jvp(lambda a: np.sin(a), (x,), (v,))[1]
+
+    for v in (np.array([1, 0, 2], np.int8), np.array([1, 0, 1], np.uint64)):
+        for function in (along, tg.compile(along)):
+            for _ in range(2):
+                np.testing.assert_allclose(function(X[:3], v), np.cos(X[:3]) * v)
+    np.testing.assert_allclose(tg.jvp(np.sin, (0.5,), (2,))[1], np.cos(0.5) * 2)

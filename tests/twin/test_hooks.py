@@ -67,7 +67,12 @@ EVENTS: dict[str, list[tuple[Any, ...]]] = {
     "for o.n in (x,): pass": [("iter", (3,)), ("setattr", O, "n", 3)],
     "for [y, o[0]] in ((1, x),): pass": [("iter", ((1, 3),)), ("setitem", O, 0, 3)],
     "o.n = x; del o.n, o[1]": [("setattr", O, "n", 3), ("delattr", O, "n"), ("delitem", O, 1)],
-    "with o as o.n, o as o[0]: pass": [("setattr", O, "n", O), ("setitem", O, 0, O)],
+    "with o as o.n, o as o[0]: pass": [
+        ("manager", O),
+        ("setattr", O, "n", O),
+        ("manager", O),
+        ("setitem", O, 0, O),
+    ],
     "x += 1": [("inplace", "+=", 3, 1)],
     "o.kind *= 2": [
         ("getattr", O, "kind"),

@@ -56,6 +56,31 @@ class RecordingError(TracegraphError, RuntimeError):
     """
 
 
+class VerificationError(TracegraphError, AssertionError):
+    """A function compiled with ``verify=`` gave something else than NumPy: a fault of tracegraph.
+
+    The message names the first operation that differs, its line, and both values.
+    Cause: a fault of a rule, of a pass, or of native code; or memory that another thread changed
+    while the call ran.
+    Fix: leave the decorator off until the fault is mended, and report the message with the line.
+
+    Attributes
+    ----------
+    op : str
+        The first operation that differs; the empty string where none does, and only the result.
+    filename, line : str or None, int or None
+        The user's line that it comes from.
+    stage : str
+        What made the difference: the notes of the recording, a pass by its name, or native code.
+    """
+
+    def __init__(
+        self, message: str, *, op: str, filename: str | None, line: int | None, stage: str
+    ) -> None:
+        super().__init__(message)
+        self.op, self.filename, self.line, self.stage = op, filename, line, stage
+
+
 class GraphError(TracegraphError):
     """A graph broke a rule that every pass must keep: a fault of a pass or of an extension."""
 

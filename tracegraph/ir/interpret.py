@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,12 @@ from tracegraph.ir.sizes import Symbol
 from tracegraph.ir.types import ArrayType
 
 Sizes = Mapping[Symbol, int]
+After = Callable[[Node, Sequence[Any], Any], Any]
 
 
-def interpret(graph: Graph, *arrays: Any, sizes: Sizes | None = None) -> list[Any]:
+def interpret(
+    graph: Graph, *arrays: Any, sizes: Sizes | None = None, after: After | None = None
+) -> list[Any]:
     """Run a graph on arrays.
 
     Parameters
@@ -28,6 +31,8 @@ def interpret(graph: Graph, *arrays: Any, sizes: Sizes | None = None) -> list[An
         One for each parameter, of its dtype and shape.
     sizes : mapping of Symbol to int, optional
         Values of symbols that no parameter's shape tells.
+    after : callable, optional
+        ``after(node, operands, result)`` gives what to go on with in the place of a result.
 
     Returns
     -------
@@ -45,8 +50,10 @@ def interpret(graph: Graph, *arrays: Any, sizes: Sizes | None = None) -> list[An
     def rule(node: Node, *operands: Any) -> Any:
         attrs = concrete_attrs(node, known)
         if any(isinstance(value, Graph) for value in attrs.values()):
-            attrs["run_graph"] = lambda inner, *xs: interpret(inner, *xs, sizes=known)
+            attrs["run_graph"] = lambda inner, *xs: interpret(inner, *xs, sizes=known, after=after)
         result = node.op.eager(*operands, **attrs)
+        if after is not None:
+            result = after(node, operands, result)
         if node.op.counts is not None:
             known.update(counted_sizes(node, result))
         return result

@@ -18,7 +18,7 @@ from tracegraph.ir.graph import Op, Value
 from tracegraph.ir.ops.arithmetic import divide, multiply
 from tracegraph.ir.ops.broadcast import full_like
 from tracegraph.ir.ops.choice import select
-from tracegraph.ir.ops.compare import isfinite, less, logical_and
+from tracegraph.ir.ops.compare import isfinite, isinf, isnan, less, logical_and
 from tracegraph.ir.ops.complexes import complex_
 from tracegraph.ir.ops.division import fmod
 from tracegraph.ir.ops.exponential import exp, exp2, expm1, log, log1p, log2, log10
@@ -66,6 +66,15 @@ def _of_floats(compute: Callable[..., Value]) -> Rule:
         result = compute(*values)
         _guard_all(e, [isfinite(v) for v in (*values, result)])
         return Sym(result, float)
+
+    return rule
+
+
+def _question(ask: Op) -> Rule:
+    """Return the rule of a question in ``math`` about a float."""
+
+    def rule(e: Emitter, x: Any) -> Sym:
+        return Sym(ask(_number(e, x, FLOAT64)), bool)
 
     return rule
 
@@ -229,6 +238,9 @@ RULES: dict[Any, Any] = {
     math.atanh: _of_floats(arctanh),
     math.erf: _of_floats(erf),
     math.fabs: _of_floats(absolute),
+    math.isnan: _question(isnan),
+    math.isinf: _question(isinf),
+    math.isfinite: _question(isfinite),
     math.fmod: _of_floats(fmod),
     math.copysign: _of_floats(copysign),
     math.degrees: _of_floats(_degrees(180 / math.pi)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -63,11 +64,14 @@ def vmap(function: Callable[..., Any], in_axes: Axes = 0, out_axes: int = 0) -> 
     >>> tg.vmap(np.dot, in_axes=(0, None))(np.eye(2), np.array([3.0, 4.0]))
     array([3., 4.])
     """
-
-    def transform(recording: Recording, inner: Any, args: Any, kwargs: Any) -> Any:
-        return _Batch(recording, inner, args, kwargs, in_axes, out_axes).run()
-
+    transform = functools.partial(_vmap, in_axes=in_axes, out_axes=out_axes)
     return Transformed(function, transform, "vmap")
+
+
+def _vmap(
+    recording: Recording, function: Any, args: Any, kwargs: Any, in_axes: Axes, out_axes: int
+) -> Any:
+    return _Batch(recording, function, args, kwargs, in_axes, out_axes).run()
 
 
 class _Batch:

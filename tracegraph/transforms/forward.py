@@ -11,6 +11,7 @@ from tracegraph.ir.errors import DifferentiationError
 from tracegraph.ir.graph import Value
 from tracegraph.ir.slicing import between
 from tracegraph.recording import Recording
+from tracegraph.standin import Traced
 from tracegraph.transforms.marking import (
     Marked,
     Transformed,
@@ -100,8 +101,13 @@ def _directions(recording: Recording, marked: Marked, tangents: Sequence[Any]) -
 
 
 def _direction(recording: Recording, leaf: Any, original: Any) -> Value:
-    value = recording.value_of(as_traced(recording, leaf, "a tangent"))
     primal = recording.value_of(original)
+    if type(leaf) is int:
+        leaf = float(leaf)
+    is_whole = type(leaf) is Traced and recording.value_of(leaf).dtype.kind in "iu"
+    # A direction of whole numbers is one: optimizers try zeros of int8.
+    traced = leaf if is_whole else as_traced(recording, leaf, "a tangent")
+    value = recording.value_of(traced)
     if value.shape != primal.shape:
         raise DifferentiationError(
             f"a tangent needs the shape of its argument, {primal.type}, got {value.type}"

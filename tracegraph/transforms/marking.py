@@ -25,9 +25,10 @@ from tracegraph.ir.graph import Graph, Node, Value, rebuild, replay
 from tracegraph.ir.ops.identity import mark
 from tracegraph.ir.slicing import between
 from tracegraph.ir.types import is_differentiable
+from tracegraph.pickling import Portable
 from tracegraph.places import argument_place
 from tracegraph.recording import Recording, active
-from tracegraph.release import release
+from tracegraph.release import release, settle_made
 from tracegraph.standin import ABSENT, ArrayHolder, Storage, Traced
 from tracegraph.values import real_of
 from tracegraph.views import write_through
@@ -38,7 +39,7 @@ tokens = itertools.count()
 Argnums = int | Sequence[int]
 
 
-class Transformed:
+class Transformed(Portable):
     """A function made of another one by a transformation.
 
     Parameters
@@ -51,6 +52,8 @@ class Transformed:
         The transformation's name.
     """
 
+    own = frozenset({"function", "transform", "name"})
+
     def __init__(
         self, function: Callable[..., Any], transform: Callable[..., Any], name: str
     ) -> None:
@@ -59,7 +62,7 @@ class Transformed:
                 f"{name} needs a function, got {type(function).__name__}; write tg.{name}(f)(x), "
                 f"not tg.{name}(f(x))"
             )
-        functools.update_wrapper(self, function)
+        self.look_like(function)
         self.function, self.transform, self.name = function, transform, name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -72,10 +75,15 @@ class Transformed:
             seen = tuple(load(argument_place(i), a) for i, a in enumerate(args))
             try:
                 result = self.transform(recording, self.function, seen, kwargs)
+            except BaseException:
+                settle_made(recording)
+                raise
             finally:
                 recording.externals.write_back(real_of)
             recording.freeze()
-        return release(recording, result)
+        released = release(recording, result)
+        settle_made(recording)
+        return released
 
     def __tracegraph_call__(self, recording: Recording, args: Any, kwargs: Any) -> Any:
         """Take part in a recording; where that ends midway, transform eagerly instead."""
@@ -93,6 +101,12 @@ class Transformed:
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
+
+    def __getstate__(self) -> Any:
+        return self.function, self.transform, self.name
+
+    def __setstate__(self, state: Any) -> None:
+        self.__init__(*state)  # type: ignore[misc]  # a function may name what is made of it
 
     def __repr__(self) -> str:
         return f"<{self.name} of {getattr(self.function, '__qualname__', self.function)!s}>"

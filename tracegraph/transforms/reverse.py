@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -94,6 +95,12 @@ def _value_and_grad(
     return output, trees[0] if isinstance(argnums, int) else tuple(trees)
 
 
+def _grad(
+    recording: Recording, function: Callable[..., Any], args: Any, kwargs: Any, argnums: Argnums
+) -> Any:
+    return _value_and_grad(recording, function, args, kwargs, argnums)[1]
+
+
 def grad(function: Callable[..., Any], argnums: Argnums = 0) -> Transformed:
     """Return the function that computes the gradient of a scalar function.
 
@@ -123,11 +130,7 @@ def grad(function: Callable[..., Any], argnums: Argnums = 0) -> Transformed:
     >>> tg.grad(lambda x: (x ** 3).sum())(np.array([1.0, 2.0]))
     array([ 3., 12.])
     """
-
-    def transform(recording: Recording, inner: Any, args: Any, kwargs: Any) -> Any:
-        return _value_and_grad(recording, inner, args, kwargs, argnums)[1]
-
-    return Transformed(function, transform, "grad")
+    return Transformed(function, functools.partial(_grad, argnums=argnums), "grad")
 
 
 def value_and_grad(function: Callable[..., Any], argnums: Argnums = 0) -> Transformed:
@@ -143,10 +146,7 @@ def value_and_grad(function: Callable[..., Any], argnums: Argnums = 0) -> Transf
     >>> float(value), slope
     (9.0, array([6.]))
     """
-
-    def transform(recording: Recording, inner: Any, args: Any, kwargs: Any) -> Any:
-        return _value_and_grad(recording, inner, args, kwargs, argnums)
-
+    transform = functools.partial(_value_and_grad, argnums=argnums)
     return Transformed(function, transform, "value_and_grad")
 
 
@@ -267,17 +267,19 @@ def jacobian(function: Callable[..., Any], argnums: Argnums = 0) -> Transformed:
     array([[2., 0.],
            [0., 4.]])
     """
+    return Transformed(function, functools.partial(_jacobian, argnums=argnums), "jacobian")
 
-    def transform(recording: Recording, inner: Any, args: Any, kwargs: Any) -> Any:
-        marked = Marked(recording, args, chosen(argnums, len(args)))
-        result = marked.call(inner, kwargs)
-        still_noting(recording, "jacobian")
-        output = recording.value_of(as_traced(recording, result, "the result"))
-        rows = _jacobian_rows(recording, marked.nodes, output)
-        trees = marked.unflatten(results_of(recording, rows))
-        return trees[0] if isinstance(argnums, int) else tuple(trees)
 
-    return Transformed(function, transform, "jacobian")
+def _jacobian(
+    recording: Recording, function: Callable[..., Any], args: Any, kwargs: Any, argnums: Argnums
+) -> Any:
+    marked = Marked(recording, args, chosen(argnums, len(args)))
+    result = marked.call(function, kwargs)
+    still_noting(recording, "jacobian")
+    output = recording.value_of(as_traced(recording, result, "the result"))
+    rows = _jacobian_rows(recording, marked.nodes, output)
+    trees = marked.unflatten(results_of(recording, rows))
+    return trees[0] if isinstance(argnums, int) else tuple(trees)
 
 
 def _jacobian_rows(recording: Recording, sources: Sequence[Node], output: Value) -> list[Value]:

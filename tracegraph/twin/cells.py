@@ -143,7 +143,7 @@ _MADE_OF_HOOKS: dict[str, Callable[[Hooks], Any]] = {
 }
 
 _HOOKS = (
-    *("call", "getattr", "getitem", "inplace", "is_", "new", "iter", "format", "joined"),
+    *("call", "getattr", "getitem", "inplace", "is_", "new", "iter", "format", "joined", "manager"),
     *("load_global", "load_cell", "store_global", "store_cell", "frame_access"),
 )
 

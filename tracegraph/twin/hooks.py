@@ -51,6 +51,9 @@ class Hooks(Protocol):
     def format(self, value: Any, conversion: str, spec: Any, /) -> Any:
         """One `{value!conversion:spec}` of an f-string; conversion is "", "r", "s" or "a"."""
 
+    def manager(self, value: Any, /) -> Any:
+        """What a `with` statement enters; returns a context manager."""
+
     def joined(self, /, *parts: Any) -> Any:
         """An f-string: its constant parts and what `format` returned, in order."""
 

@@ -61,6 +61,9 @@ class PlainHooks:
     def new(self, value: Any, /) -> Any:
         return value
 
+    def manager(self, value: Any, /) -> Any:
+        return value
+
     def iter(self, iterable: Any, /) -> Any:
         return iterable
 

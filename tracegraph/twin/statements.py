@@ -129,6 +129,18 @@ class Statements(Expressions):
         body, orelse = self._list(node.body), self._list(node.orelse)
         return ast.copy_location(ast.For(self.visit(node.target), iterable, body, orelse), node)
 
+    def visit_With(self, node: ast.With) -> ast.stmt:
+        items = [self.managed(item) for item in node.items]
+        return ast.copy_location(ast.With(items, self._list(node.body)), node)
+
+    def managed(self, item: ast.withitem) -> ast.withitem:
+        """`with e as t`  ->  `with $manager(e) as t`."""
+        entered = ast.copy_location(
+            hook("manager", self.visit(item.context_expr)), item.context_expr
+        )
+        target = None if item.optional_vars is None else self.visit(item.optional_vars)
+        return ast.withitem(entered, target)
+
     # ---- definitions ----
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.stmt:
