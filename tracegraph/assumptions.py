@@ -34,8 +34,8 @@ def is_library(module: str) -> bool:
 
 def operators_of(kind: type) -> list[str]:
     """Return the special methods by which instances answer Python unseen by the recording."""
-    found = []
-    for one in kind.__mro__[:-1]:
+    found: list[str] = []
+    for one in kind.__mro__[:-1] if kind not in STATELESS else ():
         if one.__module__.partition(".")[0] == "tracegraph":
             continue
         made = DATACLASS_MADE if "__dataclass_fields__" in vars(one) else frozenset()
@@ -43,6 +43,9 @@ def operators_of(kind: type) -> list[str]:
             found += [name for name in vars(one) if name in ANSWERS and name not in made]
     return found
 
+
+STATELESS = frozenset(map(type, (np.mgrid, np.ogrid, np.r_, np.c_, np.s_)))
+"""Classes of NumPy's objects that are indexed; what they answer depends on the index alone."""
 
 ANSWERS = frozenset(
     "__bool__ __len__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __contains__ __iter__ __next__ "

@@ -218,7 +218,7 @@ class Steps:
         for name, type in zip(step.results, step.types, strict=True):
             array = text.load("ptr", self.results.arrays[name])
             self._check_shape(kernel, array, type, step.counted)
-        if step.op.counts is not None:
+        if step.counted:
             self._counted()
 
     def _select(self, step: SelectStep) -> None:

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.ir.graph import Value
+from tracegraph.ir.graph import Value, attrs_key
 from tracegraph.ir.ops.control import item
 from tracegraph.ir.ops.numpy_call import Tree, numpy_call
 from tracegraph.ir.record import record
 from tracegraph.ir.size_values import hint
 from tracegraph.ir.sizes import Size
-from tracegraph.ir.types import ArrayType, is_supported
+from tracegraph.ir.types import ArrayType, Shape, is_supported
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 
 FUNCTIONS = """
@@ -69,6 +69,16 @@ LENGTH_DEPENDS_ON_DATA = frozenset(
 )
 """Functions whose results' shapes or dtypes an example of their arguments does not tell."""
 
+COUNTED = {
+    "intersect1d": "ccc", "setdiff1d": "c", "setxor1d": "c", "union1d": "c",
+    "unique": "c", "unique_all": "ccic", "unique_counts": "cc", "unique_inverse": "ci",
+    "unique_values": "c",
+}  # fmt: skip
+"""Functions that count: which of their results have the counted length (c), or that of the argument
+(i). One trace serves all counts."""
+
+UNIQUE_OPTIONS = ("return_index", "return_inverse", "return_counts", "axis")
+
 Results = Sequence[Any]
 
 
@@ -106,20 +116,42 @@ class NumpyCall:
         found: list[Value] = []
         arguments = tuple([tree_of(x, found) for x in operands])
         named = tuple([(name, tree_of(x, found)) for name, x in sorted(options.items())])
-        if any(isinstance(dim, Size) for value in found for dim in value.shape):
-            raise Unsupported("the shape of its result is known for known sizes only")
         arrays = [result_of(each) for each in results]
+        key = (self.function, arguments, named, *(value.node for value in found))
+        shapes = self._counted_shapes(e, key, arrays, operands, options)
+        if shapes is None:
+            if any(isinstance(dim, Size) for value in found for dim in value.shape):
+                raise Unsupported("the shape of its result is known for known sizes only")
+            shapes = tuple([array.shape for array in arrays])
         attrs = {
             "function": self.function,
             "arguments": arguments,
             "options": named,
             "dtypes": tuple([array.dtype for array in arrays]),
-            "shapes": tuple([array.shape for array in arrays]),
+            "shapes": shapes,
         }
         whole = e.builder.emit(numpy_call, found, attrs)
-        likeness = repr([(array.dtype.str, array.shape) for array in arrays])
+        likeness = repr([(a.dtype.str, shape) for a, shape in zip(arrays, shapes, strict=True)])
         e.guard(item(whole, index=0), True, likeness.encode())
         return [item(whole, index=1 + k) for k in range(len(arrays))]
+
+    def _counted_shapes(
+        self, e: Emitter, key: Any, arrays: Results, operands: Sequence[Any], options: Any
+    ) -> tuple[Shape, ...] | None:
+        """Return the shapes of results that are counted, None where they are not."""
+        kinds = COUNTED.get(self.function)
+        if self.function == "unique":
+            given = dict(zip(UNIQUE_OPTIONS, operands[1:], strict=False)) | options
+            if given.get("axis") is not None:
+                return None
+            kinds = "c" + "".join(
+                kind for kind, name in zip("cic", UNIQUE_OPTIONS, strict=False) if given.get(name)
+            )
+        if kinds is None or not operands or not isinstance(operands[0], Sym):
+            return None
+        count = e.counted(attrs_key(key), len(arrays[0]))
+        shapes = {"c": (count,), "i": operands[0].shape}
+        return tuple([shapes[kind] for kind in kinds[: len(arrays)]])
 
 
 def tree_of(x: Any, operands: list[Value]) -> Tree:

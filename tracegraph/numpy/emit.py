@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.ir.graph import Builder, Node, Value
+from tracegraph.ir.graph import Builder, Value
 from tracegraph.ir.ops.broadcast import broadcast_to, full_like, literal, spread
 from tracegraph.ir.ops.cast import convert
 from tracegraph.ir.ops.compare import greater, less, not_equal
@@ -97,7 +97,7 @@ class Emitter:
     guard: Callable[..., None]
     given: Any = None
     is_example: bool = False
-    counts: dict[Node, Size] = field(default_factory=dict)
+    counts: dict[Any, Size] = field(default_factory=dict)
 
     def literal(self, number: Any, dtype: DType) -> Value:
         """Return a scalar constant."""
@@ -173,12 +173,16 @@ class Emitter:
         Inside vmap there is none.
         """
         flat: Value = mask if mask.ndim == 1 else reshape(mask, shape=(mask.type.size,))
-        count = self.counts.get(flat.node)
+        out: Value = flatnonzero(flat, count=self.counted(flat.node, seen))
+        return out
+
+    def counted(self, what: Any, seen: int | None) -> Size:
+        """Return the symbol of how many there are of something that is counted."""
+        count = self.counts.get(what)
         if count is None:
             known = None if self.is_example else seen
-            count = self.counts[flat.node] = symbol(f"c{len(self.counts)}", hint=known)
-        out: Value = flatnonzero(flat, count=count)
-        return out
+            count = self.counts[what] = symbol(f"c{len(self.counts)}", hint=known)
+        return count
 
     def is_counted(self, dim: Dim) -> bool:
         """Return whether a size depends on data, so that an entry cannot know it."""

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.ir.errors import DifferentiationError
+from tracegraph.ir.errors import AbstractValueError, DifferentiationError
 from tracegraph.ir.graph import Op, Value
 from tracegraph.ir.lowering import CALLOUT
 from tracegraph.ir.ops.control import item
-from tracegraph.ir.sizes import Dim
+from tracegraph.ir.sizes import Dim, Size
 from tracegraph.ir.types import BOOL, ArrayType, DType, Shape, TupleType, is_differentiable
 
 Tree = tuple[str, Any]
@@ -61,10 +61,11 @@ def _call_eager(
         named = {name: argument(tree, operands) for name, tree in options}
         found = operator.attrgetter(function)(np)(*args, **named)
         results = found if isinstance(found, (tuple, list)) else (found,)
-        like = [(np.asarray(one).dtype, np.shape(one)) for one in results]
-        if like == list(zip(dtypes, shapes, strict=True)):
+        pairs = zip(map(np.asarray, results), dtypes, shapes, strict=True)
+        if all(one.dtype == dtype and _has_shape(one, shape) for one, dtype, shape in pairs):
             return np.True_, *results
-        return np.False_, *map(np.zeros, shapes, dtypes)
+        none = [tuple(0 if isinstance(n, Size) else n for n in shape) for shape in shapes]
+        return np.False_, *map(np.zeros, none, dtypes)
     return each_example(
         _call_eager,
         operands,
@@ -76,6 +77,12 @@ def _call_eager(
         options=options,
         dtypes=dtypes,
     )
+
+
+def _has_shape(array: Any, shape: Shape) -> bool:
+    """Return whether an array has a shape, of which lengths that are counted may be any."""
+    pairs = zip(array.shape, shape, strict=False)
+    return array.ndim == len(shape) and all(isinstance(n, Size) or n == m for m, n in pairs)
 
 
 def each_example(
@@ -143,6 +150,11 @@ def _call_batch(
     **attrs: Any,
 ) -> Any:
     """Return the batch of each result."""
+    if any(isinstance(dim, Size) for shape in shapes for dim in shape):
+        raise AbstractValueError(
+            f"numpy.{attrs['function']} gives as many elements as data decides, another number for "
+            "each example of a batch: call it on single examples"
+        )
     whole = numpy_call(
         *operands,
         shapes=tuple((size, *shape) for shape in shapes),
@@ -160,6 +172,7 @@ numpy_call: Op = Op(
     jvp=_call_jvp,
     transpose=None,
     batch=_call_batch,
+    counts="shapes",
 )
 """``numpy_call(*operands, function=, arguments=, options=, dtypes=, shapes=)``: a call of NumPy."""
 
