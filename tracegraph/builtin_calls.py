@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.objects import set_attribute
-from tracegraph.recording import Effect, Recording, paused
+from tracegraph.outside import OutsideContainer, opened
+from tracegraph.recording import Recording, paused
 from tracegraph.standin import ArrayHolder, Text, Traced, TracedSize
 from tracegraph.text import frozen, holds_recorded, is_asked_itself, real_text_part, text_of
 from tracegraph.values import real_of
@@ -23,18 +23,21 @@ def _type(recording: Recording, *args: Any) -> Any:
     del recording
     if len(args) == 1 and type(args[0]) is Traced:
         return args[0].kind
+    if len(args) == 1 and issubclass(type(args[0]), OutsideContainer):
+        return type(args[0].actual)
     return int if len(args) == 1 and type(args[0]) is TracedSize else type(*args)
 
 
 def _len(recording: Recording, value: Any) -> Any:
+    if issubclass(type(value), OutsideContainer):
+        return value.length()
     return recording.length(value) if type(value) is Traced else len(value)
 
 
 def _print(recording: Recording, *args: Any, **kwargs: Any) -> None:
     if kwargs.get("file") is not None:
         recording.give_up("print writes to a file; print to the standard output")
-    recording.side_effects += 1
-    recording.effects.append(Effect(print, frozen(recording, args), kwargs, by_value=True))
+    recording.note_effect(print, frozen(recording, args), kwargs=kwargs, by_value=True)
     shown = real_text_part(args)
     with paused():
         print(*shown, **kwargs)
@@ -77,19 +80,18 @@ def is_array(value: Any) -> bool:
 
 def _size(recording: Recording, value: Any, *axis: Any) -> Any:
     del recording
+    value = opened(value)
     return value.size if is_array(value) and not axis else np.size(real_of(value), *axis)
 
 
 def _shape(recording: Recording, value: Any) -> Any:
+    value = opened(value)
     return value.shape if is_array(value) else np.shape(real_of(value))
 
 
 def _ndim(recording: Recording, value: Any) -> Any:
+    value = opened(value)
     return value.ndim if is_array(value) else np.ndim(real_of(value))
-
-
-def _setattr(recording: Recording, owner: Any, name: str, value: Any) -> None:
-    set_attribute(recording, owner, name, value)
 
 
 SPECIAL: dict[Any, Callable[..., Any]] = {
@@ -107,5 +109,4 @@ SPECIAL: dict[Any, Callable[..., Any]] = {
     np.shape: _shape,
     np.ndim: _ndim,
     np.size: _size,
-    setattr: _setattr,
 }

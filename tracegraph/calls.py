@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 import types
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -13,45 +13,31 @@ import numpy as np
 from tracegraph.assumptions import is_library, missing_globals
 from tracegraph.attributes import Method
 from tracegraph.builtin_calls import SPECIAL
+from tracegraph.callables import (
+    ASKING_NOTHING,
+    CALLING_BACK,
+    KEEPING,
+    PASSING_SET,
+    READS,
+    is_harmless,
+    is_ours,
+    is_plain_class,
+    is_pure,
+    lookup,
+)
 from tracegraph.dispatch import held
 from tracegraph.ir.graph import Site
-from tracegraph.numpy.followed import IMPLEMENTATIONS, PURE_OF_NUMPY, is_about_dtypes
+from tracegraph.numpy.followed import IMPLEMENTATIONS, is_about_dtypes
 from tracegraph.numpy.table import RULES
-from tracegraph.objects import get_attribute, leaving, load, property_of
+from tracegraph.objects import delete_attribute, get_attribute, load, property_of, set_attribute
+from tracegraph.outside import OutsideContainer, opened
 from tracegraph.places import fixed_place
-from tracegraph.recording import Effect, Recording
-from tracegraph.release import release
+from tracegraph.recording import Recording
+from tracegraph.release import release, release_leaked
 from tracegraph.standin import Traced
 from tracegraph.text import holds_recorded, text_method, text_of
 from tracegraph.twin import TwinError, is_generator_like, is_twin_code, make_twin
 from tracegraph.values import are_floats, has_holder, is_abstract, is_numpy, real_of, stand_ins
-
-PURE_MODULES = frozenset({"math", "cmath", "operator", "_operator", "itertools", "numpy"})
-"""Modules whose functions have no effects: what they give for plain values is known."""
-
-READS = {
-    list: {"index", "count", "copy", "__len__"},
-    tuple: {"index", "count"},
-    dict: {"get", "keys", "values", "items", "copy"},
-    str: None,
-    bytes: None,
-    int: None,
-    float: None,
-    bool: None,
-    range: None,
-    slice: None,
-}
-"""Methods of builtin types that change nothing; None: all of them."""
-
-PASSING = (
-    list, tuple, dict, set, zip, enumerate, map, filter, reversed, sorted, iter, next, all, any,
-    range, slice, str.join, callable, id, issubclass, type, isinstance, len,
-    sum, min, max, abs, round, divmod,
-    functools.partial, object, staticmethod, classmethod, property, super,
-)  # fmt: skip
-"""Builtins that only rearrange what they are given, or ask it in ways that stand-ins answer."""
-
-PASSING_SET = dict.fromkeys(PASSING, True)
 
 MAKES_ARRAYS = (np.array, np.asarray, np.asanyarray, np.ascontiguousarray)
 """NumPy functions that ask a Tensor for its array instead of handing over to it."""
@@ -70,7 +56,7 @@ def call(recording: Recording, function: Any, args: tuple[Any, ...], kwargs: dic
     inline = getattr(type(function), "__tracegraph_call__", None)
     if inline is not None:
         return inline(function, recording, args, kwargs)
-    special = _lookup(FORMS, function)
+    special = lookup(FORMS, function)
     if special is not None:
         return special(recording, *args, **kwargs)
     if type(function) is Method:
@@ -83,24 +69,17 @@ def call(recording: Recording, function: Any, args: tuple[Any, ...], kwargs: dic
 def _call_by_rule(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
     if any(function is one for one in (sum, min, max)) and not are_floats(args):
         return _call_with_callback(recording, function, args, kwargs)
-    has_rule = _lookup(RULES, function) is not None
+    has_rule = lookup(RULES, function) is not None
     if (has_rule or is_numpy(function)) and has_holder((args, kwargs)):
         if function not in MAKES_ARRAYS:
             return function(*args, **kwargs)
         args, kwargs = held(args), held(kwargs)
     if has_rule and _concerns_arrays(recording, function, args, kwargs):
         return recording.call(function, args, kwargs)
-    code = _lookup(IMPLEMENTATIONS, function)
+    code = lookup(IMPLEMENTATIONS, function)
     if code is not None:
         return call_twin(recording, code, args, kwargs)
     return _call_other(recording, function, args, kwargs)
-
-
-def _lookup(table: Any, function: Any) -> Any:
-    try:
-        return table.get(function)
-    except TypeError:  # an unhashable callable stands in no table
-        return None
 
 
 def _concerns_arrays(recording: Recording, function: Any, args: Any, kwargs: Any) -> bool:
@@ -121,26 +100,14 @@ def _call_plainly(recording: Recording, function: Any, args: Any, kwargs: Any) -
 
 def run_unfollowed(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
     """Call code that is not followed: on the real containers, whose changes are then taken over."""
-    externals = recording.externals
     recording.side_effects += not is_harmless(function)
-    externals.write_back(real_of)
-    copy = externals.copy_of(getattr(function, "__self__", None))
-    if copy is not None:
-        function = getattr(copy.actual, function.__name__)
+    release_leaked(recording)
     real_args = tuple(release(recording, arg) for arg in args)
     real_kwargs = {name: release(recording, arg) for name, arg in kwargs.items()}
     try:
         return function(*real_args, **real_kwargs)
     finally:
-        externals.refresh()
-
-
-def is_harmless(function: Any) -> bool:
-    """Return whether a call surely changes nothing outside of what it is given."""
-    owner = getattr(function, "__self__", None)
-    if isinstance(owner, (np.ndarray, np.generic, str, int, float)):
-        return True
-    return bool(_lookup(PASSING_SET, function)) or _lookup(RULES, function) is not None
+        recording.externals.resync()
 
 
 def _call_other(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
@@ -155,8 +122,17 @@ def _call_other(recording: Recording, function: Any, args: Any, kwargs: Any) -> 
         return _make_exception(recording, function, args, kwargs)
     if any(function is one for one in CALLING_BACK):
         return _call_with_callback(recording, function, args, kwargs)
-    if _lookup(PASSING_SET, function) or is_plain_class(function) or is_ours(function):
+    return _call_object(recording, function, args, kwargs)
+
+
+def _call_object(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
+    """Call what is no function of Python: a class, a builtin, an object with ``__call__``."""
+    if is_plain_class(function) or any(function is one for one in KEEPING):
         return function(*args, **kwargs)
+    if lookup(PASSING_SET, function):
+        return function(*map(_looked_at, args), **kwargs)
+    if is_ours(function):
+        return function(*opened(args), **opened(kwargs))
     owner = getattr(function, "__self__", None)
     if isinstance(function, types.BuiltinMethodType) and not isinstance(owner, types.ModuleType):
         return _call_builtin_method(recording, function, owner, args, kwargs)
@@ -164,13 +140,10 @@ def _call_other(recording: Recording, function: Any, args: Any, kwargs: Any) -> 
     if isinstance(method, types.FunctionType) and not isinstance(function, type):
         load(recording, fixed_place(type(function)).attribute("__call__"), method)
         return call(recording, method, (function, *args), kwargs)
-    if _is_pure(function) and not stand_ins((args, kwargs)):
+    args, kwargs = opened(args), opened(kwargs)
+    if is_pure(function) and not stand_ins((args, kwargs)):
         return function(*args, **kwargs)
     return _ask_dtypes(recording, function, args, kwargs)
-
-
-CALLING_BACK = (map, filter, sorted, min, max)
-"""Builtins that call a function they are given."""
 
 
 def _call_with_callback(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
@@ -178,7 +151,12 @@ def _call_with_callback(recording: Recording, function: Any, args: Any, kwargs: 
         args = (followed(recording, args[0]), *args[1:])
     if callable(kwargs.get("key")):
         kwargs = {**kwargs, "key": followed(recording, kwargs["key"])}
-    return function(*args, **kwargs)
+    return function(*map(_looked_at, args), **kwargs)
+
+
+def _looked_at(value: Any) -> Any:
+    """Return what a builtin looks into; the containers within stay what they are."""
+    return value.opened() if issubclass(type(value), OutsideContainer) else value
 
 
 def followed(recording: Recording, function: Any) -> Any:
@@ -194,33 +172,12 @@ def asks_outside_object(recording: Recording, function: Any, args: Any) -> bool:
     return any(place_of(arg) is not None and not callable(arg) for arg in args)
 
 
-ASKING_NOTHING = frozenset(
-    {isinstance, type, callable, id, issubclass, object, super, property, staticmethod, classmethod}
-)
-
-
 def _make_exception(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
     if any(map(is_abstract, stand_ins((args, kwargs)))):
         return function(*args, **kwargs)
     if holds_recorded((args, kwargs)):
         recording.give_up("an exception is made of recorded values")
     return function(*real_of(args), **real_of(kwargs))
-
-
-def is_plain_class(function: Any) -> bool:
-    """Return whether making an instance of a class only stores what it is given."""
-    if not isinstance(function, type):
-        return False
-    if issubclass(function, tuple) and hasattr(function, "_fields"):
-        return function.__init__ is object.__init__
-    is_dataclass = "__dataclass_fields__" in vars(function)
-    return is_dataclass and not hasattr(function, "__post_init__")
-
-
-def is_ours(function: Any) -> bool:
-    """Return whether a class is tracegraph's own, made for being used in recorded code."""
-    module = getattr(function, "__module__", None) or ""
-    return isinstance(function, type) and module.partition(".")[0] == "tracegraph"
 
 
 def _ask_dtypes(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
@@ -231,25 +188,16 @@ def _ask_dtypes(recording: Recording, function: Any, args: Any, kwargs: Any) -> 
     return function(*real_of(args), **real_of(kwargs))
 
 
-def _is_pure(function: Any) -> bool:
-    module = getattr(function, "__module__", None) or ""
-    if isinstance(function, type) and issubclass(function, (np.generic, np.dtype)):
-        return True
-    if module.startswith("numpy"):
-        return function in PURE_OF_NUMPY or is_about_dtypes(function)
-    return module in PURE_MODULES or function in (
-        math.prod, divmod, pow, hash, repr, str, bytes, chr, ord, hex, bool, int, float, complex,
-    )  # fmt: skip
-
-
 def _call_function(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
     module = function.__module__ or ""
     if is_twin_code(function.__code__):
         return function(*args, **kwargs)
     if is_library(module) and module not in OUR_USER_CODE:
-        if module.startswith("tracegraph"):
+        if module.startswith("tracegraph.outside"):
             return function(*args, **kwargs)
-        if module.startswith("numpy") and not stand_ins((args, kwargs)) and _is_pure(function):
+        if module.startswith("tracegraph"):
+            return function(*opened(args), **opened(kwargs))
+        if module.startswith("numpy") and not stand_ins((args, kwargs)) and is_pure(function):
             return function(*args, **kwargs)
         return escape(recording, function, args, kwargs)
     if is_generator_like(function):
@@ -305,18 +253,15 @@ def _call_builtin_method(
 ) -> Any:
     """A method of a list, dict, str ...: of an object made inside, or one that changes nothing."""
     name = function.__name__
-    copy = recording.externals.copy_of(owner)
     if isinstance(owner, (np.random.Generator, np.random.RandomState)):
         return escape(recording, function, args, kwargs)
-    if copy is None and isinstance(owner, (list, dict, set, tuple)):
+    if isinstance(owner, (list, dict, set, tuple, deque)):
         return function(*args, **kwargs)
     for kind, names in READS.items():
         if type(owner) is kind and (names is None or name in names):
             if kind in (str, bytes):
                 return _call_on_text(recording, function, args, kwargs)
             return function(*args, **kwargs)
-    if copy is not None and name == "append" and isinstance(owner, list):
-        return _append(recording, copy, args[0])
     return escape(recording, function, args, kwargs)
 
 
@@ -332,20 +277,6 @@ def _call_on_text(recording: Recording, function: Any, args: Any, kwargs: Any) -
     return function(*real_of(args), **real_of(kwargs))
 
 
-def _append(recording: Recording, copy: Any, value: Any) -> None:
-    """Append to an outside list: now, and in compiled calls after the computation."""
-    place = copy.place
-    if recording.externals.has_varied(place, len(copy.actual)):
-        reason = "an outside list grows from call to call; return the values instead"
-        recording.give_up(reason, lost=False)
-    stored = leaving(recording, value)
-    recording.externals.places.setdefault(id(copy.actual), place)
-    recording.effects.append(Effect(list.append, (copy.actual, value), {}))
-    copy.actual.append(stored)
-    copy.copy.append(value)
-    copy.items.append(value)
-
-
 def escape(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
     """Call code that cannot be followed, with real values; the recording ends."""
     name = getattr(function, "__qualname__", getattr(function, "__name__", repr(function)))
@@ -354,7 +285,7 @@ def escape(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
     recording.give_up(
         f"{shown} cannot be recorded: its effects and results are not known; use NumPy functions, "
         "or call it outside of the compiled function",
-        lost=holds_recorded((args, kwargs)),
+        lost=holds_recorded((args, kwargs, recording.leaked)),
     )
     return run_unfollowed(recording, function, args, kwargs)
 
@@ -373,10 +304,19 @@ def _getattr(recording: Recording, owner: Any, name: str, *default: Any) -> Any:
 
 def attribute_of(recording: Recording, owner: Any, name: str) -> Any:
     """Return ``owner.name``; a property of an outside object is followed like a method."""
-    getter = property_of(recording, owner, name)
-    if getter is not None:
-        return call(recording, getter, (owner,), {})
+    found = property_of(recording, owner, name)
+    if found is not None and found.fget is not None:
+        return call(recording, found.fget, (owner,), {})
     return get_attribute(recording, owner, name)
+
+
+def assign_attribute(recording: Recording, owner: Any, name: str, value: Any) -> None:
+    """Assign ``owner.name``; a property of an outside object is followed like a method."""
+    found = property_of(recording, owner, name) if recording.is_noting else None
+    if found is not None and found.fset is not None:
+        call(recording, found.fset, (owner, value), {})
+    else:
+        set_attribute(recording, owner, name, value)
 
 
 def _hasattr(recording: Recording, owner: Any, name: str) -> bool:
@@ -393,5 +333,12 @@ def _errstate(recording: Recording, **modes: Any) -> Any:
     return np.errstate(**modes)
 
 
-FORMS = {**SPECIAL, getattr: _getattr, hasattr: _hasattr, np.errstate: _errstate}
+FORMS = {
+    **SPECIAL,
+    getattr: _getattr,
+    hasattr: _hasattr,
+    setattr: assign_attribute,
+    delattr: delete_attribute,
+    np.errstate: _errstate,
+}
 """Builtins with a recordable form."""

@@ -28,10 +28,9 @@ from tracegraph.pen import Fallback, fault_text
 from tracegraph.places import argument_place, fixed_place
 from tracegraph.policy import Policy
 from tracegraph.recording import Recording, active
-from tracegraph.release import release
+from tracegraph.release import release, release_leaked
 from tracegraph.trace import Trace, finish
 from tracegraph.twin import is_generator_like
-from tracegraph.values import real_of
 
 TRACE_LIMIT = 64
 """How many traces one function may have; a call that needs one more runs eagerly."""
@@ -153,6 +152,7 @@ class Compiled(NativeCallable):
         self._policy.learn(recording.externals)
         if recording.failure is None:
             trace = finish(recording, result, len(args) + len(kwargs), tuple(kwargs))
+        release_leaked(recording)
         if trace is None and recording.externals.has_symbols:
             # Not a reason to give up yet: from now on each size is recorded by itself.
             self._policy.is_static = True
@@ -221,6 +221,7 @@ class Compiled(NativeCallable):
         trace = None
         if recording.failure is None:
             trace = finish(recording, result, len(args) + len(kwargs), tuple(kwargs))
+        release_leaked(recording)
         if trace is None:
             raise RecordingError(f"{self._name} has no graph: {recording.failure}")
         return trace
@@ -247,13 +248,9 @@ def record_call(recording: Recording, function: Callable[..., Any], args: Any, k
                 for i, (name, a) in enumerate(kwargs.items())
             }
             return call(recording, function, tuple(seen), named)
-        finally:
-            for container in recording.leaked:
-                release(recording, container)
-            if recording.externals.write_back(real_of):
-                recording.give_up(
-                    "a container that was passed in is changed; return a new one instead"
-                )
+        except BaseException:
+            release_leaked(recording)
+            raise
 
 
 def owner_of_call(function: Callable[..., Any]) -> Any:

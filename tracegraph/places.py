@@ -5,7 +5,18 @@ from __future__ import annotations
 import types
 from typing import Any
 
-from tracegraph.codegen.signature import Argument, Attribute, Cell, Fixed, Global, Key, Source
+from tracegraph.codegen.signature import (
+    Argument,
+    Attribute,
+    Cell,
+    Entry,
+    Fixed,
+    Global,
+    Key,
+    Length,
+    Source,
+    Step,
+)
 from tracegraph.ir.record import record
 
 
@@ -22,7 +33,19 @@ class Place:
     def item(self, key: Any) -> Place:
         return self._step(Key(key), ("item", type(key), key))
 
-    def _step(self, step: Attribute | Key, key: tuple[Any, ...]) -> Place:
+    def entry(self, key: Any) -> Place:
+        """Return the way to an item of a dict, which its class does not make if it is missing."""
+        return self._step(Entry(key), ("item", type(key), key))
+
+    def length(self) -> Place:
+        """Return the way to the number of items."""
+        return self._step(Length(), ("length",))
+
+    def part(self, name: str) -> Place:
+        """Return the same way under another key, for one more assumption of what it leads to."""
+        return Place(self.source, (*self.key, name))
+
+    def _step(self, step: Step, key: tuple[Any, ...]) -> Place:
         return Place(Source(self.source.root, (*self.source.steps, step)), (*self.key, key))
 
     def __str__(self) -> str:
@@ -34,7 +57,10 @@ class Place:
         else:
             text = "a closure's variable" if isinstance(root, Cell) else "an object"
         for step in self.source.steps:
-            text += f".{step.name}" if isinstance(step, Attribute) else f"[{step.key!r}]"
+            if isinstance(step, Length):
+                text = f"the length of {text}"
+            else:
+                text += f".{step.name}" if isinstance(step, Attribute) else f"[{step.key!r}]"
         return text
 
 

@@ -23,11 +23,11 @@ from tracegraph.externals import Externals
 from tracegraph.geometry import concrete, lies_as
 from tracegraph.ir.errors import AbstractValueError, TracegraphError
 from tracegraph.ir.graph import Node, Value
-from tracegraph.ir.record import record
 from tracegraph.ir.size_values import hint
 from tracegraph.numpy.callouts import NumpyCall, shares_memory
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.numpy.table import RULES, WRITERS, WRITING_METHODS
+from tracegraph.outside import opened
 from tracegraph.pen import Fallback, fault_text
 from tracegraph.places import fixed_place
 from tracegraph.policy import Policy
@@ -47,7 +47,7 @@ from tracegraph.values import (
 )
 from tracegraph.views import owner_of, structural_ancestors, view_path, write_through
 
-__all__ = ["Effect", "Fallback", "Recording", "active", "paused"]
+__all__ = ["Fallback", "Recording", "active", "paused"]
 
 NODE_LIMIT = 50_000
 """How many operations one recording may hold: a Python loop is unrolled up to this."""
@@ -68,16 +68,6 @@ def paused() -> Iterator[None]:
         yield
     finally:
         _active.reset(token)
-
-
-@record
-class Effect:
-    """Something to be done after the computation, with stand-ins among its arguments."""
-
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    by_value: bool = False
 
 
 class Recording(Attributes):
@@ -105,8 +95,6 @@ class Recording(Attributes):
         self.hooks_for = hooks_for
         self.emitter = Emitter(self.builder, self.ask_size, self.guard)
         self.externals = Externals(self, policy)
-        self.effects: list[Effect] = []
-        self.leaked: list[Any] = []
         self.is_abstract = False
         self.variables: dict[int, tuple[Any, Any]] = {}
         self.watchers: list[dict[int, Any]] = []
@@ -155,6 +143,7 @@ class Recording(Attributes):
         rule: Callable[..., Any] | None = None,
     ) -> Any:
         """Run a function on real values, and note what it does."""
+        args, kwargs = opened(args), opened(kwargs)
         if not self.is_noting:
             if any(map(is_abstract, stand_ins((args, kwargs)))):
                 no_value(name_of(function))

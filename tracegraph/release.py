@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from tracegraph import tree
-from tracegraph.containers import KINDS
+from tracegraph.containers import KINDS, is_dataclass
 from tracegraph.recording import Recording
-from tracegraph.standin import Traced, TracedSize
+from tracegraph.standin import ContainerStandIn, Traced, TracedSize
 from tracegraph.values import real_of
 
 
@@ -22,20 +22,28 @@ def release(recording: Recording, value: Any) -> Any:
     return _release(recording, value, {})
 
 
+def release_leaked(recording: Recording) -> None:
+    """Release what the function made and stored outside, before anybody else looks at it."""
+    seen: dict[int, Any] = {}
+    for container in recording.leaked:
+        _release(recording, container, seen)
+
+
 def _release(recording: Recording, value: Any, seen: dict[int, Any]) -> Any:
     kind = type(value)
-    if kind is Traced or kind is TracedSize:
+    if kind is Traced or kind is TracedSize or issubclass(kind, ContainerStandIn):
         return value.actual
     if id(value) in seen:
         return seen[id(value)]
     if recording.externals.place_of(value) is not None:
         return value
-    copy = recording.externals.copy_of(value)
-    if copy is not None:
-        return copy.actual
-    if kind in IN_PLACE:
+    really = recording.externals.really(value)
+    if really is not value:
+        return really
+    in_place = IN_PLACE.get(kind) or (_release_fields if is_dataclass(kind) else None)
+    if in_place is not None:
         seen[id(value)] = value
-        IN_PLACE[kind](recording, value, seen)
+        in_place(recording, value, seen)
         return value
     if kind is tuple:
         return tuple(_release(recording, item, seen) for item in value)
@@ -62,6 +70,22 @@ def _release_dict(recording: Recording, value: dict[Any, Any], seen: dict[int, A
         value[key] = _release(recording, item, seen)
 
 
+def _release_set(recording: Recording, value: set[Any], seen: dict[int, Any]) -> None:
+    items = [_release(recording, item, seen) for item in value]
+    value.clear()
+    value.update(items)
+
+
+def _release_fields(recording: Recording, value: Any, seen: dict[int, Any]) -> None:
+    """Release what a dataclass holds, also if it is frozen."""
+    kind: Any = KINDS[type(value)]
+    children, names = kind.flatten(value)
+    for name, child in zip(names, list(children), strict=True):
+        released = _release(recording, child, seen)
+        if released is not child:
+            object.__setattr__(value, name, released)
+
+
 def _release_cells(
     recording: Recording, function: types.FunctionType, seen: dict[int, Any]
 ) -> None:
@@ -78,6 +102,7 @@ def _release_cells(
 IN_PLACE: dict[type, Callable[[Recording, Any, dict[int, Any]], None]] = {
     list: _release_list,
     dict: _release_dict,
+    set: _release_set,
     types.FunctionType: _release_cells,
 }
 """What changes the contents of mutable results."""

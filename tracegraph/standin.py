@@ -45,6 +45,14 @@ class ArrayHolder:
         raise AssertionError("a holder says how it is read")
 
 
+class ContainerStandIn:
+    """Base of what stands for a mutable container from outside, which is kept as ``actual``."""
+
+    __slots__ = ("actual",)
+
+    actual: Any
+
+
 class Storage:
     """Memory: its whole content as a value of the graph, replaced by each write.
 

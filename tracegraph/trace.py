@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph import tree
+from tracegraph.assembly import Assembly, Outside, Slot
 from tracegraph.codegen.plan import Destination, Fresh, Into
 from tracegraph.codegen.signature import (
     ArrayInput,
@@ -36,7 +36,6 @@ from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import INT64
 from tracegraph.numpy.emit import Unsupported
 from tracegraph.pen import Fallback, fault_text
-from tracegraph.places import Place
 from tracegraph.recording import Recording
 from tracegraph.standin import PYTHON_SCALARS, Storage, Text, Traced, TracedSize
 from tracegraph.twin import is_twin_code
@@ -103,13 +102,6 @@ def _renamed(spec: Any, names: dict[str, str], rename: Callable[[Any], Any]) -> 
     return spec if buffer is None else replace(spec, buffer=names[buffer])
 
 
-class Outside:
-    """A result that is an outside object or container itself, not to be taken apart."""
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-
-
 register_node(Text, lambda text: (text.args, text.function), lambda function, args: function(*args))
 
 
@@ -140,11 +132,12 @@ class _Finish:
 
     def trace(self, result: Any, arguments: int, keywords: tuple[str, ...]) -> Trace:
         recording = self.recording
-        leaves, treedef = tree.flatten(self._mark(result))
-        outputs = [self._output(leaf) for leaf in leaves]
-        effects, extra = self._effects()
+        assembly = Assembly(recording, self._output, self._shown)
+        container, finisher = assembly.of(result, recording.effects)
+        outputs = assembly.outputs
         written = self._writes()
-        container, finisher = _assembly(treedef, len(outputs), effects)
+        for effect in recording.effects:
+            recording.externals.tell_apart(effect.args[0])
         inputs = [
             replace(spec, written=i in written, buffer=None)
             if isinstance(spec, ArrayInput)
@@ -159,7 +152,7 @@ class _Finish:
             arguments=arguments,
             keywords=keywords,
             inputs=tuple(inputs),
-            outputs=(*outputs, *extra),
+            outputs=tuple(outputs),
             checks=tuple(recording.size_checks),
             container=container,
             finish=finisher,
@@ -179,24 +172,6 @@ class _Finish:
             facts=recording.externals.facts(),
         )
 
-    def _mark(self, value: Any) -> Any:
-        """Replace outside containers among the results by what they stand in for."""
-        externals = self.recording.externals
-        copy = externals.copy_of(value)
-        place = externals.place_of(value) if copy is None else copy.place
-        if place is not None:
-            return Outside(place)
-        if type(value) in (list, dict) and id(value) in self._marked:
-            raise Unsupported("one container stands twice in the result; return a copy")
-        self._marked.add(id(value))
-        if type(value) in (tuple, list):
-            return type(value)(map(self._mark, value))
-        if isinstance(value, tuple) and hasattr(value, "_fields"):
-            return type(value)(*map(self._mark, value))
-        if type(value) is dict:
-            return {key: self._mark(item) for key, item in value.items()}
-        return value
-
     # -- results --------------------------------------------------------------------------------
 
     def _output(self, leaf: Any) -> Output:
@@ -208,6 +183,8 @@ class _Finish:
             return ScalarOutput(self._new(value, ()), int)
         if kind is Outside:
             return self._input(leaf.place.key)
+        if kind is Slot:
+            return ConstantOutput(None)
         if isinstance(leaf, slice) and holds_stand_ins(leaf):
             raise Unsupported("a slice of recorded bounds is returned; return the bounds")
         if isinstance(leaf, FunctionType) and is_twin_code(leaf.__code__):
@@ -300,41 +277,9 @@ class _Finish:
                 self.destinations.append(Into(index))
         return written
 
-    def _effects(self) -> tuple[list[tuple[Any, Any]], list[Output]]:
-        """Return the effects, as functions with trees of arguments, and those trees' outputs."""
-        effects: list[tuple[Any, Any]] = []
-        outputs: list[Output] = []
-        for effect in self.recording.effects:
-            leaves, treedef = tree.flatten(self._mark((effect.args, effect.kwargs)))
-            effects.append((effect.function, treedef))
-            output = self._shown if effect.by_value else self._output
-            outputs.extend(map(output, leaves))
-        return effects, outputs
-
     def _shown(self, leaf: Any) -> Output:
         """Return an array as it was when an effect looked at it."""
         if type(leaf) is Traced and isinstance(leaf.actual, np.ndarray):
             order = tuple(range(leaf.actual.ndim))
             return ArrayOutput(self._new(leaf.value, order), leaf.value.shape, order)
         return self._output(leaf)
-
-
-def _assembly(treedef: Any, count: int, effects: list[tuple[Any, Any]]) -> tuple[Any, Any]:
-    """Return the native container of the results, or the function that finishes them."""
-    if not effects:
-        if treedef == tree.flatten(0)[1]:
-            return None, None
-        for kind in (tuple, list):
-            if treedef == tree.flatten(kind(range(count)))[1]:
-                return kind, None
-
-    def finisher(outputs: tuple[Any, ...]) -> Any:
-        position = count
-        for function, arguments in effects:
-            end = position + arguments.num_leaves
-            args, kwargs = tree.unflatten(arguments, outputs[position:end])
-            function(*args, **kwargs)
-            position = end
-        return tree.unflatten(treedef, outputs[:count])
-
-    return tuple, finisher

@@ -15,6 +15,7 @@ from tracegraph.standin import (
     ABSENT,
     PYTHON_SCALARS,
     ArrayHolder,
+    ContainerStandIn,
     Text,
     Traced,
     TracedSize,
@@ -24,7 +25,7 @@ from tracegraph.standin import (
 def real_of(value: Any) -> Any:
     """Return a value with every stand-in in its containers replaced by what it stands for."""
     kind = type(value)
-    if kind is Traced or kind is TracedSize or kind is Text:
+    if kind is Traced or kind is TracedSize or kind is Text or issubclass(kind, ContainerStandIn):
         return value.actual
     if kind in (tuple, list):
         return kind(map(real_of, value))

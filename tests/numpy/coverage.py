@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.calls import FORMS, PASSING
+from tracegraph.callables import PASSING
+from tracegraph.calls import FORMS
 from tracegraph.numpy.callouts import NumpyCall
 from tracegraph.numpy.followed import IMPLEMENTATIONS, PURE_OF_NUMPY, is_about_dtypes
 from tracegraph.numpy.table import RULES

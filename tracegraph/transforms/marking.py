@@ -25,11 +25,11 @@ from tracegraph.ir.graph import Graph, Node, Value, rebuild, replay
 from tracegraph.ir.ops.identity import mark
 from tracegraph.ir.slicing import between
 from tracegraph.ir.types import is_differentiable
+from tracegraph.outside import opened
 from tracegraph.places import argument_place
 from tracegraph.recording import Recording, active
-from tracegraph.release import release
+from tracegraph.release import release, release_leaked
 from tracegraph.standin import ABSENT, ArrayHolder, Storage, Traced
-from tracegraph.values import real_of
 from tracegraph.views import write_through
 
 tokens = itertools.count()
@@ -72,9 +72,9 @@ class Transformed:
             seen = tuple(load(argument_place(i), a) for i, a in enumerate(args))
             try:
                 result = self.transform(recording, self.function, seen, kwargs)
+                recording.freeze()
             finally:
-                recording.externals.write_back(real_of)
-            recording.freeze()
+                release_leaked(recording)
         return release(recording, result)
 
     def __tracegraph_call__(self, recording: Recording, args: Any, kwargs: Any) -> Any:
@@ -109,7 +109,7 @@ class Marked:
         self.args = list(args)
         still_noting(recording, "the transformation")
         for argnum in argnums:
-            argument = loaded(recording, args[argnum])
+            argument = opened(loaded(recording, args[argnum]))
             leaves, treedef = tree.flatten(argument)
             marked = [self._mark(leaf, argnum) for leaf in leaves]
             self.trees.append(treedef)
@@ -135,7 +135,7 @@ class Marked:
         self._sources = [
             Traced(self.recording, t.actual, Storage(t.storage.value, None)) for t in self.leaves
         ]
-        result = call(self.recording, function, tuple(self.args), kwargs)
+        result = opened(call(self.recording, function, tuple(self.args), kwargs))
         for original, leaf in zip(self.originals, self.leaves, strict=True):
             if leaf.storage.written:
                 self.recording.externals.before_write(original.storage)
@@ -167,7 +167,7 @@ def loaded(recording: Recording, value: Any) -> Any:
     children = list(children)
     names = list(kind.keys(aux, len(children)))
     seen = [
-        loaded(recording, recording.externals.load(place.attribute(name), child))
+        loaded(recording, opened(recording.externals.load(place.attribute(name), child)))
         for name, child in zip(names, children, strict=True)
     ]
     return kind.build(aux, seen)
