@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from tracegraph import messages
 from tracegraph.outside import OutsideContainer, opened
-from tracegraph.recording import Recording, paused
+from tracegraph.recording import Recording
 from tracegraph.standin import ArrayHolder, Text, Traced, TracedSize
-from tracegraph.text import frozen, holds_recorded, is_asked_itself, real_text_part, text_of
+from tracegraph.text import holds_recorded, is_asked_itself, text_of
 from tracegraph.values import real_of
 
 
@@ -32,15 +35,6 @@ def _len(recording: Recording, value: Any) -> Any:
     if issubclass(type(value), OutsideContainer):
         return value.length()
     return recording.length(value) if type(value) is Traced else len(value)
-
-
-def _print(recording: Recording, *args: Any, **kwargs: Any) -> None:
-    if kwargs.get("file") is not None:
-        recording.give_up("print writes to a file; print to the standard output")
-    recording.note_effect(print, frozen(recording, args), kwargs=kwargs, by_value=True)
-    shown = real_text_part(args)
-    with paused():
-        print(*shown, **kwargs)
 
 
 def _as_text(kind: Callable[..., str]) -> Any:
@@ -98,7 +92,9 @@ SPECIAL: dict[Any, Callable[..., Any]] = {
     isinstance: _isinstance,
     type: _type,
     len: _len,
-    print: _print,
+    print: messages.say,
+    warnings.warn: messages.warn,
+    logging.getLogger: messages.logger_of,
     str: _as_text(str),
     repr: _as_text(repr),
     format: _as_text(format),

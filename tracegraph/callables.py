@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 from typing import Any
@@ -41,7 +42,7 @@ PASSING_SET = dict.fromkeys(PASSING, True)
 KEEPING = (functools.partial, type, super, staticmethod, classmethod, property)
 """Builtins that keep what they are given, and do not look into it."""
 
-CALLING_BACK = (map, filter, sorted, min, max)
+CALLING_BACK = (map, filter, sorted, min, max, functools.reduce)
 """Builtins that call a function they are given."""
 
 ASKING_NOTHING = frozenset(
@@ -70,6 +71,8 @@ def is_plain_class(function: Any) -> bool:
     """Return whether making an instance of a class only stores what it is given."""
     if not isinstance(function, type):
         return False
+    if function in (contextlib.suppress, contextlib.nullcontext):
+        return True
     if issubclass(function, tuple) and hasattr(function, "_fields"):
         return function.__init__ is object.__init__
     is_dataclass = "__dataclass_fields__" in vars(function)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import types
@@ -27,6 +28,7 @@ from tracegraph.callables import (
 )
 from tracegraph.dispatch import held
 from tracegraph.ir.graph import Site
+from tracegraph.messages import LOGGING, log
 from tracegraph.numpy.followed import IMPLEMENTATIONS, is_about_dtypes
 from tracegraph.numpy.table import RULES
 from tracegraph.objects import delete_attribute, get_attribute, load, property_of, set_attribute
@@ -147,7 +149,7 @@ def _call_object(recording: Recording, function: Any, args: Any, kwargs: Any) ->
 
 
 def _call_with_callback(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
-    if function in (map, filter) and args and callable(args[0]):
+    if function in (map, filter, functools.reduce) and args and callable(args[0]):
         args = (followed(recording, args[0]), *args[1:])
     if callable(kwargs.get("key")):
         kwargs = {**kwargs, "key": followed(recording, kwargs["key"])}
@@ -192,6 +194,8 @@ def _call_function(recording: Recording, function: Any, args: Any, kwargs: Any) 
     module = function.__module__ or ""
     if is_twin_code(function.__code__):
         return function(*args, **kwargs)
+    if function in LOGGING:
+        return log(recording, function, args, kwargs)
     if is_library(module) and module not in OUR_USER_CODE:
         if module.startswith("tracegraph.outside"):
             return function(*args, **kwargs)
@@ -327,6 +331,11 @@ def _hasattr(recording: Recording, owner: Any, name: str) -> bool:
     return True
 
 
+def _manager(recording: Recording, function: Any, *args: Any) -> Any:
+    """Make what a function of ``contextlib.contextmanager`` returns; its generator is followed."""
+    return contextlib._GeneratorContextManager(followed(recording, function), *args)
+
+
 def _errstate(recording: Recording, **modes: Any) -> Any:
     if not set(modes.values()) <= {"ignore", "warn"}:
         recording.give_up("np.errstate asks for more than warnings, which native code does not do")
@@ -340,5 +349,6 @@ FORMS = {
     setattr: assign_attribute,
     delattr: delete_attribute,
     np.errstate: _errstate,
+    contextlib._GeneratorContextManager: _manager,
 }
 """Builtins with a recordable form."""

@@ -11,6 +11,7 @@ stand-ins of their own.
 from __future__ import annotations
 
 import functools
+import io
 import itertools
 import types
 from collections.abc import Callable
@@ -236,14 +237,18 @@ class Externals(Changes):
 
     def _object(self, place: Place, value: Any) -> Any:
         own = operators_of(type(value))
-        if own:
+        if own and not isinstance(value, io.IOBase):
             self.recording.give_up(
                 f"{place} is a {type(value).__name__}, which answers {own[0]} itself: what it "
                 "answers is not known"
             )
             return value
+        known = self.places.get(id(value))
+        if known is not None and known.key in self.positions:
+            self.add(place, SameObject(source=place.source, other=self.positions[known.key]))
+            return value
         self.add(place, Structure(source=place.source, type=type(value)))
-        self.places.setdefault(id(value), place)
+        self.places[id(value)] = place
         return value
 
     def _tuple(self, place: Place, value: Any) -> Any:

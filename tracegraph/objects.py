@@ -210,10 +210,11 @@ def why_not_stored(owner: Any, name: str) -> str | None:
     return None
 
 
-PLAIN_STORES: tuple[Any, ...] = (
-    object.__setattr__, type.__setattr__, types.ModuleType.__setattr__,
-    object.__delattr__, type.__delattr__, types.ModuleType.__delattr__,
-)  # fmt: skip
+PLAIN_STORES: tuple[Any, ...] = tuple(
+    getattr(kind, name)
+    for kind in (object, type, types.ModuleType, types.SimpleNamespace, types.FunctionType)
+    for name in ("__setattr__", "__delattr__")
+)
 """What stores or deletes an attribute and does nothing else."""
 
 

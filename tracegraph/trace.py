@@ -137,7 +137,8 @@ class _Finish:
         outputs = assembly.outputs
         written = self._writes()
         for effect in recording.effects:
-            recording.externals.tell_apart(effect.args[0])
+            for owner in effect.args[:1]:
+                recording.externals.tell_apart(owner)
         inputs = [
             replace(spec, written=i in written, buffer=None)
             if isinstance(spec, ArrayInput)

@@ -99,12 +99,17 @@ def name_of(function: Any) -> str:
     return f"{module}.{name}" if module and module not in ("builtins", "_operator") else str(name)
 
 
+def is_ours(namespace: dict[str, Any]) -> bool:
+    """Return whether a module is none of the user's, where a line of the user's is looked for."""
+    top = str(namespace.get("__name__", "")).partition(".")[0]
+    return top in ("tracegraph", "numpy", "contextlib")
+
+
 def user_site() -> Site | None:
     """Return the innermost line of the stack that is not ours, NumPy's or contextlib's."""
     frame = sys._getframe(1)
     while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if module.partition(".")[0] not in ("tracegraph", "numpy", "contextlib"):
+        if not is_ours(frame.f_globals):
             return Site(frame.f_code.co_filename, frame.f_lineno)
         frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
     return None

@@ -40,11 +40,22 @@ class _Sequence(OutsideContainer):
                 return position
         return None
 
+    def _appended(self) -> list[Any] | None:
+        """Return what was appended where nothing else was done, and nothing looked at."""
+        if self._copy is not None or not self.recording.is_noting or not self._log:
+            return None
+        if {name for name, _ in self._log} != {"append"}:
+            return None
+        added = [args[0] for _, args in self._log]
+        return added if len(added) <= len(self.actual) else None  # a deque may be bounded
+
     def __getitem__(self, index: Any) -> Any:
-        position = self._position(index)
-        if position is None:
-            return self.opened()[index]
-        return self._load(self.place.item(position), self._entry[position])
+        position, end = self._position(index), self._appended()
+        if position is not None:
+            return self._load(self.place.item(position), self._entry[position])
+        if end is not None and type(index) is int and -len(end) <= index < 0:
+            return end[index]
+        return self.opened()[index]
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if type(index) is slice:
