@@ -39,7 +39,15 @@ from tracegraph.release import release, release_leaked
 from tracegraph.standin import Traced
 from tracegraph.text import holds_recorded, text_method, text_of
 from tracegraph.twin import TwinError, is_generator_like, is_twin_code, make_twin
-from tracegraph.values import are_floats, has_holder, is_abstract, is_numpy, real_of, stand_ins
+from tracegraph.values import (
+    are_floats,
+    as_user,
+    has_holder,
+    is_abstract,
+    is_numpy,
+    real_of,
+    stand_ins,
+)
 
 MAKES_ARRAYS = (np.array, np.asarray, np.asanyarray, np.ascontiguousarray)
 """NumPy functions that ask a Tensor for its array instead of handing over to it."""
@@ -107,7 +115,7 @@ def run_unfollowed(recording: Recording, function: Any, args: Any, kwargs: Any) 
     real_args = tuple(release(recording, arg) for arg in args)
     real_kwargs = {name: release(recording, arg) for name, arg in kwargs.items()}
     try:
-        return function(*real_args, **real_kwargs)
+        return as_user()(function, real_args, real_kwargs)
     finally:
         recording.externals.resync()
 

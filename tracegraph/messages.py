@@ -1,15 +1,12 @@
 """Messages: what is printed, warned and logged is said again by each compiled call.
 
-Python looks at who calls ``warnings.warn`` and the functions of ``logging``, so they are called
-from a frame that has the user's file, line, function and globals.
+``warnings.warn`` and the functions of ``logging`` look at who calls them: that is the user's line.
 """
 
 from __future__ import annotations
 
 import io
 import logging
-import sys
-import types
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +15,7 @@ from tracegraph.places import fixed_place
 from tracegraph.recording import Recording, paused
 from tracegraph.standin import no_value
 from tracegraph.text import frozen, real_text_part
-from tracegraph.values import is_abstract, is_ours, stand_ins
+from tracegraph.values import as_user, is_abstract, stand_ins
 
 LEVELS = ("debug", "info", "warning", "error", "critical", "log")
 LOGGING: frozenset[Any] = frozenset(
@@ -69,29 +66,12 @@ def _tell(recording: Recording, function: Any, args: Any, kwargs: Any, *, how: b
     if how:
         name = getattr(function, "__name__", "a message")
         recording.give_up(f"{name} looks at its callers or at an exception; leave that option out")
-    relay = _relay()
+    relay = as_user()
     shown, named = frozen(recording, args), frozen(recording, kwargs)
     real, real_named = real_text_part(args), real_text_part(kwargs)
     with recording.giving_up_if_raised(function), paused():
         relay(function, real, real_named)
     recording.note_effect(relay, (function, shown, named), by_value=True)
-
-
-_RELAY = (lambda function, args, kwargs: function(*args, **kwargs)).__code__
-
-
-def _relay() -> types.FunctionType:
-    """Return a function that calls another one as if the user's present line did."""
-    frame = sys._getframe(1)
-    while is_ours(frame.f_globals) and frame.f_back is not None:
-        frame = frame.f_back
-    code = _RELAY.replace(
-        co_filename=frame.f_code.co_filename,
-        co_name=frame.f_code.co_name,
-        co_qualname=frame.f_code.co_qualname,
-        co_firstlineno=frame.f_lineno,
-    )
-    return types.FunctionType(code, frame.f_globals)
 
 
 class _Filters:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import types
 from typing import Any, Protocol
 
 import numpy as np
@@ -163,3 +164,23 @@ def has_holder(value: Any) -> bool:
     if kind is dict:
         return any(map(has_holder, value.values()))
     return isinstance(value, ArrayHolder)
+
+
+_RELAY = (lambda function, args, kwargs: function(*args, **kwargs)).__code__
+
+
+def as_user() -> types.FunctionType:
+    """Return a function that calls another one as if the user's present line did.
+
+    Its frame has the user's file, line, function and globals, for code that looks at its caller.
+    """
+    frame: types.FrameType = sys._getframe(1)
+    while is_ours(frame.f_globals) and frame.f_back is not None:
+        frame = frame.f_back
+    code = _RELAY.replace(
+        co_filename=frame.f_code.co_filename,
+        co_name=frame.f_code.co_name,
+        co_qualname=frame.f_code.co_qualname,
+        co_firstlineno=frame.f_lineno,
+    )
+    return types.FunctionType(code, frame.f_globals)
