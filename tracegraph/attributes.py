@@ -11,7 +11,6 @@ from tracegraph.ir.types import ArrayType
 from tracegraph.numpy.table import METHODS, VIEW_ATTRIBUTES
 from tracegraph.sizing import Sizing
 from tracegraph.standin import ABSENT, Traced, no_value
-from tracegraph.values import real_of
 
 
 class Attributes(Guards, Sizing):
@@ -41,8 +40,7 @@ class Attributes(Guards, Sizing):
 
     def set_attribute(self, traced: Traced, name: str, value: Any) -> None:
         """Assign ``traced.name``."""
-        self.give_up(f"the attribute {name!r} of an array is assigned; use reshape or astype")
-        setattr(traced.actual, name, real_of(value))
+        raise AssertionError("a recording follows assignments")
 
     def length(self, traced: Traced) -> Any:
         """Return ``len(traced)``, a size."""
@@ -80,7 +78,8 @@ class MethodCall:
     _made: ClassVar[dict[str, MethodCall]] = {}
 
     def __init__(self, name: str) -> None:
-        self.__name__ = name
+        self.__name__, self.__qualname__ = name, f"ndarray.{name}"
+        self.__module__ = "numpy"
 
     @classmethod
     def of(cls, name: str) -> MethodCall:

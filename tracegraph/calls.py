@@ -52,6 +52,9 @@ from tracegraph.values import (
 MAKES_ARRAYS = (np.array, np.asarray, np.asanyarray, np.ascontiguousarray)
 """NumPy functions that ask a Tensor for its array instead of handing over to it."""
 
+STAND_INS = ("tracegraph.outside", "tracegraph.inplace")
+"""Our modules whose functions are methods of stand-ins."""
+
 OUR_USER_CODE = ("tracegraph.module", "tracegraph.optimizers", "tracegraph.demo")
 """Our modules that are plain NumPy code, recorded as a user's is."""
 
@@ -143,6 +146,8 @@ def _call_object(recording: Recording, function: Any, args: Any, kwargs: Any) ->
         return function(*map(_looked_at, args), **kwargs)
     if is_ours(function):
         return function(*opened(args), **opened(kwargs))
+    if isinstance(function, types.MethodDescriptorType) and args and type(args[0]) is Traced:
+        return getattr(args[0], function.__name__)(*args[1:], **kwargs)
     owner = getattr(function, "__self__", None)
     if isinstance(function, types.BuiltinMethodType) and not isinstance(owner, types.ModuleType):
         return _call_builtin_method(recording, function, owner, args, kwargs)
@@ -205,7 +210,7 @@ def _call_function(recording: Recording, function: Any, args: Any, kwargs: Any) 
     if function in LOGGING:
         return log(recording, function, args, kwargs)
     if is_library(module) and module not in OUR_USER_CODE:
-        if module.startswith("tracegraph.outside"):
+        if module.startswith(STAND_INS):
             return function(*args, **kwargs)
         if module.startswith("tracegraph"):
             return function(*opened(args), **opened(kwargs))
@@ -344,6 +349,23 @@ def _manager(recording: Recording, function: Any, *args: Any) -> Any:
     return contextlib._GeneratorContextManager(followed(recording, function), *args)
 
 
+def _sharing(function: Any) -> Any:
+    """Return the recordable form of a question whether two arrays share memory."""
+
+    def answer(recording: Recording, *args: Any, **kwargs: Any) -> Any:
+        pair = args if len(args) == 2 and not kwargs else ()
+        memory = [x.storage for x in pair if type(x) is Traced and x.storage.shares is None]
+        if len(memory) < 2 or any(one.origin is not None or one.owner is None for one in memory):
+            return escape(recording, function, args, kwargs)
+        if memory[0] is not memory[1] and not all(one.external for one in memory):
+            return False
+        if memory[0] is not memory[1] or recording.externals.has_symbols:
+            return escape(recording, function, args, kwargs)
+        return function(*real_of(args))
+
+    return answer
+
+
 def _errstate(recording: Recording, **modes: Any) -> Any:
     if not set(modes.values()) <= {"ignore", "warn"}:
         recording.give_up("np.errstate asks for more than warnings, which native code does not do")
@@ -357,6 +379,8 @@ FORMS = {
     setattr: assign_attribute,
     delattr: delete_attribute,
     np.errstate: _errstate,
+    np.may_share_memory: _sharing(np.may_share_memory),
+    np.shares_memory: _sharing(np.shares_memory),
     contextlib._GeneratorContextManager: _manager,
 }
 """Builtins with a recordable form."""

@@ -114,9 +114,9 @@ class Changes:
                 self.recording.give_up(
                     "an array is written in place and another input shares its memory; pass a copy"
                 )
-        self._snapshot(storage)
+        self.snapshot(storage)
 
-    def _snapshot(self, storage: Storage) -> None:
+    def snapshot(self, storage: Storage) -> None:
         """Keep the content that an input had when it was read."""
         for traced in self._arrays.values():
             if traced.storage is storage:

@@ -15,10 +15,9 @@ from tracegraph.assumptions import is_library
 from tracegraph.changes import DELETED
 from tracegraph.codegen.signature import Missing
 from tracegraph.containers import is_dataclass
-from tracegraph.outside import OutsideContainer
 from tracegraph.places import Place, cell_place, fixed_place, global_place
 from tracegraph.recording import Recording
-from tracegraph.standin import ArrayHolder, Traced, TracedSize
+from tracegraph.standin import ArrayHolder, ContainerStandIn, Traced, TracedSize
 from tracegraph.values import real_of, stand_ins
 
 
@@ -119,7 +118,7 @@ def _inherited(recording: Recording, owner: Any, name: str) -> Any:
 def get_item(recording: Recording, owner: Any, index: Any) -> Any:
     """Return ``owner[index]``."""
     kind = type(owner)
-    is_known = kind is Traced or issubclass(kind, (ArrayHolder, OutsideContainer))
+    is_known = kind is Traced or issubclass(kind, (ArrayHolder, ContainerStandIn))
     if is_known or not recording.is_noting:
         return owner[index]
     if kind is np.ndarray:
@@ -141,7 +140,7 @@ def get_item(recording: Recording, owner: Any, index: Any) -> Any:
 def set_item(recording: Recording, owner: Any, index: Any, value: Any) -> None:
     """Assign ``owner[index]``."""
     kind = type(owner)
-    if kind is Traced or issubclass(kind, (ArrayHolder, OutsideContainer)):
+    if kind is Traced or issubclass(kind, (ArrayHolder, ContainerStandIn)):
         operator.setitem(owner, index, value)
         return
     if kind is np.ndarray and recording.is_noting:

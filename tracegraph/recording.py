@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.attributes import Attributes, MethodCall
+from tracegraph.attributes import MethodCall
 from tracegraph.externals import Externals
 from tracegraph.geometry import concrete, lies_as
+from tracegraph.inplace import InPlace
 from tracegraph.ir.errors import AbstractValueError, TracegraphError
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.size_values import hint
@@ -70,7 +71,7 @@ def paused() -> Iterator[None]:
         _active.reset(token)
 
 
-class Recording(Attributes):
+class Recording(InPlace):
     """One eager run and its graph.
 
     Parameters

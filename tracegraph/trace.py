@@ -27,14 +27,16 @@ from tracegraph.codegen.signature import (
     ViewOutput,
 )
 from tracegraph.containers import register_node
-from tracegraph.geometry import axes_order, contiguous, strides_in_order, view_geometry
+from tracegraph.geometry import axes_order, contiguous, spacing, strides_in_order, view_geometry
 from tracegraph.guards import Decision
 from tracegraph.ir.graph import Graph, Value
+from tracegraph.ir.ops.boxes import concatenate
+from tracegraph.ir.ops.structural import reshape, transpose
 from tracegraph.ir.passes import run_pipeline
 from tracegraph.ir.record import record, replace
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import INT64
-from tracegraph.numpy.emit import Unsupported
+from tracegraph.numpy.emit import Emitter, Unsupported
 from tracegraph.pen import Fallback, fault_text
 from tracegraph.recording import Recording
 from tracegraph.standin import PYTHON_SCALARS, Storage, Text, Traced, TracedSize
@@ -126,9 +128,9 @@ class _Finish:
     recording: Recording
     values: list[Value] = field(default_factory=list)
     destinations: list[Destination] = field(default_factory=list)
-    _fresh: dict[int, ArrayOutput] = field(default_factory=dict)
+    _fresh: dict[int, tuple[ArrayOutput, tuple[Dim, ...]]] = field(default_factory=dict)
+    _spread: set[str] = field(default_factory=set)
     _views: dict[int, ViewOutput] = field(default_factory=dict)
-    _marked: set[int] = field(default_factory=set)
 
     def trace(self, result: Any, arguments: int, keywords: tuple[str, ...]) -> Trace:
         recording = self.recording
@@ -221,11 +223,10 @@ class _Finish:
             assert isinstance(spec, ArrayInput)
             strides = spec.layout or contiguous(spec.type.shape)
         else:
-            of = self._memory(leaf.storage)
-            order = of.order or tuple(range(len(of.shape)))
-            strides = strides_in_order(of.shape, order)
+            of, strides = self._memory(leaf.storage)
         is_own = leaf.storage.external or leaf.actual.flags.writeable
-        if leaf.actual is leaf.storage.array and is_own:
+        is_whole = isinstance(of, InputOutput) or of.buffer not in self._spread
+        if leaf.actual is leaf.storage.array and is_own and is_whole:
             return of
         return self._view(leaf, of, strides)
 
@@ -236,16 +237,29 @@ class _Finish:
                 return number
         raise Unsupported("the memory of a result cannot be followed")
 
-    def _memory(self, storage: Storage) -> ArrayOutput:
+    def _memory(self, storage: Storage) -> tuple[ArrayOutput, tuple[Dim, ...]]:
+        """Return the array that owns a storage's memory, and the strides of its content there."""
         found = self._fresh.get(id(storage))
         if found is None:
-            order = axes_order(storage.array)
-            if not storage.array.transpose(order).flags.c_contiguous:
-                raise Unsupported("an array is returned whose elements lie apart; return a copy")
-            buffer = self._new(storage.value, order)
-            found = ArrayOutput(buffer, storage.value.shape, order)
-            self._fresh[id(storage)] = found
+            found = self._fresh[id(storage)] = self._new_memory(storage)
         return found
+
+    def _new_memory(self, storage: Storage) -> tuple[ArrayOutput, tuple[Dim, ...]]:
+        order = axes_order(storage.array)
+        gap = spacing(storage.array, order)
+        if gap is None:
+            raise Unsupported("an array is returned whose elements lie apart; return a copy")
+        value, shape = storage.value, storage.value.shape
+        strides = contiguous(shape) if storage.reshaped else strides_in_order(shape, order)
+        for op, attrs in storage.reshaped:
+            value = op(value, **attrs)
+        if gap == 1:
+            buffer = self._new(value, order)
+            return ArrayOutput(buffer, value.shape, order), strides
+        spread = spread_out(self.recording.emitter, transpose(value, axes=order), gap)
+        buffer = self._new(spread, tuple(range(spread.ndim)))
+        self._spread.add(buffer)
+        return ArrayOutput(buffer, spread.shape), tuple(gap * stride for stride in strides)
 
     def _view(
         self, leaf: Traced, of: InputOutput | ArrayOutput, strides: tuple[Dim, ...]
@@ -284,3 +298,10 @@ class _Finish:
             order = tuple(range(leaf.actual.ndim))
             return ArrayOutput(self._new(leaf.value, order), leaf.value.shape, order)
         return self._output(leaf)
+
+
+def spread_out(e: Emitter, x: Value, gap: int) -> Value:
+    """Return an array with one more axis, along which zeros follow each element."""
+    each = reshape(x, shape=(*x.shape, 1))
+    out: Value = concatenate(each, e.full((*x.shape, gap - 1), 0, x.dtype), axis=x.ndim)
+    return out

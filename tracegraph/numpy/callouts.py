@@ -88,9 +88,22 @@ def sort_in_place(e: Emitter, x: Any, axis: int = -1, kind: Any = None, order: A
     """Return the content of an array after its method ``sort``."""
     if type(axis) is not int or order is not None:
         raise Unsupported("an axis that is no number; give an int")
+    return _rearranged(e, x, "sort", axis, kind)
+
+
+def partition_in_place(
+    e: Emitter, x: Any, kth: Any, axis: int = -1, kind: Any = "introselect", order: Any = None
+) -> Sym:
+    """Return the content of an array after its method ``partition``."""
+    if type(axis) is not int or type(kth) not in (int, tuple) or order is not None:
+        raise Unsupported("a place or an axis that is no number; give ints")
+    return _rearranged(e, x, "partition", kth, axis, kind)
+
+
+def _rearranged(e: Emitter, x: Any, function: str, *given: Any) -> Sym:
     attrs = {
-        "function": "sort",
-        "arguments": (("array", 0), ("value", axis), ("value", kind)),
+        "function": function,
+        "arguments": (("array", 0), *(("value", each) for each in given)),
         "options": (),
         "dtypes": (x.dtype,),
         "shapes": (x.shape,),

@@ -163,7 +163,7 @@ MUTATORS = frozenset(
 def opened(value: Any) -> Any:
     """Return nested arguments with outside containers as plain ones that hold stand-ins."""
     kind = type(value)
-    if issubclass(kind, OutsideContainer):
+    if issubclass(kind, ContainerStandIn):
         return opened(value.opened())
     if kind in (tuple, list):
         items = [opened(item) for item in value]
