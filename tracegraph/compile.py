@@ -28,7 +28,7 @@ from tracegraph.pen import Fallback, fault_text
 from tracegraph.places import argument_place, fixed_place
 from tracegraph.policy import Policy
 from tracegraph.recording import Recording, active
-from tracegraph.release import release, release_leaked
+from tracegraph.release import release, release_exception, release_leaked
 from tracegraph.trace import Trace, finish
 from tracegraph.twin import is_generator_like
 from tracegraph.values import as_user
@@ -249,8 +249,9 @@ def record_call(recording: Recording, function: Callable[..., Any], args: Any, k
                 for i, (name, a) in enumerate(kwargs.items())
             }
             return call(recording, function, tuple(seen), named)
-        except BaseException:
+        except BaseException as error:
             release_leaked(recording)
+            release_exception(error)
             raise
 
 

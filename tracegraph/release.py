@@ -29,6 +29,14 @@ def release_leaked(recording: Recording) -> None:
         _release(recording, container, seen)
 
 
+def release_exception(error: BaseException | None) -> None:
+    """Release what an exception and those before it hold: ``assert`` makes one of recorded text."""
+    while error is not None:
+        if any(real_of(one) is not one for one in error.args):
+            error.args = real_of(error.args)
+        error = error.__context__
+
+
 def _release(recording: Recording, value: Any, seen: dict[int, Any]) -> Any:
     kind = type(value)
     if kind is Traced or kind is TracedSize or issubclass(kind, ContainerStandIn):
