@@ -10,7 +10,7 @@ from tracegraph.guards import Guards
 from tracegraph.ir.types import ArrayType
 from tracegraph.numpy.table import METHODS, VIEW_ATTRIBUTES
 from tracegraph.sizing import Sizing
-from tracegraph.standin import ABSENT, Traced, no_value
+from tracegraph.standin import ABSENT, ContainerStandIn, Traced, no_value
 
 
 class Attributes(Guards, Sizing):
@@ -58,13 +58,19 @@ FIXED_ATTRIBUTES = frozenset({"device", "__doc__", "__module__", "__array_priori
 """What depends on neither the content of an array nor on how it lies in memory."""
 
 
-class Method:
+class Method(ContainerStandIn):
     """A method of a stand-in, such as ``x.sum``."""
 
     __slots__ = ("name", "owner", "recording")
 
     def __init__(self, recording: Attributes, owner: Traced, name: str) -> None:
         self.recording, self.owner, self.name = recording, owner, name
+        if owner.actual is not ABSENT:
+            self.actual = getattr(owner.actual, name)
+
+    def opened(self) -> Any:
+        """Return itself: it holds nothing."""
+        return self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.recording.call(

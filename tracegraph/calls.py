@@ -155,7 +155,9 @@ def _call_object(recording: Recording, function: Any, args: Any, kwargs: Any) ->
     if isinstance(method, types.FunctionType) and not isinstance(function, type):
         load(recording, fixed_place(type(function)).attribute("__call__"), method)
         return call(recording, method, (function, *args), kwargs)
-    args, kwargs = opened(args), opened(kwargs)
+    look = opened if is_numpy(function) else _looked_at
+    args = tuple(map(look, args))
+    kwargs = {name: look(value) for name, value in kwargs.items()}
     if is_pure(function) and not stand_ins((args, kwargs)):
         return function(*args, **kwargs)
     return _ask_dtypes(recording, function, args, kwargs)

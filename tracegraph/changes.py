@@ -6,7 +6,7 @@ call is an effect.
 
 from __future__ import annotations
 
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,6 +75,8 @@ class Changes:
         kind = type(value)
         if kind is Traced or kind is TracedSize or issubclass(kind, ContainerStandIn):
             return value.actual
+        if is_method_of_stand_in(value):
+            return getattr(value.__self__.actual, value.__name__)
         made, actual = self._stands_for.get(id(value), (None, None))
         return actual if made is value else value
 
@@ -147,3 +149,8 @@ class Changes:
                 and spec.source is not place.source
             ):
                 self.inputs.append(OtherObject(source=spec.source, other=number))
+
+
+def is_method_of_stand_in(value: Any) -> bool:
+    """Return whether a value is a bound method of what stands for an outside container."""
+    return type(value) is MethodType and issubclass(type(value.__self__), ContainerStandIn)

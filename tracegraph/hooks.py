@@ -8,6 +8,7 @@ from typing import Any
 
 from tracegraph.calls import assign_attribute, attribute_of, call
 from tracegraph.objects import (
+    all_leaving,
     delete_attribute,
     get_item,
     load,
@@ -89,6 +90,12 @@ class RecordingHooks(PlainHooks):
         if recording is None or name not in self.cells:
             return value
         return store_cell(recording, self.cells[name], value)
+
+    def inplace(self, operator: str, left: Any, right: Any, /) -> Any:
+        recording = active()
+        if recording is not None and not recording.is_noting:
+            right = all_leaving(recording, left, right)
+        return super().inplace(operator, left, right)
 
     # -- the rest -------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from tracegraph.assumptions import is_library
 from tracegraph.changes import DELETED
 from tracegraph.codegen.signature import Missing
 from tracegraph.containers import is_dataclass
+from tracegraph.outside import CONTAINERS
 from tracegraph.places import Place, cell_place, fixed_place, global_place
 from tracegraph.recording import Recording
 from tracegraph.standin import ArrayHolder, ContainerStandIn, Traced, TracedSize
@@ -69,14 +70,17 @@ def _outside_attribute(recording: Recording, owner: Any, name: str, place: Place
     try:
         value = builtins.getattr(owner, name)
     except AttributeError:
-        missing = place.attribute(name)
-        recording.externals.add(missing.part("missing"), Missing(source=missing.source))
+        _note_missing(recording, place.attribute(name))
         raise
     if type(value) is types.MethodType and value.__self__ is owner:
         method = place.attribute(name)
         recording.externals.load(method.attribute("__func__"), value.__func__)
         return value
     return load(recording, place.attribute(name), value)
+
+
+def _note_missing(recording: Recording, place: Place) -> None:
+    recording.externals.add(place.part("missing"), Missing(source=place.source))
 
 
 def _stored(recording: Recording, owner: Any, name: str, value: Any) -> Any:
@@ -89,7 +93,14 @@ def _stored(recording: Recording, owner: Any, name: str, value: Any) -> Any:
 
 
 def _module_attribute(recording: Recording, module: types.ModuleType, name: str) -> Any:
-    value = builtins.getattr(module, name)
+    if name == "__dict__":
+        recording.give_up("the names of a module are used as a dict")
+    try:
+        value = builtins.getattr(module, name)
+    except AttributeError:
+        if not is_library(module.__name__):
+            _note_missing(recording, fixed_place(module).attribute(name))
+        raise
     if is_library(module.__name__) and (callable(value) or name in LIBRARY_CONSTANTS):
         return value
     if isinstance(value, types.ModuleType) and is_library(value.__name__):
@@ -148,8 +159,19 @@ def set_item(recording: Recording, owner: Any, index: Any, value: Any) -> None:
         return
     if not isinstance(owner, (list, dict)):
         recording.give_up(f"an item of a {kind.__name__} is assigned")
+    if not recording.is_noting:  # nobody knows any more whose container this is
         index, value = real_of(index), recording.externals.leaving(value)
     owner[index] = value
+
+
+def all_leaving(recording: Recording, owner: Any, values: Any) -> Any:
+    """Return what a container is changed by, once nobody knows any more whose it is."""
+    if type(owner) not in CONTAINERS:
+        return values
+    leaving = recording.externals.leaving
+    if type(values) in (list, tuple):
+        return [leaving(value) for value in values]
+    return {k: leaving(v) for k, v in values.items()} if type(values) is dict else real_of(values)
 
 
 def set_attribute(recording: Recording, owner: Any, name: str, value: Any) -> None:
@@ -160,7 +182,8 @@ def set_attribute(recording: Recording, owner: Any, name: str, value: Any) -> No
     externals = recording.externals
     is_outside = externals.place_of(owner) is not None
     why = why_not_stored(owner, name)
-    if why is None and not is_outside and is_dataclass(type(owner)):
+    is_made = recording.is_noting and not is_outside and is_dataclass(type(owner))
+    if why is None and is_made:
         builtins.setattr(owner, name, value)
         return
     if why is not None or not is_outside:

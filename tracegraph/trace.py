@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph.assembly import Assembly, Outside, Slot
+from tracegraph.changes import is_method_of_stand_in
 from tracegraph.codegen.plan import Destination, Fresh, Into
 from tracegraph.codegen.signature import (
     ArrayInput,
@@ -39,7 +40,7 @@ from tracegraph.ir.types import INT64
 from tracegraph.numpy.emit import Emitter, Unsupported
 from tracegraph.pen import Fallback, fault_text
 from tracegraph.recording import Recording
-from tracegraph.standin import PYTHON_SCALARS, Storage, Text, Traced, TracedSize
+from tracegraph.standin import PYTHON_SCALARS, ContainerStandIn, Storage, Text, Traced, TracedSize
 from tracegraph.twin import is_twin_code
 from tracegraph.values import holds_stand_ins
 
@@ -190,6 +191,8 @@ class _Finish:
             return ConstantOutput(None)
         if isinstance(leaf, slice) and holds_stand_ins(leaf):
             raise Unsupported("a slice of recorded bounds is returned; return the bounds")
+        if issubclass(kind, ContainerStandIn) or is_method_of_stand_in(leaf):
+            raise Unsupported("a method or an iterator of a recorded value is returned; call it")
         if isinstance(leaf, FunctionType) and is_twin_code(leaf.__code__):
             raise Unsupported("a function is returned that the function made; return arrays")
         if isinstance(leaf, IMMUTABLE) or callable(leaf):

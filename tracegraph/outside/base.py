@@ -164,7 +164,8 @@ def opened(value: Any) -> Any:
     """Return nested arguments with outside containers as plain ones that hold stand-ins."""
     kind = type(value)
     if issubclass(kind, ContainerStandIn):
-        return opened(value.opened())
+        inside = value.opened()
+        return inside if inside is value else opened(inside)
     if kind in (tuple, list):
         items = [opened(item) for item in value]
         same = all(new is old for new, old in zip(items, value, strict=True))

@@ -50,8 +50,8 @@ class OutsideDict(OutsideContainer):
         keys = tuple(entry)
         if isinstance(entry, OrderedDict):
             self.recording.give_up(f"the order of {place} is not checked; use a dict", lost=False)
-        elif not all(isinstance(key, (str, int)) for key in keys):
-            self.recording.give_up(f"{place} has keys that are no str or int")
+        elif not all(map(is_simple, keys)):
+            self.recording.give_up(f"{place} has keys that are no strings, numbers or types")
         else:
             spec = Structure(source=place.source, type=type(entry), keys=keys)
             self.recording.externals.add(place.part("keys"), spec)
@@ -106,8 +106,7 @@ class OutsideDict(OutsideContainer):
         """Do what the class does for a key that is not there."""
         actual = self.actual
         if not self.recording.is_noting or not isinstance(actual, defaultdict):
-            with self.recording.giving_up_if_raised(type(actual).__getitem__):
-                return actual[key]
+            return actual[key]
         factory = self._load(self.place.attribute("default_factory"), actual.default_factory)
         if factory not in BUILTIN_FACTORIES:
             self.recording.give_up("a defaultdict calls a factory that is no builtin class")
@@ -155,9 +154,7 @@ class OutsideDict(OutsideContainer):
         key = self._key(key)
         found, value = self._find(key)
         if not found:
-            with self.recording.giving_up_if_raised(dict.pop):
-                self.actual.pop(key, *default)  # raises where there is no default
-            return default[0]
+            return self.actual.pop(key, *default)
         value = self._item(key, value)
         self.perform("__delitem__", key)
         return value

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from copy import copy as shallow_copy
 from typing import Any
 
+import numpy as np
+
 from tracegraph.outside.base import OutsideContainer
 from tracegraph.standin import Traced, TracedSize
 
@@ -34,6 +36,9 @@ class _Sequence(OutsideContainer):
 
     def _position(self, index: Any) -> int | None:
         """Return an index of an item there is while nothing was looked at or changed."""
+        if type(index) is Traced and not isinstance(index.actual, (int, np.integer)):
+            with self.recording.giving_up_if_raised(list.__getitem__):
+                self.actual[index.actual]  # raises
         if type(index) in (int, bool, Traced, TracedSize) and self._is_untouched:
             position = operator.index(index)
             if -len(self._entry) <= position < len(self._entry):

@@ -70,8 +70,12 @@ class Transformed:
         with recording.activate():
             load = recording.externals.load
             seen = tuple(load(argument_place(i), a) for i, a in enumerate(args))
+            named = {
+                name: load(argument_place(len(args) + i), a)
+                for i, (name, a) in enumerate(kwargs.items())
+            }
             try:
-                result = self.transform(recording, self.function, seen, kwargs)
+                result = self.transform(recording, self.function, seen, named)
                 recording.freeze()
             finally:
                 release_leaked(recording)
