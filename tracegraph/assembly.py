@@ -40,15 +40,18 @@ class Piece:
 
     structure: Any
     start: int
+    end: int
     slots: tuple[tuple[int, int], ...]
 
     def build(self, values: list[Any], built: list[Any]) -> Any:
         """Put the piece together."""
         for position, number in self.slots:
             values[position] = built[number]
-        return tree.unflatten(
-            self.structure, values[self.start : self.start + self.structure.num_leaves]
-        )
+        return tree.unflatten(self.structure, values[self.start : self.end])
+
+    def is_like(self, container: Any) -> bool:
+        """Return whether the piece is built as a container is, of values alone."""
+        return not self.slots and bool(self.structure == tree.flatten(container)[1])
 
 
 class Assembly:
@@ -85,10 +88,13 @@ class Assembly:
         ]
         whole = self._piece(result, False)
         if not effects and not self._containers:
-            for kind, structure in _native_containers(len(self.outputs)):
-                if whole.structure == structure:
+            for kind, like in _native_containers(len(self.outputs)):
+                if whole.is_like(like):
                     return kind, None
-        return tuple, functools.partial(_finish, tuple(self._containers), tuple(pieces), whole)
+        calls = tuple((function, piece, _is_plain(piece)) for function, piece in pieces)
+        return tuple, functools.partial(
+            _finish, tuple(self._containers), calls, whole, whole.is_like(0)
+        )
 
     def _several_times(self, values: Any) -> set[int]:
         """Return the containers made inside that stand in several places."""
@@ -121,7 +127,7 @@ class Assembly:
         start = len(self.outputs)
         self.outputs.extend(map(self._shown if by_value else self._output, leaves))
         slots = [(start + i, leaf.number) for i, leaf in enumerate(leaves) if type(leaf) is Slot]
-        return Piece(structure, start, tuple(slots))
+        return Piece(structure, start, start + len(leaves), tuple(slots))
 
     def _mark(self, value: Any) -> Any:
         """Replace outside objects by what they are, and shared containers by their slots."""
@@ -160,8 +166,12 @@ class Assembly:
 
 def _native_containers(count: int) -> list[tuple[type | None, Any]]:
     """Return the results that native code makes by itself: one value, a tuple, a list."""
-    kinds: list[tuple[type | None, Any]] = [(None, 0), (tuple, (0,) * count), (list, [0] * count)]
-    return [(kind, tree.flatten(like)[1]) for kind, like in kinds]
+    return [(None, 0), (tuple, (0,) * count), (list, [0] * count)]
+
+
+def _is_plain(piece: Piece) -> bool:
+    """Return whether an effect is called with the values themselves."""
+    return piece.is_like(((0,) * (piece.end - piece.start), {}))
 
 
 def _children(container: Any) -> Iterable[Any]:
@@ -174,8 +184,9 @@ def _children(container: Any) -> Iterable[Any]:
 
 def _finish(
     containers: tuple[Piece, ...],
-    effects: tuple[tuple[Callable[..., Any], Piece], ...],
+    effects: tuple[tuple[Callable[..., Any], Piece, bool], ...],
     whole: Piece,
+    is_single: bool,
     outputs: tuple[Any, ...],
 ) -> Any:
     """Perform the effects and return the result."""
@@ -183,7 +194,10 @@ def _finish(
     built: list[Any] = []
     for piece in containers:
         built.append(piece.build(values, built))
-    for function, piece in effects:
-        args, kwargs = piece.build(values, built)
-        function(*args, **kwargs)
-    return whole.build(values, built)
+    for function, piece, is_plain in effects:
+        if is_plain:
+            function(*outputs[piece.start : piece.end])
+        else:
+            args, kwargs = piece.build(values, built)
+            function(*args, **kwargs)
+    return outputs[whole.start] if is_single else whole.build(values, built)

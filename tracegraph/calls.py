@@ -118,7 +118,7 @@ def run_unfollowed(recording: Recording, function: Any, args: Any, kwargs: Any) 
     real_args = tuple(release(recording, arg) for arg in args)
     real_kwargs = {name: release(recording, arg) for name, arg in kwargs.items()}
     try:
-        return as_user()(function, real_args, real_kwargs)
+        return as_user()(function, *real_args, **real_kwargs)
     finally:
         recording.externals.resync()
 

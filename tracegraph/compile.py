@@ -127,14 +127,14 @@ class Compiled(NativeCallable):
         if kind in self._eager_kinds:
             if self._strict:
                 raise RecordingError(f"{self._name} runs eagerly: {self.fallbacks[-1]}")
-            return as_user()(self.eager, args, kwargs)
+            return as_user()(self.eager, *args, **kwargs)
         return self._record(args, kwargs, kind)
 
     def _run_loudly(self, why: Fallback, args: Any, kwargs: Any) -> Any:
         """Run one call eagerly because of the caller's settings; other calls are not concerned."""
         if why not in self.fallbacks:
             self.fallbacks.append(why)
-        return as_user()(self.eager, args, kwargs)
+        return as_user()(self.eager, *args, **kwargs)
 
     def __tracegraph_call__(self, recording: Recording, args: Any, kwargs: Any) -> Any:
         """Take part in another recording: as the plain function."""
@@ -146,7 +146,7 @@ class Compiled(NativeCallable):
             why = f"more than {TRACE_LIMIT} different calls; each needs a trace of its own"
         if why is not None:
             self._fall_back(Fallback(why, None), kind)
-            return as_user()(self.eager, args, kwargs)
+            return as_user()(self.eager, *args, **kwargs)
         recording = Recording(hooks_for, self._policy)
         result = record_call(recording, self.eager, args, kwargs)
         trace = None

@@ -70,8 +70,8 @@ def _tell(recording: Recording, function: Any, args: Any, kwargs: Any, *, how: b
     shown, named = frozen(recording, args), frozen(recording, kwargs)
     real, real_named = real_text_part(args), real_text_part(kwargs)
     with recording.giving_up_if_raised(function), paused():
-        relay(function, real, real_named)
-    recording.note_effect(relay, (function, shown, named), by_value=True)
+        relay(function, *real, **real_named)
+    recording.note_effect(relay, (function, *shown), kwargs=named, by_value=True)
 
 
 class _Filters:

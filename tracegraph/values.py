@@ -166,7 +166,7 @@ def has_holder(value: Any) -> bool:
     return isinstance(value, ArrayHolder)
 
 
-_RELAY = (lambda function, args, kwargs: function(*args, **kwargs)).__code__
+_RELAY = (lambda function, /, *args, **kwargs: function(*args, **kwargs)).__code__
 
 
 def as_user() -> types.FunctionType:
