@@ -1,6 +1,7 @@
 """Containers, attributes and names outside of a function are changed by its compiled calls too."""
 
 import re
+import warnings
 from typing import Any
 
 import numpy as np
@@ -226,6 +227,23 @@ def test_a_list_that_grows_needs_no_new_trace() -> None:
         w = step(w)
     assert len(step.traces) == 1
     np.testing.assert_array_equal(history, 3 * 0.5 ** np.arange(100))
+
+
+def test_a_list_that_grows_and_is_looked_at_gets_few_traces() -> None:
+    history: list[Any] = []
+
+    def step(w: Any) -> Any:
+        history.append(w.sum())
+        return sum(history) * w
+
+    compiled = tg.compile(step)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(20):
+            compiled(X)
+    assert len(history) == 20
+    assert len(compiled.traces) <= 10
+    assert "grows from call to call" in compiled.fallbacks[0].reason
 
 
 def test_a_cache_of_one_key_is_not_concerned_by_others() -> None:

@@ -13,6 +13,9 @@ import numpy as np
 from tracegraph.outside.base import OutsideContainer
 from tracegraph.standin import Traced, TracedSize
 
+LENGTHS = 8
+"""How many lengths of a sequence that is looked at and changed get a trace each."""
+
 
 class _Sequence(OutsideContainer):
     """What lists and deques share."""
@@ -20,12 +23,27 @@ class _Sequence(OutsideContainer):
     __slots__ = ()
 
     def _filled(self) -> Any:
+        if self._log:
+            self._expect_few_lengths()
         length = operator.index(self._load(self.place.length(), len(self._entry)))
         items = [self._load(self.place.item(i), self._entry[i]) for i in range(length)]
         made = shallow_copy(self._entry)
         made.clear()
         made.extend(items)
         return made
+
+    def _expect_few_lengths(self) -> None:
+        """Give up where what is both looked at and changed needs a trace for each length."""
+        seen = self.recording.externals.policy.ints.get(self.place.length().key, ())
+        if len(set(seen)) > LENGTHS:
+            reason = f"{self.place} is looked at and grows from call to call; look at single items"
+            self.recording.give_up(reason, lost=False)
+
+    def perform(self, name: str, *args: Any) -> Any:
+        """Do what changes the container by a method of that name: now, and in compiled calls."""
+        if self._copy is not None:
+            self._expect_few_lengths()
+        return super().perform(name, *args)
 
     def length(self) -> Any:
         """Return its length: that at the call, and what the function has added since."""
