@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tracegraph.attributes import Attributes, Method
+from tracegraph.attributes import Attributes, Method, MethodCall
 from tracegraph.geometry import axes_order
 from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.boxes import concatenate, slice_
@@ -24,7 +24,7 @@ from tracegraph.numpy.assignments import (
     write_flat,
 )
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
-from tracegraph.numpy.table import RULES
+from tracegraph.numpy.table import RULES, WRITERS, WRITING_METHODS
 from tracegraph.standin import ABSENT, ContainerStandIn, Storage, Traced, no_value
 from tracegraph.values import operands_of, real_of
 from tracegraph.views import view_path
@@ -143,6 +143,65 @@ class Flat(ContainerStandIn):
         return getattr(self.actual, name)
 
 
+class Flags(ContainerStandIn):
+    """Stands for ``x.flags``."""
+
+    __slots__ = ("owner", "recording")
+
+    def __init__(self, recording: InPlace, owner: Traced) -> None:
+        if owner.actual is ABSENT:
+            no_value("how an array lies in memory")
+        self.recording, self.owner, self.actual = recording, owner, owner.actual.flags
+
+    def opened(self) -> Any:
+        """Return the real flags."""
+        self.recording.give_up("the flags of an array are used; ask for single ones")
+        return self.actual
+
+    def __getattr__(self, name: str) -> Any:
+        # Contiguity is what a trace is bound to; who may write, an argument's trace is not.
+        if name != "c_contiguous" and self.owner.storage.external:
+            self.recording.give_up(f"the flag {name} of an array from outside is asked")
+        return getattr(self.actual, name)
+
+    def __getitem__(self, name: str) -> Any:
+        self.actual[name]  # raises what NumPy raises
+        return getattr(self, NAMES.get(name, name.lower()))
+
+    def assign(self, name: str, value: Any) -> None:
+        """Assign a flag."""
+        if name != "writeable" or self.owner.storage.external:
+            self.recording.give_up(f"the flag {name} of an array is assigned")
+        setattr(self.actual, name, real_of(value))
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.assign(NAMES.get(name, name.lower()), value)
+
+
+NAMES = {"C": "c_contiguous", "F": "f_contiguous", "W": "writeable", "O": "owndata", "A": "aligned"}
+"""The short names of flags."""
+
+
+def strides(recording: InPlace, x: Traced) -> Any:
+    """Return ``x.strides``, where the trace is bound to all of them."""
+    shape = x.storage.value.shape
+    is_bound = all(isinstance(dim, int) and dim > 1 for dim in shape)
+    if x.actual is ABSENT:
+        no_value("how an array lies in memory")
+    if not is_bound or (x.storage.external and not x.storage.array.flags.c_contiguous):
+        recording.give_up("the strides of an array are used; use its shape")
+    return x.actual.strides
+
+
+def setflags(recording: InPlace, x: Traced, **flags: Any) -> None:
+    """Do ``x.setflags(write=False)``."""
+    if set(flags) != {"write"}:
+        recording.give_up("flags other than write are set; set x.flags.writeable")
+        x.actual.setflags(**flags)
+        return
+    Flags(recording, x).assign("writeable", flags["write"])
+
+
 def tolist(recording: InPlace, x: Traced) -> Any:
     """Return ``x.tolist()``: nested lists of numbers that are followed."""
     if x.actual is ABSENT:
@@ -196,8 +255,30 @@ OUR_REFERENCES = 4
 question how many there are has one."""
 
 SPECIAL: dict[str, Callable[[InPlace, Traced], Any]] = {
+    "flags": Flags,
     "flat": Flat,
+    "setflags": lambda recording, x: functools.partial(setflags, recording, x),
+    "strides": strides,
     "tolist": lambda recording, x: functools.partial(tolist, recording, x),
     "resize": lambda recording, x: functools.partial(resize, recording, x),
 }
 """Attributes and methods that are no calls of NumPy on the array."""
+
+
+def is_array(value: Any) -> bool:
+    """Return whether a value stands for an array."""
+    return type(value) is Traced and value.kind is np.ndarray
+
+
+def named_out(function: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
+    """Return a ufunc's arguments with an ``out`` that was given by position under its name."""
+    if not isinstance(function, np.ufunc) or len(args) <= function.nin:
+        return args, kwargs
+    return args[: function.nin], {**kwargs, "out": args[function.nin :]}
+
+
+def writes_first(function: Any) -> bool:
+    """Return whether a function writes into its first argument."""
+    if isinstance(function, MethodCall):
+        return function.__name__ in WRITING_METHODS
+    return function in WRITERS

@@ -15,6 +15,7 @@ from tracegraph.assumptions import is_library
 from tracegraph.changes import DELETED
 from tracegraph.codegen.signature import Missing
 from tracegraph.containers import is_dataclass
+from tracegraph.inplace import Flags
 from tracegraph.outside import CONTAINERS
 from tracegraph.places import Place, cell_place, fixed_place, global_place
 from tracegraph.recording import Recording
@@ -179,6 +180,11 @@ def set_attribute(recording: Recording, owner: Any, name: str, value: Any) -> No
     if type(owner) is Traced:
         setattr(owner, name, value)
         return
+    if type(owner) is Flags:
+        owner.assign(name, value)
+        return
+    if issubclass(type(owner), ContainerStandIn):
+        builtins.setattr(owner.actual, name, value)  # raises
     externals = recording.externals
     is_outside = externals.place_of(owner) is not None
     why = why_not_stored(owner, name)

@@ -18,16 +18,15 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.attributes import MethodCall
 from tracegraph.externals import Externals
 from tracegraph.geometry import concrete, lies_as
-from tracegraph.inplace import InPlace
+from tracegraph.inplace import InPlace, is_array, named_out, writes_first
 from tracegraph.ir.errors import AbstractValueError, TracegraphError
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.size_values import hint
 from tracegraph.numpy.callouts import NumpyCall, shares_memory
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
-from tracegraph.numpy.table import RULES, WRITERS, WRITING_METHODS
+from tracegraph.numpy.table import RULES
 from tracegraph.outside import opened
 from tracegraph.pen import Fallback, fault_text
 from tracegraph.places import fixed_place
@@ -208,9 +207,16 @@ class Recording(InPlace):
                 options.pop("out", None)
                 where = options.pop("where", True) if isinstance(function, np.ufunc) else True
             sym = rule(self.emitter, *operands, **options)
-            if target is not None:
+            if target is None:
+                return self.wrap(real, sym, args)
+            if not isinstance(target, tuple):
                 return self._written(target, sym, function, real, where)
-            return self.wrap(real, sym, args)
+            return tuple(
+                self._written(one, s, function, r, where)
+                if is_array(one)
+                else self.wrap(r, s, args)
+                for one, s, r in zip(target, sym, real, strict=True)
+            )
         except Unsupported as why:
             self.give_up(f"{name_of(function)}: {why}")
         except TracegraphError:
@@ -345,9 +351,13 @@ class Recording(InPlace):
         target = kwargs.get("out")
         if isinstance(target, tuple) and len(target) == 1:
             (target,) = target
+        if isinstance(target, tuple):
+            for one in filter(is_array, target):
+                self.externals.before_write(one.storage)
+            return target
         if target is None and len(args) and writes_first(function):
             target = args[0]
-        if type(target) is Traced and (target.kind is np.ndarray):
+        if is_array(target):
             self.externals.before_write(target.storage)
             return target
         return None
@@ -365,17 +375,3 @@ class Recording(InPlace):
         self.side_effects += target.storage.external
         target.storage.write(write_through(target.storage.value, target.path, new))
         return real if function is operator.setitem or real is None else target
-
-
-def named_out(function: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
-    """Return a ufunc's arguments with an ``out`` that was given by position under its name."""
-    if not isinstance(function, np.ufunc) or len(args) <= function.nin:
-        return args, kwargs
-    return args[: function.nin], {**kwargs, "out": args[function.nin :]}
-
-
-def writes_first(function: Any) -> bool:
-    """Return whether a function writes into its first argument."""
-    if isinstance(function, MethodCall):
-        return function.__name__ in WRITING_METHODS
-    return function in WRITERS

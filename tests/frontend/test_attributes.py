@@ -62,6 +62,12 @@ NATIVE: dict[str, tuple[str, Any]] = {
     "read-only views": ("return np.broadcast_to(a, (2, 6)), np.broadcast_to(a * 2, (2, 6))", V),
     "one array twice": ("b = a * 2; return b, b[1:], b[::2], b, [b, (b[1:],)]", V),
     "views of hidden memory": ("b = a * 2; return b[1:], b[::2], b[1:][0:2]", V),
+    "flags": ("b = a * 2; b.flags.writeable = False; b.T.flags['W']; c = b[1:]\n"
+        "    return b, c, a.flags.c_contiguous, a.T.flags['C_CONTIGUOUS'], b.flags.owndata", M),
+    "setflags": ("b = a * 2; b.setflags(write=False); return b, b[1:]", V),
+    "strides": ("return a.strides, a[::2].T.strides, (a.T * 2).strides", M),
+    "several outs": ("q, r = np.empty(6), np.empty(6); s = np.divmod(a, 0.3, out=(q, r)); "
+        "np.modf(a, q, None); return q, r, s[0] is q, np.modf(a, out=(None, r))", V),
     "overlaps": ("a[1:] = a[:-1]; a[:-1] += a[1:]; np.add(a[1:], a[:-1], out=a[1:]); "
         "a[::-1] = a; return a", V),
     "views of views": ("b = a[1:][::-1]; c = b[::2]; c *= 10; d = c[:1]; d[:] = 0; "
@@ -101,7 +107,12 @@ STATED: dict[str, tuple[str, Any]] = {
         "    except AttributeError: b = a\n    return b", M),
     "imag of floats": ("\n    try: a.imag = 1\n    except TypeError as e: return str(e)", V),
     "out of bounds": ("\n    try: a.flat[99] = 1\n    except IndexError as e: return str(e)", V),
-    "flags": ("b = a * 2; b.flags.writeable = False; return b, a.flags.c_contiguous", V),
+    "flags of an argument": ("return a.flags.writeable, a.flags.f_contiguous, str(a.flags)", M),
+    "a flag of an argument": ("a.flags.writeable = False; return a", V.copy()),
+    "a write that is refused": ("b = a * 2; b.flags.writeable = False\n    try: b[0] = 1\n"
+        "    except ValueError as e: return str(e), b", V),
+    "an attribute that there is not": ("\n    try: a.flags.zz, a.zz\n"
+        "    except AttributeError as e: return str(e)", V),
 }  # fmt: skip
 
 
