@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from types import FunctionType
 from typing import Any
 
@@ -46,7 +47,7 @@ from tracegraph.values import holds_stand_ins
 
 IMMUTABLE = (
     type(None), bool, int, float, complex, str, bytes, type, np.dtype, np.generic, slice, range,
-    type(Ellipsis), frozenset,
+    type(Ellipsis), frozenset, Enum,
 )  # fmt: skip
 
 

@@ -58,6 +58,8 @@ NATIVE = {
     "dict store": "D['k'] = a.sum(); D['j'] = D['k'] + 1; return D['j']",
     "dict counter": "D['n'] = D.get('n', 0) + 1; D['n'] += 1; return a * D['n']",
     "dict of tuples": "D[(1, 'a')] = a; D[a.shape] = a[0]; D[None] = 1; D[np.float64] = 2",
+    "dict of enums": "D[K.safe] = a[0]; return D[K.safe], K.unsafe in D\n\n"
+    "from uuid import SafeUUID as K",
     "dict delete": "D['t'] = a; del D['t']; D['k'] = D.pop('k') * 2; D.pop('z', None)",
     "dict update": "D.update(k=a[0], j=2); D.update({'m': a * 3}); D.__ior__({'o': 1})",
     "dict setdefault": "D.setdefault('k', 0); return D.setdefault('fresh', a[0]) * 1",
@@ -149,6 +151,8 @@ LOOKS = {
     "a deque is read": "Q.append(1); return Q[0], len(Q), [*Q], Q.maxlen, Q.popleft()",
     "a user's hash": "D[Key()] = 1; return D[Key()]\n\nclass Key:\n"
     "    def __hash__(self): return 1\n    def __eq__(self, o): return True",
+    "a user's text": "D[T('k')] = a[0]; return D['k'], len(D)\n\nclass T(str):\n"
+    "    def __hash__(self): return hash('k')",
     "unhashable": "\n    try: D[[1]] = 2\n    except TypeError as e: return str(e)",
     "unknown code": "import json; return json.dumps(L[1:]), json.dumps([D['k']]), L.append(2)",
     "unknown code changes": "import heapq; heapq.heappush(L, 9.0) if False else L.append(9); "
@@ -206,6 +210,22 @@ def test_two_objects_that_become_one() -> None:
             return a * d.n
         """
     agrees(source, call(X), call(X), after("d = c", X), call(X), after("d = C(); d.n = 3", X))
+
+
+def test_keys_that_are_objects() -> None:
+    source = """
+        import enum
+        class K(enum.Enum): X, Y = 1, 2
+        class Key: pass
+        one, two = Key(), Key()
+        __d, k, o = {K.X: 1.0, K.Y: 2.0}, K.X, one
+        __e = {one: 3.0, two: 4.0}
+        def f(a):
+            __d[k] += 1
+            return a * __d[k], k in __d, __e[o] * a
+        """
+    calls = [call(X), call(X), after("k = K.Y", X), call(X), after("o = two", X), call(X)]
+    agrees(source, *calls)
 
 
 def test_arguments_that_are_one_list() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections import Counter, OrderedDict, abc, defaultdict
 from copy import copy as shallow_copy
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from tracegraph.standin import Traced, TracedSize
 if TYPE_CHECKING:
     from tracegraph.recording import Recording
 
-SIMPLE_KEYS = (str, int, bool, bytes, float, complex, type(None), type, np.dtype, np.generic)
-"""Keys whose items can be guarded one by one: their hashes are no user's code."""
+SIMPLE_KEYS = frozenset({str, int, bool, bytes, float, complex, type(None), type})
+"""The exact classes of keys whose items can be guarded one by one: hashing runs no user's code."""
 
 BUILTIN_FACTORIES = (list, dict, set, int, float, complex, str, tuple, bool)
 
@@ -72,13 +73,17 @@ class OutsideDict(OutsideContainer):
         return result
 
     def _key(self, key: Any) -> Any:
-        """Return a key as a plain value; recorded numbers in it are guarded."""
+        """Return a key as a plain value; recorded numbers and objects in it are guarded."""
         kind = type(key)
         if kind is Traced:
             return self.recording.observe(key)
         if kind is TracedSize:
             return operator.index(key)
-        return tuple(map(self._key, key)) if kind is tuple else key
+        if kind is tuple:
+            return tuple(map(self._key, key))
+        if self.recording.is_noting:
+            self.recording.externals.bind_identities(key, key)
+        return key
 
     def _find(self, key: Any) -> tuple[bool, Any]:
         """Return whether there is an item, which is guarded, and what is known of it."""
@@ -187,7 +192,7 @@ def is_simple(key: Any) -> bool:
     """Return whether a key may be looked up by itself: hashing it runs no user's code."""
     if type(key) is tuple:
         return all(map(is_simple, key))
-    return isinstance(key, SIMPLE_KEYS)
+    return type(key) in SIMPLE_KEYS or isinstance(key, (np.dtype, np.generic, Enum))
 
 
 abc.Mapping.register(OutsideDict)
