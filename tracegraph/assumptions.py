@@ -22,6 +22,8 @@ CYTHON_FUNCTION = "cython_function_or_method"
 
 def belongs_to_library(value: Any) -> bool:
     """Return whether nobody is expected to change a function's or class's attributes."""
+    if isinstance(value, types.ModuleType):
+        return is_library(value.__name__)
     module = getattr(value, "__module__", None) or getattr(type(value), "__module__", "")
     return is_library(str(module))
 

@@ -11,12 +11,10 @@ import numpy as np
 from tracegraph.geometry import PARTS
 from tracegraph.guards import Guards
 from tracegraph.ir.types import ArrayType
-from tracegraph.numpy.callouts import NumpyCall
 from tracegraph.numpy.emit import Sym
-from tracegraph.numpy.table import METHODS, VIEW_ATTRIBUTES, WRITERS, WRITING_METHODS
+from tracegraph.numpy.table import METHODS, VIEW_ATTRIBUTES
 from tracegraph.sizing import Sizing
-from tracegraph.standin import ABSENT, Traced, no_value
-from tracegraph.values import real_of
+from tracegraph.standin import ABSENT, ContainerStandIn, Traced, no_value
 
 
 class Attributes(Guards, Sizing):
@@ -48,14 +46,8 @@ class Attributes(Guards, Sizing):
         return getattr(self.escape(traced, f"its attribute {name!r} is used"), name)
 
     def set_attribute(self, traced: Traced, name: str, value: Any) -> None:
-        """Assign ``traced.name``; parts of complex numbers are views, which are written through."""
-        dtype = getattr(traced.actual, "dtype", None)
-        is_complex = dtype is not None and dtype.kind == "c"
-        if traced.kind is np.ndarray and (name == "real" or (name == "imag" and is_complex)):
-            self.attribute(traced, name)[...] = value
-            return
-        self.give_up(f"the attribute {name!r} of an array is assigned; use reshape or astype")
-        setattr(traced.actual, name, real_of(value))
+        """Assign ``traced.name``."""
+        raise AssertionError("a recording follows assignments")
 
     def length(self, traced: Traced) -> Any:
         """Return ``len(traced)``, a size."""
@@ -73,13 +65,19 @@ FIXED_ATTRIBUTES = frozenset({"device", "__doc__", "__module__", "__array_priori
 """What depends on neither the content of an array nor on how it lies in memory."""
 
 
-class Method:
+class Method(ContainerStandIn):
     """A method of a stand-in, such as ``x.sum``."""
 
     __slots__ = ("name", "owner", "recording")
 
     def __init__(self, recording: Attributes, owner: Traced, name: str) -> None:
         self.recording, self.owner, self.name = recording, owner, name
+        if owner.actual is not ABSENT:
+            self.actual = getattr(owner.actual, name)
+
+    def opened(self) -> Any:
+        """Return itself: it holds nothing."""
+        return self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.recording.call(
@@ -93,7 +91,8 @@ class MethodCall:
     _made: ClassVar[dict[str, MethodCall]] = {}
 
     def __init__(self, name: str) -> None:
-        self.__name__ = name
+        self.__name__, self.__qualname__ = name, f"ndarray.{name}"
+        self.__module__ = "numpy"
 
     @classmethod
     def of(cls, name: str) -> MethodCall:
@@ -103,25 +102,9 @@ class MethodCall:
         return getattr(x, self.__name__)(*args, **kwargs)
 
 
-def named_out(function: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
-    """Return a ufunc's arguments with an ``out`` that was given by position under its name."""
-    if not isinstance(function, np.ufunc) or len(args) <= function.nin:
-        return args, kwargs
-    return args[: function.nin], {**kwargs, "out": args[function.nin :]}
-
-
 def function_of(function: Any) -> Any:
     """Return the function of NumPy that a method is, where there is one of its name."""
     return getattr(np, function.__name__, None) if isinstance(function, MethodCall) else function
-
-
-def writes_first(function: Any) -> bool:
-    """Return whether a function writes into its first argument."""
-    if isinstance(function, MethodCall):
-        return function.__name__ in WRITING_METHODS
-    if isinstance(function, NumpyCall):
-        return function.writes_first
-    return function in WRITERS
 
 
 SHAPE_ATTRIBUTES: dict[str, Callable[[Attributes, ArrayType], Any]] = {

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import operator
+import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tracegraph.objects import set_attribute
-from tracegraph.recording import Effect, Recording, paused
+from tracegraph import messages
+from tracegraph.numpy.scalars import compensated_total
+from tracegraph.outside import OutsideContainer, opened
+from tracegraph.recording import Recording
 from tracegraph.standin import ArrayHolder, Text, Traced, TracedSize
-from tracegraph.text import frozen, holds_recorded, is_asked_itself, real_text_part, text_of
+from tracegraph.text import holds_recorded, is_asked_itself, text_of
 from tracegraph.values import real_of
 
 
@@ -24,21 +29,15 @@ def _type(recording: Recording, *args: Any) -> Any:
     del recording
     if len(args) == 1 and type(args[0]) is Traced:
         return args[0].kind
+    if len(args) == 1 and issubclass(type(args[0]), OutsideContainer):
+        return type(args[0].actual)
     return int if len(args) == 1 and type(args[0]) is TracedSize else type(*args)
 
 
 def _len(recording: Recording, value: Any) -> Any:
+    if issubclass(type(value), OutsideContainer):
+        return value.length()
     return recording.length(value) if type(value) is Traced else len(value)
-
-
-def _print(recording: Recording, *args: Any, **kwargs: Any) -> None:
-    if kwargs.get("file") is not None:
-        recording.give_up("print writes to a file; print to the standard output")
-    recording.side_effects += 1
-    recording.effects.append(Effect(print, frozen(recording, args), kwargs, by_value=True))
-    shown = real_text_part(args)
-    with paused():
-        print(*shown, **kwargs)
 
 
 def _as_text(kind: Callable[..., str]) -> Any:
@@ -78,19 +77,18 @@ def is_array(value: Any) -> bool:
 
 def _size(recording: Recording, value: Any, *axis: Any) -> Any:
     del recording
+    value = opened(value)
     return value.size if is_array(value) and not axis else np.size(real_of(value), *axis)
 
 
 def _shape(recording: Recording, value: Any) -> Any:
+    value = opened(value)
     return value.shape if is_array(value) else np.shape(real_of(value))
 
 
 def _ndim(recording: Recording, value: Any) -> Any:
+    value = opened(value)
     return value.ndim if is_array(value) else np.ndim(real_of(value))
-
-
-def _setattr(recording: Recording, owner: Any, name: str, value: Any) -> None:
-    set_attribute(recording, owner, name, value)
 
 
 def _errstate(recording: Recording, **modes: Any) -> Any:
@@ -99,11 +97,33 @@ def _errstate(recording: Recording, **modes: Any) -> Any:
     return np.errstate(**modes)
 
 
+def _sum(recording: Recording, iterable: Any, /, start: Any = 0) -> Any:
+    """Since Python 3.12 a sum of floats is more than additions from left to right."""
+    items = list(iterable)
+    is_compensated = sys.version_info >= (3, 12) and _has_float(items)
+    if not is_compensated or not all(map(_is_float_or_int, [start, *items])):
+        return sum(items, start)
+    return recording.call(sum, (items, start), {}, compensated_total)
+
+
+def _has_float(items: list[Any]) -> bool:
+    return any(type(item) is Traced and type(item.actual) is float for item in items)
+
+
+def _is_float_or_int(item: Any) -> bool:
+    return type(item.actual if type(item) is Traced else item) in (
+        (float,) if type(item) is Traced else (float, int, bool)
+    )
+
+
 SPECIAL: dict[Any, Callable[..., Any]] = {
     isinstance: _isinstance,
     type: _type,
     len: _len,
-    print: _print,
+    sum: _sum,
+    print: messages.say,
+    warnings.warn: messages.warn,
+    logging.getLogger: messages.logger_of,
     str: _as_text(str),
     repr: _as_text(repr),
     format: _as_text(format),
@@ -115,6 +135,5 @@ SPECIAL: dict[Any, Callable[..., Any]] = {
     np.shape: _shape,
     np.ndim: _ndim,
     np.size: _size,
-    setattr: _setattr,
     np.errstate: _errstate,
 }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
-import math
+import operator
 import types
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -15,52 +17,49 @@ from tracegraph.along_axis import FORMS as CALLING_FORMS
 from tracegraph.assumptions import is_library
 from tracegraph.attributes import Method
 from tracegraph.builtin_calls import SPECIAL
+from tracegraph.callables import (
+    ASKING_NOTHING,
+    CALLING_BACK,
+    KEEPING,
+    PASSING_SET,
+    READS,
+    is_harmless,
+    is_ours,
+    is_pure,
+    lookup,
+)
 from tracegraph.dispatch import held
 from tracegraph.follow import call_twin
 from tracegraph.generators import form_of, is_drawn_from, may_draw
 from tracegraph.ir.streams import is_stream
 from tracegraph.library_calls import GETTERS, LIBRARY, named_tuple_method
-from tracegraph.numpy.followed import IMPLEMENTATIONS, PURE_OF_NUMPY, is_about_dtypes
+from tracegraph.messages import LOGGING, log
+from tracegraph.numpy.followed import IMPLEMENTATIONS, is_about_dtypes
 from tracegraph.numpy.table import RULES
-from tracegraph.objects import get_attribute, leaving, load, property_of
+from tracegraph.objects import delete_attribute, get_attribute, load, property_of, set_attribute
+from tracegraph.outside import looked_at, opened
 from tracegraph.places import fixed_place
-from tracegraph.recording import Effect, Recording
-from tracegraph.release import release, settle_made
+from tracegraph.recording import Recording
+from tracegraph.release import release, release_leaked
 from tracegraph.standin import Traced
 from tracegraph.tensor import wrap
 from tracegraph.text import holds_recorded, text_method, text_of
 from tracegraph.twin import is_generator_like, is_twin_code
-from tracegraph.values import are_floats, has_holder, is_abstract, is_numpy, real_of, stand_ins
-
-PURE_MODULES = frozenset({"math", "cmath", "operator", "_operator", "itertools", "numpy"})
-"""Modules whose functions have no effects: what they give for plain values is known."""
-
-READS = {
-    list: {"index", "count", "copy", "__len__"},
-    tuple: {"index", "count"},
-    dict: {"get", "keys", "values", "items", "copy"},
-    str: None,
-    bytes: None,
-    int: None,
-    float: None,
-    bool: None,
-    range: None,
-    slice: None,
-}
-"""Methods of builtin types that change nothing; None: all of them."""
-
-PASSING = (
-    list, tuple, dict, set, zip, enumerate, map, filter, reversed, sorted, iter, next, all, any,
-    frozenset, range, slice, str.join, callable, id, issubclass, type, isinstance, len,
-    sum, min, max, abs, round, divmod,
-    functools.partial, object, staticmethod, classmethod, property, super,
-)  # fmt: skip
-"""Builtins that only rearrange what they are given, or ask it in ways that stand-ins answer."""
-
-PASSING_SET = dict.fromkeys(PASSING, True)
+from tracegraph.values import (
+    are_floats,
+    as_user,
+    has_holder,
+    is_abstract,
+    is_numpy,
+    real_of,
+    stand_ins,
+)
 
 MAKES_ARRAYS = (np.array, np.asarray, np.asanyarray, np.ascontiguousarray)
 """NumPy functions that ask a Tensor for its array instead of handing over to it."""
+
+STAND_INS = ("tracegraph.outside", "tracegraph.inplace")
+"""Our modules whose functions are methods of stand-ins."""
 
 OUR_USER_CODE = (
     "tracegraph.module", "tracegraph.optimizers", "tracegraph.random", "tracegraph.demo",
@@ -78,7 +77,7 @@ def call(recording: Recording, function: Any, args: tuple[Any, ...], kwargs: dic
     inline = getattr(type(function), "__tracegraph_call__", None)
     if inline is not None:
         return inline(function, recording, args, kwargs)
-    special = _lookup(FORMS, function) or form_of(escape, function)
+    special = lookup(FORMS, function) or form_of(escape, function)
     if special is not None:
         return special(recording, *args, **kwargs)
     if type(function) is Method:
@@ -89,10 +88,10 @@ def call(recording: Recording, function: Any, args: tuple[Any, ...], kwargs: dic
 
 
 def _call_by_rule(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
-    if any(function is one for one in (sum, min, max)) and not are_floats(args):
+    if any(function is one for one in (min, max)) and not are_floats(args):
         return _call_with_callback(recording, function, args, kwargs)
-    has_rule = _lookup(RULES, function) is not None
-    code = _lookup(IMPLEMENTATIONS, function)
+    has_rule = lookup(RULES, function) is not None
+    code = lookup(IMPLEMENTATIONS, function)
     if (has_rule or is_numpy(function)) and has_holder((args, kwargs)):
         if code is not None or is_about_dtypes(function):
             return wrap(call(recording, function, held(args), held(kwargs)))
@@ -105,13 +104,6 @@ def _call_by_rule(recording: Recording, function: Any, args: Any, kwargs: Any) -
     if code is not None:
         return call_twin(recording, code, args, kwargs)
     return _call_other(recording, function, args, kwargs)
-
-
-def _lookup(table: Any, function: Any) -> Any:
-    try:
-        return table.get(function)
-    except TypeError:  # an unhashable callable stands in no table
-        return None
 
 
 def _concerns_arrays(recording: Recording, function: Any, args: Any, kwargs: Any) -> bool:
@@ -132,32 +124,18 @@ def _call_plainly(recording: Recording, function: Any, args: Any, kwargs: Any) -
 
 def run_unfollowed(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
     """Call code that is not followed: on the real containers, whose changes are then taken over."""
-    externals = recording.externals
     recording.side_effects += not is_harmless(function)
-    externals.write_back(real_of)
-    if not recording.is_noting:
-        settle_made(recording)
-    copy = externals.copy_of(getattr(function, "__self__", None))
-    if copy is not None:
-        function = getattr(copy.actual, function.__name__)
+    release_leaked(recording, made=not recording.is_noting)
     real_args = tuple(release(recording, arg) for arg in args)
     real_kwargs = {name: release(recording, arg) for name, arg in kwargs.items()}
     try:
-        return function(*real_args, **real_kwargs)
+        return as_user()(function, *real_args, **real_kwargs)
     finally:
-        externals.refresh()
-
-
-def is_harmless(function: Any) -> bool:
-    """Return whether a call surely changes nothing outside of what it is given."""
-    owner = getattr(function, "__self__", None)
-    if isinstance(owner, (np.ndarray, np.generic, str, int, float)):
-        return True
-    return bool(_lookup(PASSING_SET, function)) or _lookup(RULES, function) is not None
+        recording.externals.resync()
 
 
 def _call_other(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
-    form = _lookup(LIBRARY, function) or GETTERS.get(type(function))
+    form = lookup(LIBRARY, function) or GETTERS.get(type(function))
     if form is not None:
         return _call_library(recording, form, function, args, kwargs)
     if isinstance(function, types.FunctionType):
@@ -169,8 +147,10 @@ def _call_other(recording: Recording, function: Any, args: Any, kwargs: Any) -> 
         return escape(recording, function, args, kwargs)
     if any(function is one for one in CALLING_BACK):
         return _call_with_callback(recording, function, args, kwargs)
-    if _lookup(PASSING_SET, function):
+    if any(function is one for one in KEEPING):
         return function(*args, **kwargs)
+    if lookup(PASSING_SET, function):
+        return function(*map(looked_at, args), **kwargs)
     if isinstance(function, type):
         return _call_class(recording, function, args, kwargs)
     return _call_object(recording, function, args, kwargs)
@@ -179,16 +159,21 @@ def _call_other(recording: Recording, function: Any, args: Any, kwargs: Any) -> 
 def _call_class(recording: Recording, kind: Any, args: Any, kwargs: Any) -> Any:
     if issubclass(kind, BaseException):
         return _make_exception(recording, kind, args, kwargs)
+    if kind in (contextlib.suppress, contextlib.nullcontext):
+        return kind(*args, **kwargs)
     if made.is_plain_class(kind):
         return made.plain_object(recording, kind, args, kwargs)
     if is_ours(kind):
-        return kind(*args, **kwargs)
+        return kind(*opened(args), **opened(kwargs))
     if made.can_be_made(kind):
         return _make_object(recording, kind, args, kwargs)
     return _call_unknown(recording, kind, args, kwargs)
 
 
 def _call_object(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
+    """Call what is no function of Python and no class: a builtin, an object with ``__call__``."""
+    if isinstance(function, types.MethodDescriptorType) and args and type(args[0]) is Traced:
+        return getattr(args[0], function.__name__)(*args[1:], **kwargs)
     owner = getattr(function, "__self__", None)
     if isinstance(function, types.BuiltinMethodType) and not isinstance(owner, types.ModuleType):
         return _call_builtin_method(recording, function, owner, args, kwargs)
@@ -200,21 +185,22 @@ def _call_object(recording: Recording, function: Any, args: Any, kwargs: Any) ->
 
 
 def _call_unknown(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
-    if _is_pure(function) and not stand_ins((args, kwargs)):
+    look = opened if is_numpy(function) else looked_at
+    args = tuple(map(look, args))
+    kwargs = {name: look(value) for name, value in kwargs.items()}
+    if is_pure(function) and not stand_ins((args, kwargs)):
         return function(*args, **kwargs)
     return _ask_dtypes(recording, function, args, kwargs)
 
 
-CALLING_BACK = (map, filter, sorted, min, max)
-"""Builtins that call a function they are given."""
-
-
 def _call_with_callback(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
-    if function in (map, filter) and args and callable(args[0]):
+    if function is iter and len(args) != 2:  # with two arguments the first is called
+        return function(*map(looked_at, args))
+    if function in (map, filter, functools.reduce, iter) and args and callable(args[0]):
         args = (followed(recording, args[0]), *args[1:])
     if callable(kwargs.get("key")):
         kwargs = {**kwargs, "key": followed(recording, kwargs["key"])}
-    return function(*args, **kwargs)
+    return function(*map(looked_at, args), **kwargs)
 
 
 def followed(recording: Recording, function: Any) -> Any:
@@ -230,11 +216,6 @@ def asks_outside_object(recording: Recording, function: Any, args: Any) -> bool:
         return False
     place_of = recording.externals.place_of
     return any(place_of(arg) is not None and not callable(arg) for arg in args)
-
-
-ASKING_NOTHING = frozenset(
-    {isinstance, type, callable, id, issubclass, object, super, property, staticmethod, classmethod}
-)
 
 
 def _make_exception(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
@@ -265,12 +246,6 @@ def _make_object(recording: Recording, kind: Any, args: Any, kwargs: Any) -> Any
     return instance
 
 
-def is_ours(function: Any) -> bool:
-    """Return whether a class is tracegraph's own, made for being used in recorded code."""
-    module = getattr(function, "__module__", None) or ""
-    return isinstance(function, type) and module.partition(".")[0] == "tracegraph"
-
-
 def _ask_dtypes(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
     """Answer what depends on nothing recorded but dtypes, which are guarded; nothing else."""
     given = stand_ins((args, kwargs))
@@ -279,25 +254,18 @@ def _ask_dtypes(recording: Recording, function: Any, args: Any, kwargs: Any) -> 
     return function(*real_of(args), **real_of(kwargs))
 
 
-def _is_pure(function: Any) -> bool:
-    module = getattr(function, "__module__", None) or ""
-    if isinstance(function, type) and issubclass(function, (np.generic, np.dtype)):
-        return True
-    if module.startswith("numpy"):
-        return function in PURE_OF_NUMPY or is_about_dtypes(function)
-    return module in PURE_MODULES or function in (
-        math.prod, divmod, pow, hash, repr, str, bytes, chr, ord, hex, bool, int, float, complex,
-    )  # fmt: skip
-
-
 def _call_function(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
     module = function.__module__ or ""
     if is_twin_code(function.__code__):
         return function(*args, **kwargs)
+    if function in LOGGING:
+        return log(recording, function, args, kwargs)
     if is_library(module) and not module.startswith(OUR_USER_CODE):
-        if module.startswith("tracegraph"):
+        if module.startswith(STAND_INS):
             return function(*args, **kwargs)
-        if module.startswith("numpy") and not stand_ins((args, kwargs)) and _is_pure(function):
+        if module.startswith("tracegraph"):
+            return function(*opened(args), **opened(kwargs))
+        if module.startswith("numpy") and not stand_ins((args, kwargs)) and is_pure(function):
             return function(*args, **kwargs)
         if named_tuple_method(function, args):
             return function(*args, **kwargs)
@@ -318,18 +286,15 @@ def _call_builtin_method(
 ) -> Any:
     """A method of a list, dict, str ...: of an object made inside, or one that changes nothing."""
     name = function.__name__
-    copy = recording.externals.copy_of(owner)
     if is_stream(owner):
         return call(recording, getattr(type(owner), name), (owner, *args), kwargs)
-    if copy is None and isinstance(owner, (list, dict, set, tuple)):
+    if isinstance(owner, (list, dict, set, tuple, deque)):
         return function(*args, **kwargs)
     for kind, names in READS.items():
         if type(owner) is kind and (names is None or name in names):
             if kind in (str, bytes):
                 return _call_on_text(recording, function, args, kwargs)
             return function(*args, **kwargs)
-    if copy is not None and name == "append" and isinstance(owner, list):
-        return _append(recording, copy, args[0])
     return escape(recording, function, args, kwargs)
 
 
@@ -345,20 +310,6 @@ def _call_on_text(recording: Recording, function: Any, args: Any, kwargs: Any) -
     return function(*real_of(args), **real_of(kwargs))
 
 
-def _append(recording: Recording, copy: Any, value: Any) -> None:
-    """Append to an outside list: now, and in compiled calls after the computation."""
-    place = copy.place
-    if recording.externals.has_varied(place, len(copy.actual)):
-        reason = "an outside list grows from call to call; return the values instead"
-        recording.give_up(reason, lost=False)
-    stored = leaving(recording, value)
-    recording.externals.places.setdefault(id(copy.actual), place)
-    recording.effects.append(Effect(list.append, (copy.actual, value), {}))
-    copy.actual.append(stored)
-    copy.copy.append(value)
-    copy.items.append(value)
-
-
 def escape(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
     """Call code that cannot be followed, with real values; the recording ends."""
     name = getattr(function, "__qualname__", getattr(function, "__name__", repr(function)))
@@ -367,7 +318,7 @@ def escape(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
     recording.give_up(
         f"{shown} cannot be recorded: its effects and results are not known; use NumPy functions, "
         "or call it outside of the compiled function",
-        lost=holds_recorded((args, kwargs))
+        lost=holds_recorded((args, kwargs, recording.leaked))
         or made.holds_made(recording, (*args, *kwargs.values())),
     )
     return run_unfollowed(recording, function, args, kwargs)
@@ -387,10 +338,19 @@ def _getattr(recording: Recording, owner: Any, name: str, *default: Any) -> Any:
 
 def attribute_of(recording: Recording, owner: Any, name: str) -> Any:
     """Return ``owner.name``; a property of an outside object is followed like a method."""
-    getter = property_of(recording, owner, name)
-    if getter is not None:
-        return call(recording, getter, (owner,), {})
+    found = property_of(recording, owner, name)
+    if found is not None and found.fget is not None:
+        return call(recording, found.fget, (owner,), {})
     return get_attribute(recording, owner, name)
+
+
+def assign_attribute(recording: Recording, owner: Any, name: str, value: Any) -> None:
+    """Assign ``owner.name``; a property of an outside object is followed like a method."""
+    found = property_of(recording, owner, name) if recording.is_noting else None
+    if found is not None and found.fset is not None:
+        call(recording, found.fset, (owner, value), {})
+    else:
+        set_attribute(recording, owner, name, value)
 
 
 def _hasattr(recording: Recording, owner: Any, name: str) -> bool:
@@ -401,7 +361,38 @@ def _hasattr(recording: Recording, owner: Any, name: str) -> bool:
     return True
 
 
-FORMS = {**SPECIAL, getattr: _getattr, hasattr: _hasattr} | {
-    function: functools.partial(form, call) for function, form in CALLING_FORMS.items()
+def _manager(recording: Recording, function: Any, *args: Any) -> Any:
+    """Make what a function of ``contextlib.contextmanager`` returns; its generator is followed."""
+    return contextlib._GeneratorContextManager(followed(recording, function), *args)
+
+
+def _sharing(function: Any) -> Any:
+    """Return the recordable form of a question whether two arrays share memory."""
+
+    def answer(recording: Recording, *args: Any, **kwargs: Any) -> Any:
+        pair = args if len(args) == 2 and not kwargs else ()
+        memory = [x.storage for x in pair if type(x) is Traced and x.storage.shares is None]
+        if len(memory) < 2 or any(one.origin is not None or one.owner is None for one in memory):
+            return escape(recording, function, args, kwargs)
+        if memory[0] is not memory[1] and not all(one.external for one in memory):
+            return False
+        if memory[0] is not memory[1] or recording.externals.has_symbols:
+            return escape(recording, function, args, kwargs)
+        return function(*real_of(args))
+
+    return answer
+
+
+FORMS = {
+    **SPECIAL,
+    getattr: _getattr,
+    operator.call: lambda recording, f, *args, **kwargs: call(recording, f, args, kwargs),
+    hasattr: _hasattr,
+    setattr: assign_attribute,
+    delattr: delete_attribute,
+    np.may_share_memory: _sharing(np.may_share_memory),
+    np.shares_memory: _sharing(np.shares_memory),
+    contextlib._GeneratorContextManager: _manager,
+    **{f: functools.partial(form, call) for f, form in CALLING_FORMS.items()},
 }
 """Builtins with a recordable form."""

@@ -32,11 +32,11 @@ from tracegraph.pickling import Portable, file_of, with_file
 from tracegraph.places import argument_place, fixed_place
 from tracegraph.policy import Policy
 from tracegraph.recording import Recording, active
-from tracegraph.release import release, settle_made
+from tracegraph.release import release, release_exception, release_leaked
 from tracegraph.tensor import Tensor
 from tracegraph.trace import Trace, finish
 from tracegraph.twin import is_generator_like
-from tracegraph.values import real_of
+from tracegraph.values import as_user
 from tracegraph.verify import Verifier, check_option
 
 TRACE_LIMIT = 64
@@ -150,14 +150,14 @@ class Compiled(Portable, NativeCallable):
         if kind in self._eager_kinds:
             if self._strict:
                 raise RecordingError(f"{self._name} runs eagerly: {self.fallbacks[-1]}")
-            return self.eager(*args, **kwargs)
+            return as_user()(self.eager, *args, **kwargs)
         return self._record(args, kwargs, kind)
 
     def _run_loudly(self, why: Fallback, args: Any, kwargs: Any) -> Any:
         """Run one call eagerly because of the caller's settings; other calls are not concerned."""
         if why not in self.fallbacks:
             self.fallbacks.append(why)
-        return self.eager(*args, **kwargs)
+        return as_user()(self.eager, *args, **kwargs)
 
     def __tracegraph_call__(self, recording: Recording, args: Any, kwargs: Any) -> Any:
         """Take part in another recording: as the plain function."""
@@ -169,13 +169,13 @@ class Compiled(Portable, NativeCallable):
             why = f"more than {TRACE_LIMIT} different calls; each needs a trace of its own"
         if why is not None:
             self._fall_back(Fallback(why, None), kind)
-            return self.eager(*args, **kwargs)
+            return as_user()(self.eager, *args, **kwargs)
         recording = Recording(hooks_for, self._policy)
         recording.kept = None if self._verifier is None else []
         try:
             return self._recorded(recording, args, kwargs, kind)
         finally:
-            settle_made(recording)
+            release_leaked(recording)
 
     def _recorded(self, recording: Recording, args: Any, kwargs: Any, kind: Any) -> Any:
         result = record_call(recording, self.eager, args, kwargs)
@@ -183,6 +183,7 @@ class Compiled(Portable, NativeCallable):
         self._policy.learn(recording.externals)
         if recording.failure is None:
             trace = finish(recording, result, len(args) + len(kwargs), tuple(kwargs))
+        release_leaked(recording)
         if trace is None and recording.externals.has_symbols:
             # Not a reason to give up yet: from now on each size is recorded by itself.
             self._policy.is_static = True
@@ -256,6 +257,7 @@ class Compiled(Portable, NativeCallable):
         trace = None
         if recording.failure is None:
             trace = finish(recording, result, len(args) + len(kwargs), tuple(kwargs))
+        release_leaked(recording)
         if trace is None:
             raise RecordingError(f"{self._name} has no graph: {recording.failure}")
         return trace
@@ -282,13 +284,10 @@ def record_call(recording: Recording, function: Callable[..., Any], args: Any, k
                 for i, (name, a) in enumerate(kwargs.items())
             }
             return call(recording, function, tuple(seen), named)
-        finally:
-            for container in recording.leaked:
-                release(recording, container)
-            if recording.externals.write_back(real_of):
-                recording.give_up(
-                    "a container that was passed in is changed; return a new one instead"
-                )
+        except BaseException as error:
+            release_leaked(recording)
+            release_exception(error)
+            raise
 
 
 def owner_of_call(function: Callable[..., Any]) -> Any:

@@ -194,6 +194,12 @@ def _classify(cls: type) -> Kind | None:
     return None
 
 
+def is_dataclass(cls: type) -> bool:
+    """Return whether instances of a class are taken apart into what a dataclass holds."""
+    is_own = cls not in _REGISTERED and not issubclass(cls, tuple)
+    return is_own and KINDS[cls] is not None
+
+
 def _has_plain_layout(cls: type) -> bool:
     """Say whether `object.__new__` may make instances: no base is a builtin (exception, dict)."""
     heap_type = 1 << 9  # Py_TPFLAGS_HEAPTYPE: not a static type of C code

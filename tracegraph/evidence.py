@@ -18,6 +18,8 @@ from tracegraph.codegen.signature import (
     ConstantOutput,
     Fixed,
     InputOutput,
+    Length,
+    Missing,
     Output,
     ScalarInput,
     ScalarOutput,
@@ -88,7 +90,10 @@ def before_call(trace: Trace, values: Sequence[Any], copies: dict[int, Any]) -> 
     if len(values) != trace.signature.arguments:
         return None
     try:
-        objects = [_found(spec.source, values) for spec in trace.signature.inputs]
+        objects = [
+            None if isinstance(spec, Missing) else _found(spec.source, values)
+            for spec in trace.signature.inputs
+        ]
     except Exception:  # native code takes whatever a missing item raises for a miss, as this does
         return None
     return Before(trace, objects, copies)
@@ -115,6 +120,8 @@ def _found(source: Source, values: Sequence[Any]) -> Any:
 def _followed(value: Any, step: Step) -> Any:
     if isinstance(step, Attribute):
         return getattr(value, step.name)
+    if isinstance(step, Length):
+        return len(value)
     return step.function(value) if isinstance(step, Applied) else _item(value, step.key)
 
 

@@ -4,18 +4,17 @@ An object reached through arguments, globals, cells or attributes is *external*.
 among them are live inputs, read again at each call; of everything else the call depends on, the
 compiled function checks at its entry that it is what it was.
 
-Containers are handed to the function as copies that hold stand-ins. A copy that the function
-changed is written back to the real container, and the recording ends there.
+Tuples are handed to the function as tuples of stand-ins; for containers that can change there are
+stand-ins of their own.
 """
 
 from __future__ import annotations
 
 import functools
+import io
 import itertools
 import types
-from collections import OrderedDict, defaultdict
 from collections.abc import Callable
-from copy import copy as shallow_copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from tracegraph.assumptions import (
     belongs_to_library,
     operators_of,
 )
+from tracegraph.changes import Changes
 from tracegraph.codegen.signature import (
     ArrayInput,
     ExactObject,
@@ -36,11 +36,11 @@ from tracegraph.codegen.signature import (
     SizeInput,
     Structure,
 )
-from tracegraph.copies import Copy, refill, same_item
 from tracegraph.geometry import strides_in_order
 from tracegraph.ir.sizes import Dim, Size, Symbol, symbol
 from tracegraph.ir.streams import is_stream
 from tracegraph.ir.types import ArrayType, is_supported
+from tracegraph.outside import CONTAINERS, OutsideContainer
 from tracegraph.places import Place
 from tracegraph.policy import Policy
 from tracegraph.standin import Storage, Traced, TracedSize
@@ -53,10 +53,11 @@ LARGEST_SIZE = 2**31
 """Ints below this may become symbols, so that their sums and products are far from overflow."""
 
 
-class Externals:
+class Externals(Changes):
     """The registry of one recording."""
 
     def __init__(self, recording: Recording, policy: Policy | None = None) -> None:
+        super().__init__()
         self.recording = recording
         self.policy = policy or Policy()
         self.inputs: list[Input] = []
@@ -66,12 +67,9 @@ class Externals:
         self.reals: list[Any] = []
         self.shapes: dict[tuple[Any, ...], tuple[int, ...]] = {}
         self.seen_ints: dict[tuple[Any, ...], int] = {}
-        self.originals: dict[int, Any] = {}
         self._loaded: dict[tuple[Any, ...], Any] = {}
-        self._arrays: dict[int, Traced] = {}
-        self._copies: dict[int, Copy] = {}
-        self._keep: list[Any] = []
-        self._overlay: dict[tuple[int, str], Any] = {}
+        self._stand_ins: dict[int, tuple[Any, Any]] = {}
+        self._ways: dict[int, Place] = {}
         self._names: dict[tuple[str, tuple[int, ...]], str] = {}
 
     # -- loading --------------------------------------------------------------------------------
@@ -79,8 +77,8 @@ class Externals:
     def load(self, place: Place, value: Any) -> Any:
         """Return what the function sees of an external value, and note what is assumed of it."""
         if not self.recording.is_noting:
-            known = self._copies.get(id(value))
-            return value if known is None else known.copy
+            made, actual = self._stand_ins.get(id(value), (value, value))
+            return made if actual is value else value
         if place.key in self._loaded:
             return self._loaded[place.key]
         seen = self._loaded[place.key] = self._load(place, value)
@@ -93,9 +91,9 @@ class Externals:
             if kind in kinds:
                 return method(self, place, value)
         if issubclass(kind, tuple) and hasattr(kind, "_fields"):
-            return self._container(place, value)
+            return self._tuple(place, value)
         if is_stream(value):
-            return self._stream(place, value)
+            return self._object(place, value)
         own = getattr(kind, "__tracegraph_load__", None)
         if own is not None:
             return own(self, place, value)
@@ -199,12 +197,6 @@ class Externals:
         """Return whether a size or an int is a symbol in this recording."""
         return bool(self._names)
 
-    def has_varied(self, place: Place, length: int) -> bool:
-        """Return whether a list had another length in an earlier recording."""
-        key = (*place.key, "length")
-        self.seen_ints[key] = length
-        return any(seen != length for seen in self.policy.ints.get(key, ()))
-
     def _number(self, place: Place, value: Any) -> Any:
         array = np.asarray(value)
         if not is_supported(array.dtype):
@@ -258,58 +250,51 @@ class Externals:
 
     def _object(self, place: Place, value: Any) -> Any:
         own = operators_of(type(value))
-        if own:
+        if own and not isinstance(value, io.IOBase):
             self.recording.give_up(
                 f"{place} is a {type(value).__name__}, which answers {own[0]} itself: what it "
                 "answers is not known"
             )
             return value
-        self.add(place, Structure(source=place.source, type=type(value)))
-        self.places.setdefault(id(value), place)
-        return value
-
-    def _stream(self, place: Place, value: Any) -> Any:
-        """A generator of random numbers: several ways to one of them must go on leading to one."""
         known = self.places.get(id(value))
-        number = None if known is None else self.positions.get(known.key)
-        if number is None:
-            return self._object(place, value)
-        self.add(place, SameObject(source=place.source, other=number))
+        if known is not None and known.key in self.positions:
+            self.add(place, SameObject(source=place.source, other=self.positions[known.key]))
+            return value
+        self.add(place, Structure(source=place.source, type=type(value)))
+        self.places[id(value)] = place
         return value
 
-    def _container(self, place: Place, value: Any) -> Any:
-        known = self._copies.get(id(value))
+    def _tuple(self, place: Place, value: Any) -> Any:
+        known = self._stand_ins.get(id(value))
         if known is not None:
-            other = self.positions[known.place.key]
-            self.add(place, SameObject(source=place.source, other=other))
-            return known.copy
-        keys = tuple(value) if isinstance(value, dict) else None
-        spec = Structure(source=place.source, type=type(value), length=len(value), keys=keys)
-        self.add(place, spec)
+            self.add(place, SameObject(source=place.source, other=self._known_at(value)))
+            return known[0]
+        self.add(place, Structure(source=place.source, type=type(value), length=len(value)))
         if value == ():  # there is only one: the function's own is the same object
             return value
-        if isinstance(value, dict):
-            if isinstance(value, OrderedDict):
-                reason = f"the order of {place} is not checked; use a dict"
-                self.recording.give_up(reason, lost=False)
-                if not self.recording.is_noting:
-                    return value
-            if not all(isinstance(key, (str, int)) for key in value):
-                self.recording.give_up(f"{place} has keys that are no str or int")
-                return value
-            made: Any = shallow_copy(value)  # keeps the class, and a defaultdict's factory
-            made.update({k: self.load(place.item(k), v) for k, v in value.items()})
-            inner = list(made.items())
-        else:
-            inner = [self.load(place.item(i), v) for i, v in enumerate(value)]
-            made = type(value)(inner) if not hasattr(value, "_fields") else type(value)(*inner)
-        self.note_copy(Copy(value, made, place, inner))
+        inner = [self.load(place.item(i), v) for i, v in enumerate(value)]
+        made = type(value)(*inner) if hasattr(value, "_fields") else type(value)(inner)
+        self.note_stand_in(made, value, place)
         return made
 
-    def note_copy(self, copy: Copy) -> None:
-        """Remember what stands in for an outside container or Tensor."""
-        self._copies[id(copy.actual)] = copy
-        self._copies[id(copy.copy)] = copy
+    def _container(self, place: Place, value: Any) -> Any:
+        known = self._containers.get(id(value))
+        if known is not None:
+            self.add(place, SameObject(source=place.source, other=self.positions[known.place.key]))
+            return known
+        self.add(place, Structure(source=place.source, type=type(value)))
+        made = CONTAINERS[type(value)](self.recording, place, value)
+        self._containers[id(value)] = made
+        return made
+
+    def note_stand_in(self, made: Any, actual: Any, place: Place) -> None:
+        """Remember what stands in for an outside tuple or Tensor."""
+        self._stands_for[id(made)] = (made, actual)
+        self._stand_ins[id(actual)] = (made, actual)
+        self._ways[id(actual)] = place
+
+    def _known_at(self, actual: Any) -> int:
+        return self.positions[self._ways[id(actual)].key]
 
     # -- what is known of an object -------------------------------------------------------------
 
@@ -328,9 +313,15 @@ class Externals:
         for value in (left, right):
             self._bind_identity(value)
 
+    def way_to(self, value: Any) -> Place | None:
+        """Return the way by which an object was reached, if a value is it or stands for it."""
+        if isinstance(value, OutsideContainer):
+            return value.place
+        real = self.really(value)
+        return self.place_of(value) if real is value else self._ways.get(id(real))
+
     def _bind_identity(self, value: Any) -> None:
-        copy = self.copy_of(value)
-        place, real = (self.place_of(value), value) if copy is None else (copy.place, copy.actual)
+        place, real = self.way_to(value), self.really(value)
         if place is not None and isinstance(self.inputs[self.positions[place.key]], Structure):
             self.inputs.append(ExactObject(source=place.source, value=real))
 
@@ -339,89 +330,11 @@ class Externals:
         self._keep.append(made)
         self.places[id(made)] = place
 
-    def copy_of(self, container: Any) -> Copy | None:
-        """Return what is known of a container that stands in for an external one."""
-        found = self._copies.get(id(container))
-        return found if found is not None and found.copy is container else None
-
-    def before_write(self, storage: Storage) -> None:
-        """End the recording where a write reaches memory that another input shows too."""
-        while storage.origin is not None:
-            storage = storage.origin
-        if not storage.external or storage.written:
-            return
-        for traced in self._arrays.values():
-            other = traced.storage
-            if other is not storage and np.may_share_memory(other.owner, storage.owner):
-                self.recording.give_up(
-                    "an array is written in place and another input shares its memory; pass a copy"
-                )
-        self._snapshot(storage)
-
-    def _snapshot(self, storage: Storage) -> None:
-        """Keep the content that an input had when it was read."""
-        for traced in self._arrays.values():
-            if traced.storage is storage:
-                index = next(i for i, real in enumerate(self.reals) if real is traced.actual)
-                if index not in self.originals:
-                    self.originals[index] = traced.actual.copy()
-
-    # -- attributes that the function stored ----------------------------------------------------
-
-    def stored(self, owner: Any, name: str) -> tuple[bool, Any]:
-        """Return whether the function has stored an attribute, and what."""
-        key = (id(owner), name)
-        return key in self._overlay, self._overlay.get(key)
-
-    def store(self, owner: Any, name: str, value: Any) -> None:
-        self._keep.append(owner)
-        self._overlay[id(owner), name] = value
-
     # -- the end --------------------------------------------------------------------------------
 
     def facts(self) -> dict[Any, str]:
         """Return what is assumed of each place, as text that differs where assumptions do."""
         return {key: _fact(self.inputs[number]) for key, number in self.positions.items()}
-
-    def _containers(self) -> list[Copy]:
-        """Return the copies of containers, each once."""
-        return [c for c in set(self._copies.values()) if isinstance(c.copy, (list, dict, tuple))]
-
-    def refresh(self) -> None:
-        """Take over what code that is not followed did to the real containers."""
-        for copy in self._containers():
-            if isinstance(copy.actual, dict):
-                copy.items = [(key, self._seen(item)) for key, item in copy.actual.items()]
-            else:
-                copy.items = list(map(self._seen, copy.actual))
-            refill(copy.copy, copy.items)
-
-    def _seen(self, item: Any) -> Any:
-        """Return what the function has in the place of an item of a real container."""
-        known = self._copies.get(id(item))
-        return item if known is None else known.copy
-
-    def _leaving(self, value: Any, real_of: Callable[[Any], Any]) -> Any:
-        """Return an item as the real container is to hold it."""
-        copy = self.copy_of(value)
-        return real_of(value) if copy is None else copy.actual
-
-    def write_back(self, real_of: Callable[[Any], Any]) -> bool:
-        """Give changed copies back to the real containers; return whether there were any."""
-        changed = False
-        for copy in self._containers():
-            now = list(copy.copy.items()) if isinstance(copy.copy, dict) else list(copy.copy)
-            if len(now) != len(copy.items) or any(
-                not same_item(a, b) for a, b in zip(now, copy.items, strict=True)
-            ):
-                changed = True
-                leaving = functools.partial(self._leaving, real_of=real_of)
-                if isinstance(copy.copy, dict):
-                    refill(copy.actual, [(key, leaving(item)) for key, item in now])
-                else:
-                    refill(copy.actual, [leaving(item) for item in now])
-                copy.items = now
-        return changed
 
 
 def _fact(spec: Input) -> str:
@@ -444,6 +357,7 @@ LOADERS: tuple[tuple[tuple[type, ...], Callable[[Externals, Place, Any], Any]], 
     ((bool,), Externals._exact),
     ((int,), Externals._int),
     (CONSTANTS, Externals._exact),
-    ((tuple, list, dict, OrderedDict, defaultdict), Externals._container),
+    ((tuple,), Externals._tuple),
+    (tuple(CONTAINERS), Externals._container),
     ((functools.partial,), Externals._partial),
 )

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph.containers import register_node
+from tracegraph.effects import Effect
 from tracegraph.holding import Held, Unseeded, held
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Value
@@ -38,7 +39,7 @@ from tracegraph.ir.types import Shape
 from tracegraph.numpy.callouts import NumpyCall, Results, result_of, tree_of
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.places import fixed_place
-from tracegraph.recording import Effect, Recording
+from tracegraph.recording import Recording
 from tracegraph.standin import Storage, Traced
 from tracegraph.values import operands_of, real_of, user_site
 

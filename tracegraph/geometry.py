@@ -46,6 +46,17 @@ def axes_order(array: Any) -> tuple[int, ...]:
     return tuple(int(axis) for axis in np.argsort([-s for s in array.strides], kind="stable"))
 
 
+def spacing(array: Any, order: tuple[int, ...]) -> int | None:
+    """Return how many elements a real array's lie apart, None if that is irregular."""
+    steps = [stride // array.itemsize for stride in array.strides]
+    moving = [axis for axis in order if array.shape[axis] > 1]
+    if not moving or array.transpose(order).flags.c_contiguous:
+        return 1
+    gap = steps[moving[-1]]
+    expected = strides_in_order(array.shape, order)
+    return gap if all(steps[axis] == gap * expected[axis] for axis in moving) else None
+
+
 def view_geometry(shape: Shape, strides: tuple[Dim, ...], path: tuple[Step, ...]) -> Geometry:
     """Return offset, shape and strides of a view of memory with ``shape`` and ``strides``.
 

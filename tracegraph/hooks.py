@@ -7,17 +7,24 @@ import functools
 import types
 from typing import Any
 
-from tracegraph.calls import attribute_of, call, followed
+from tracegraph.calls import assign_attribute, attribute_of, call, followed
 from tracegraph.library_calls import Manager
 from tracegraph.made import manager_of
-from tracegraph.objects import get_item, load, set_attribute, set_item
+from tracegraph.objects import (
+    all_leaving,
+    delete_attribute,
+    get_item,
+    load,
+    set_item,
+    store_cell,
+    store_global,
+)
+from tracegraph.outside import opened
 from tracegraph.places import cell_place, global_place
 from tracegraph.recording import active
 from tracegraph.standin import Text, Traced
 from tracegraph.text import formatted, holds_recorded, is_asked_itself, joined, text_of
 from tracegraph.twin import PlainHooks
-from tracegraph.twin.plain import INPLACE
-from tracegraph.values import real_of
 
 
 class RecordingHooks(PlainHooks):
@@ -61,7 +68,7 @@ class RecordingHooks(PlainHooks):
         if recording is None:
             builtins.setattr(owner, name, value)
         else:
-            set_attribute(recording, owner, name, value)
+            assign_attribute(recording, owner, name, value)
 
     def setitem(self, owner: Any, index: Any, value: Any, /) -> None:
         recording = active()
@@ -71,30 +78,27 @@ class RecordingHooks(PlainHooks):
             set_item(recording, owner, index, value)
 
     def delattr(self, owner: Any, name: str, /) -> None:
-        give_up("an attribute is deleted")
-        builtins.delattr(owner, name)
-
-    def delitem(self, owner: Any, index: Any, /) -> None:
         recording = active()
-        if recording is not None and recording.externals.copy_of(owner) is not None:
-            recording.give_up("an item of an outside container is deleted")
-        del owner[index]
+        if recording is None:
+            builtins.delattr(owner, name)
+        else:
+            delete_attribute(recording, owner, name)
 
     def store_global(self, name: str, value: Any, /) -> Any:
-        give_up(f"the global {name} is assigned; return the value instead", lost=False)
-        return released(value)
+        recording = active()
+        return value if recording is None else store_global(recording, self.namespace, name, value)
 
     def store_cell(self, name: str, value: Any, /) -> Any:
-        give_up(f"the outer variable {name} is assigned; return the value instead", lost=False)
-        return released(value)
+        recording = active()
+        if recording is None or name not in self.cells:
+            return value
+        return store_cell(recording, self.cells[name], value)
 
     def inplace(self, operator: str, left: Any, right: Any, /) -> Any:
         recording = active()
-        function = INPLACE[operator]
-        is_container = type(left) in (list, dict)
-        if is_container and recording is not None and recording.externals.copy_of(left) is not None:
-            recording.give_up("an outside container is changed in place")
-        return function(left, right)
+        if recording is not None and not recording.is_noting:
+            right = all_leaving(recording, left, right)
+        return super().inplace(operator, left, right)
 
     # -- the rest -------------------------------------------------------------------------------
 
@@ -115,14 +119,16 @@ class RecordingHooks(PlainHooks):
             one, other = left.storage, right.storage
             if one is not other and one.external and other.external:
                 give_up("whether two outside arrays are one object is asked")
-        if type(left) is Traced or type(right) is Traced:
-            return real_of(left) is real_of(right)
         recording = active()
-        if recording is not None and recording.is_noting:
+        if recording is None:
+            return left is right
+        if recording.is_noting and type(left) is not Traced and type(right) is not Traced:
             recording.externals.bind_identities(left, right)
-        return left is right
+        really = recording.externals.really
+        return really(left) is really(right)
 
     def format(self, value: Any, conversion: str, spec: Any, /) -> Any:
+        value = opened(value)
         if is_asked_itself(value) or not holds_recorded((value, spec)):
             return super().format(value, conversion, spec)
         return text_of(formatted, value, conversion, spec)
@@ -147,11 +153,6 @@ def give_up(reason: str, *, lost: bool = True) -> None:
     if recording is not None:
         recording.give_up(reason, lost=lost)
         recording.side_effects += 1
-
-
-def released(value: Any) -> Any:
-    """Return a value as it may leave: no stand-ins in it."""
-    return real_of(value)
 
 
 # -- loads and stores on objects ----------------------------------------------------------------

@@ -16,6 +16,7 @@ from tracegraph.calls import attribute_of
 from tracegraph.codegen.signature import Structure
 from tracegraph.containers import KINDS, register_node
 from tracegraph.ir.errors import TreeError
+from tracegraph.outside import opened
 from tracegraph.places import Place
 from tracegraph.recording import Recording
 from tracegraph.standin import ArrayHolder, Traced
@@ -177,6 +178,7 @@ def _parts(item: Any) -> list[Any]:
 
 
 def _noted_parts(recording: Recording, item: Any) -> list[Any]:
+    item = opened(item)
     if isinstance(item, Module):
         place = recording.externals.place_of(item)
         return _parts(item) if place is None else _noted_attributes(recording, item, place)

@@ -6,30 +6,39 @@ import builtins
 import inspect
 import operator
 import types
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tracegraph.assumptions import is_library
-from tracegraph.attributes import Method
+from tracegraph.changes import DELETED
+from tracegraph.codegen.signature import Missing
+from tracegraph.containers import is_dataclass
+from tracegraph.inplace import Flags
 from tracegraph.ir.streams import is_stream
 from tracegraph.made import is_made, made_attribute, place_of_class, set_made_attribute
-from tracegraph.places import Place, fixed_place, global_place
-from tracegraph.recording import Effect, Recording
-from tracegraph.standin import ArrayHolder, Traced, TracedSize, no_value
+from tracegraph.outside import CONTAINERS
+from tracegraph.places import Place, cell_place, fixed_place, global_place
+from tracegraph.recording import Recording
+from tracegraph.standin import ArrayHolder, ContainerStandIn, Traced, TracedSize
 from tracegraph.twin import is_twin_code
-from tracegraph.values import is_abstract, real_of, stand_ins
+from tracegraph.values import real_of, stand_ins
 
 
 def load(recording: Recording, place: Place, value: Any) -> Any:
-    """Return what the function sees of an outside value."""
+    """Return what the function sees of an outside value, or what it has stored there."""
     if type(value) in (Traced, TracedSize):
         return value
+    if recording.is_noting:
+        was_stored, stored = recording.externals.stored_at(place)
+        if was_stored:
+            return stored
     return recording.externals.load(place, value)
 
 
 def property_of(recording: Recording, owner: Any, name: str) -> Any:
-    """Return the function behind a property of an outside object, or None for other attributes."""
+    """Return the property that an attribute of an object is, or None for others."""
     if recording.externals.place_of(owner) is None and not is_made(recording, owner):
         return None
     static = inspect.getattr_static(type(owner), name, None)
@@ -38,7 +47,7 @@ def property_of(recording: Recording, owner: Any, name: str) -> Any:
     code = getattr(static.fget, "__code__", None)
     if code is None or not is_twin_code(code):
         recording.externals.load(fixed_place(type(owner)).attribute(name), static)
-    return static.fget
+    return static
 
 
 def get_attribute(recording: Recording, owner: Any, name: str) -> Any:
@@ -48,8 +57,6 @@ def get_attribute(recording: Recording, owner: Any, name: str) -> Any:
         return owner.recording.attribute(owner, name)
     if kind is TracedSize:
         return builtins.getattr(operator.index(owner), name)
-    if kind is Method or issubclass(kind, ArrayHolder):
-        return builtins.getattr(owner, name)
     if issubclass(kind, types.ModuleType):
         return _module_attribute(recording, owner, name)
     special = _inherited if kind is super else _of_generator if is_stream(owner) else None
@@ -58,13 +65,19 @@ def get_attribute(recording: Recording, owner: Any, name: str) -> Any:
     place = recording.externals.place_of(owner) or place_of_class(owner)
     if place is None:
         return made_attribute(recording, owner, name)
+    return _outside_attribute(recording, owner, name, place)
+
+
+def _outside_attribute(recording: Recording, owner: Any, name: str, place: Place) -> Any:
     was_stored, value = recording.externals.stored(owner, name)
     if was_stored:
-        return value
+        return _stored(recording, owner, name, value)
+    if name == "__dict__":
+        recording.give_up("the attributes of an outside object are used as a dict")
     try:
         value = builtins.getattr(owner, name)
     except AttributeError:
-        recording.give_up(f"whether an outside object has the attribute {name!r} is asked")
+        _note_missing(recording, place.attribute(name))
         raise
     if _note_method(recording, place.attribute(name), owner, value):
         return value
@@ -84,8 +97,28 @@ def _note_method(recording: Recording, place: Place, owner: Any, value: Any) -> 
     return True
 
 
+def _note_missing(recording: Recording, place: Place) -> None:
+    recording.externals.add(place.part("missing"), Missing(source=place.source))
+
+
+def _stored(recording: Recording, owner: Any, name: str, value: Any) -> Any:
+    """Return an attribute that the function has stored, as reading it gives it."""
+    is_own = name in getattr(owner, "__dict__", ()) or not hasattr(type(owner), name)
+    if value is DELETED or (not is_own and hasattr(type(value), "__get__")):
+        recording.give_up(f"the attribute {name!r} is read, which the function made a class give")
+        return builtins.getattr(owner, name)
+    return value
+
+
 def _module_attribute(recording: Recording, module: types.ModuleType, name: str) -> Any:
-    value = builtins.getattr(module, name)
+    if name == "__dict__":
+        recording.give_up("the names of a module are used as a dict")
+    try:
+        value = builtins.getattr(module, name)
+    except AttributeError:
+        if not is_library(module.__name__):
+            _note_missing(recording, fixed_place(module).attribute(name))
+        raise
     if is_library(module.__name__) and (callable(value) or name in LIBRARY_CONSTANTS):
         return value
     if isinstance(value, types.ModuleType) and is_library(value.__name__):
@@ -122,7 +155,8 @@ def _inherited(recording: Recording, owner: Any, name: str) -> Any:
 def get_item(recording: Recording, owner: Any, index: Any) -> Any:
     """Return ``owner[index]``."""
     kind = type(owner)
-    if kind is Traced or issubclass(kind, ArrayHolder) or not recording.is_noting:
+    is_known = kind is Traced or issubclass(kind, (ArrayHolder, ContainerStandIn))
+    if is_known or not recording.is_noting:
         return owner[index]
     if kind is np.ndarray:
         return recording.call(operator.getitem, (owner, index), {})
@@ -140,42 +174,30 @@ def get_item(recording: Recording, owner: Any, index: Any) -> Any:
     return owner[real_of(index)]
 
 
-def leaving(recording: Recording, value: Any) -> Any:
-    """Return what is really stored outside of the function for a value.
-
-    A container must stay the object that it is: it is stored itself, and the recording ends; what
-    it holds is released when the function has returned.
-    """
-    recording.side_effects += 1
-    if any(map(is_abstract, stand_ins(value))):
-        no_value("what is stored outside of the function")
-    if is_made(recording, value):
-        reason = "an object that the function made is stored outside; return what it holds"
-        recording.give_up(reason, lost=False)
-        return value
-    if type(value) in (list, dict, set):
-        reason = "a container that the function made is stored outside; return it instead"
-        recording.give_up(reason, lost=False)
-        recording.leaked.append(value)
-        return value
-    return real_of(value)
-
-
 def set_item(recording: Recording, owner: Any, index: Any, value: Any) -> None:
-    """Assign ``owner[index]``; items of outside containers end the recording."""
-    if type(owner) is Traced or issubclass(type(owner), ArrayHolder):
+    """Assign ``owner[index]``."""
+    kind = type(owner)
+    if kind is Traced or issubclass(kind, (ArrayHolder, ContainerStandIn)):
         operator.setitem(owner, index, value)
         return
-    if type(owner) is np.ndarray and recording.is_noting:
+    if kind is np.ndarray and recording.is_noting:
         recording.call(operator.setitem, (owner, index, value), {})
         return
-    copy = recording.externals.copy_of(owner)
-    if copy is not None:
-        recording.give_up("an item of an outside container is assigned; return the value instead")
-    if copy is None and not isinstance(owner, (list, dict)):
-        recording.give_up(f"an item of a {type(owner).__name__} is assigned")
-        index, value = real_of(index), real_of(value)
+    if not isinstance(owner, (list, dict)):
+        recording.give_up(f"an item of a {kind.__name__} is assigned")
+    if not recording.is_noting:  # nobody knows any more whose container this is
+        index, value = real_of(index), recording.externals.leaving(value)
     owner[index] = value
+
+
+def all_leaving(recording: Recording, owner: Any, values: Any) -> Any:
+    """Return what a container is changed by, once nobody knows any more whose it is."""
+    if type(owner) not in CONTAINERS:
+        return values
+    leaving = recording.externals.leaving
+    if type(values) in (list, tuple):
+        return [leaving(value) for value in values]
+    return {k: leaving(v) for k, v in values.items()} if type(values) is dict else real_of(values)
 
 
 def set_attribute(recording: Recording, owner: Any, name: str, value: Any) -> None:
@@ -183,18 +205,83 @@ def set_attribute(recording: Recording, owner: Any, name: str, value: Any) -> No
     if type(owner) is Traced:
         setattr(owner, name, value)
         return
+    if type(owner) is Flags:
+        owner.assign(name, value)
+        return
+    if issubclass(type(owner), ContainerStandIn):
+        builtins.setattr(owner.actual, name, value)  # raises
     if set_made_attribute(recording, owner, name, value):
         return
-    place = recording.externals.place_of(owner)
-    static = inspect.getattr_static(type(owner), name, None)
-    if place is None or hasattr(static, "__set__"):
+    externals = recording.externals
+    is_outside = externals.place_of(owner) is not None
+    why = why_not_stored(owner, name)
+    is_made_inside = recording.is_noting and not is_outside and is_dataclass(type(owner))
+    if why is None and is_made_inside:
+        builtins.setattr(owner, name, value)
+        return
+    if why is not None or not is_outside:
         recording.give_up(
-            f"the attribute {name!r} of an object is assigned; return the value instead"
+            f"the attribute {name!r} of an object is assigned, and {why or 'it was made inside'}; "
+            "return the value instead"
         )
     if recording.is_noting:
+        _note_stored(recording, owner, name, value)
+        recording.note_effect(builtins.setattr, (owner, name, value))
+    builtins.setattr(owner, name, externals.leaving(value))
+
+
+def _note_stored(recording: Recording, owner: Any, name: str, value: Any) -> None:
+    if isinstance(owner, types.ModuleType):
+        recording.externals.store_at(global_place(vars(owner), name), value)
+    else:
         recording.externals.store(owner, name, value)
-        recording.effects.append(Effect(builtins.setattr, (owner, name, value), {}))
-    builtins.setattr(owner, name, leaving(recording, value))
 
 
-# -- calls --------------------------------------------------------------------------------------
+def delete_attribute(recording: Recording, owner: Any, name: str) -> None:
+    """Do ``del owner.name``: now, and of an outside object again in each compiled call."""
+    externals = recording.externals
+    place = externals.place_of(owner)
+    is_own = name in getattr(owner, "__dict__", ()) and not isinstance(owner, types.ModuleType)
+    if place is None or not is_own or why_not_stored(owner, name) is not None:
+        recording.give_up("an attribute is deleted")
+    elif not externals.stored(owner, name)[0]:
+        there = place.attribute(name).attribute("__class__")
+        externals.load(there, type(vars(owner)[name]))
+    with recording.giving_up_if_raised(builtins.delattr):
+        builtins.delattr(owner, name)
+    if recording.is_noting:
+        externals.store(owner, name, DELETED)
+        recording.note_effect(builtins.delattr, (owner, name))
+
+
+def why_not_stored(owner: Any, name: str) -> str | None:
+    """Return why assigning an attribute does more than to store it, or None."""
+    kind = type(owner)
+    if kind.__setattr__ not in PLAIN_STORES or kind.__delattr__ not in PLAIN_STORES:
+        return f"{kind.__name__} has a __setattr__ of its own"
+    static = inspect.getattr_static(kind, name, None)
+    if hasattr(static, "__set__") and not isinstance(static, types.MemberDescriptorType):
+        return f"a {type(static).__name__} of its class takes the value"
+    return None
+
+
+PLAIN_STORES: tuple[Any, ...] = tuple(
+    getattr(kind, name)
+    for kind in (object, type, types.ModuleType, types.SimpleNamespace, types.FunctionType)
+    for name in ("__setattr__", "__delattr__")
+)
+"""What stores or deletes an attribute and does nothing else."""
+
+
+def store_global(recording: Recording, namespace: dict[str, Any], name: str, value: Any) -> Any:
+    """Return what is really stored in a global; compiled calls store it too."""
+    recording.externals.store_at(global_place(namespace, name), value)
+    recording.note_effect(partial(operator.setitem, namespace, name), (value,))
+    return recording.externals.leaving(value)
+
+
+def store_cell(recording: Recording, cell: types.CellType, value: Any) -> Any:
+    """Return what is really stored in an outer variable; compiled calls store it too."""
+    recording.externals.store_at(cell_place(cell), value)
+    recording.note_effect(partial(builtins.setattr, cell, "cell_contents"), (value,))
+    return recording.externals.leaving(value)

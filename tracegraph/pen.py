@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
 
+from tracegraph.effects import Effect
 from tracegraph.ir.graph import Builder, Site, Value
 from tracegraph.ir.record import record
 from tracegraph.numpy.emit import Emitter, Unsupported
@@ -59,6 +60,8 @@ class Pen:
 
     ``raised`` says whether an exception ended it, ``transforming`` counts the transformations that
     are under way, ``side_effects`` what was done to the world outside, which cannot be done again.
+    ``effects`` are what compiled calls will do, ``leaked`` containers with stand-ins in them that
+    the function made and stored outside.
     """
 
     emitter: Emitter
@@ -72,6 +75,8 @@ class Pen:
         self.permissive = permissive
         self.transforming = 0
         self.side_effects = 0
+        self.effects: list[Effect] = []
+        self.leaked: list[Any] = []
         self.closed = False
 
     @property
@@ -97,6 +102,14 @@ class Pen:
         """Drop the pen for what only hinders a replay, unless a derivative needs it still."""
         if not self.permissive and not self.transforming:
             self.failure = self.failure or self.unreplayable
+
+    def note_effect(
+        self, function: Callable[..., Any], args: tuple[Any, ...], **options: Any
+    ) -> None:
+        """Note that something was done to the world outside, and is to be done in each call."""
+        self.side_effects += 1
+        if self.is_noting:
+            self.effects.append(Effect(function, args, options.pop("kwargs", {}), **options))
 
     @contextmanager
     def giving_up_if_raised(self, what: Any) -> Iterator[None]:

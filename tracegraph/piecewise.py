@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tracegraph.effects import Effect
 from tracegraph.ir.autodiff import zeros
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.ops import (
@@ -38,7 +39,7 @@ from tracegraph.ir.sizes import Size, Symbol, symbol, symbols
 from tracegraph.ir.types import ArrayType
 from tracegraph.numpy.choosing import chosen, conditions_of
 from tracegraph.numpy.emit import Sym, Unsupported
-from tracegraph.recording import Effect, Recording
+from tracegraph.recording import Recording
 from tracegraph.standin import Storage, Traced
 from tracegraph.values import is_abstract, operands_of, real_of, stand_ins
 

@@ -11,9 +11,11 @@ from tracegraph.codegen.signature import (
     Argument,
     Attribute,
     Cell,
+    Entry,
     Fixed,
     Global,
     Key,
+    Length,
     Source,
     Step,
 )
@@ -37,6 +39,18 @@ class Place:
         """Return the way to what a function gives of the object."""
         return self._step(Applied(function), ("applied", id(function)))
 
+    def entry(self, key: Any) -> Place:
+        """Return the way to an item of a dict, which its class does not make if it is missing."""
+        return self._step(Entry(key), ("item", type(key), key))
+
+    def length(self) -> Place:
+        """Return the way to the number of items."""
+        return self._step(Length(), ("length",))
+
+    def part(self, name: str) -> Place:
+        """Return the same way under another key, for one more assumption of what it leads to."""
+        return Place(self.source, (*self.key, name))
+
     def _step(self, step: Step, key: tuple[Any, ...]) -> Place:
         return Place(Source(self.source.root, (*self.source.steps, step)), (*self.key, key))
 
@@ -51,6 +65,8 @@ class Place:
         for step in self.source.steps:
             if isinstance(step, Applied):
                 text = f"{step.function.__name__}({text})"
+            elif isinstance(step, Length):
+                text = f"the length of {text}"
             else:
                 text += f".{step.name}" if isinstance(step, Attribute) else f"[{step.key!r}]"
         return text

@@ -18,17 +18,18 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.attributes import Attributes, function_of, named_out, writes_first
+from tracegraph.attributes import function_of
 from tracegraph.externals import Externals
 from tracegraph.geometry import concrete, lies_as
+from tracegraph.inplace import InPlace, is_array, named_out, writes_first
 from tracegraph.ir.errors import AbstractValueError, TracegraphError
 from tracegraph.ir.graph import Node, Value
-from tracegraph.ir.record import record
 from tracegraph.ir.size_values import hint
 from tracegraph.numpy.callouts import RULES as CALLOUTS
-from tracegraph.numpy.callouts import NumpyCall, example_of, shares_memory
+from tracegraph.numpy.callouts import NumpyCall, shares_memory
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.numpy.table import RULES
+from tracegraph.outside import opened
 from tracegraph.pen import Fallback, fault_text
 from tracegraph.places import fixed_place
 from tracegraph.policy import Policy
@@ -37,6 +38,7 @@ from tracegraph.twin import Hooks
 from tracegraph.values import (
     all_python_scalars,
     check_type,
+    examples,
     is_abstract,
     is_numpy,
     name_of,
@@ -48,7 +50,7 @@ from tracegraph.values import (
 )
 from tracegraph.views import owner_of, structural_ancestors, view_path, write_through
 
-__all__ = ["Effect", "Fallback", "Recording", "active", "paused"]
+__all__ = ["Fallback", "Recording", "active", "paused"]
 
 NODE_LIMIT = 50_000
 """How many operations one recording may hold: a Python loop is unrolled up to this."""
@@ -71,17 +73,7 @@ def paused() -> Iterator[None]:
         _active.reset(token)
 
 
-@record
-class Effect:
-    """Something to be done after the computation, with stand-ins among its arguments."""
-
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    by_value: bool = False
-
-
-class Recording(Attributes):
+class Recording(InPlace):
     """One eager run and its graph.
 
     Parameters
@@ -106,8 +98,6 @@ class Recording(Attributes):
         self.hooks_for = hooks_for
         self.emitter = Emitter(self.builder, self.ask_size, self.guard)
         self.externals = Externals(self, policy)
-        self.effects: list[Effect] = []
-        self.leaked: list[Any] = []
         self.is_abstract = False
         self.variables: dict[int, tuple[Any, Any]] = {}
         self.streams: dict[int, Any] = {}
@@ -159,6 +149,7 @@ class Recording(Attributes):
         rule: Callable[..., Any] | NumpyCall | None = None,
     ) -> Any:
         """Run a function on real values, and note what it does."""
+        args, kwargs = opened(args), opened(kwargs)
         if not self.is_noting:
             if any(map(is_abstract, stand_ins((args, kwargs)))):
                 no_value(name_of(function))
@@ -184,23 +175,9 @@ class Recording(Attributes):
         if any(is_abstract(x) for x in stand_ins((args, kwargs))):
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return ABSENT, function(*self._examples(args), **self._examples(kwargs))
+                return ABSENT, function(*examples(self, args), **examples(self, kwargs))
         real = function(*real_of(args), **real_of(kwargs))
         return real, real
-
-    def _examples(self, value: Any) -> Any:
-        """Return arguments with examples in the place of values that there are none of."""
-        kind = type(value)
-        if kind is Traced and value.actual is ABSENT:
-            type_ = self.value_of(value).type
-            return example_of(type_)
-        if kind is Traced and isinstance(value.actual, np.ndarray):
-            return value.actual.copy()
-        if kind in (tuple, list):
-            return kind(map(self._examples, value))
-        if kind is dict:
-            return {key: self._examples(item) for key, item in value.items()}
-        return real_of(value)
 
     def _note(
         self,
@@ -249,6 +226,8 @@ class Recording(Attributes):
             if callout is None:
                 raise
             return self._note_numpy_call(callout, args, kwargs, real, like)
+        finally:
+            self.emitter.given = None  # NumPy resizes only what nobody else refers to
 
     def _note_numpy_call(
         self, rule: NumpyCall, args: Any, kwargs: Any, real: Any, like: Any
@@ -280,7 +259,12 @@ class Recording(Attributes):
         options.pop("out", None)
         where = options.pop("where", True) if isinstance(function, np.ufunc) else True
         sym = rule(self.emitter, *operands, **options)
-        return self._written(target, sym, function, real, where)
+        if not isinstance(target, tuple):
+            return self._written(target, sym, function, real, where)
+        return tuple(
+            self._written(one, s, function, r, where) if is_array(one) else self.wrap(r, s, args)
+            for one, s, r in zip(target, sym, real, strict=True)
+        )
 
     @property
     def takes_constants(self) -> bool:
@@ -386,9 +370,13 @@ class Recording(Attributes):
         target = kwargs.get("out")
         if isinstance(target, tuple) and len(target) == 1:
             (target,) = target
+        if isinstance(target, tuple):
+            for one in filter(is_array, target):
+                self.externals.before_write(one.storage)
+            return target
         if target is None and len(args) and (writes_first(function) or writes_first(rule)):
             target = args[0]
-        if type(target) is Traced and (target.kind is np.ndarray):
+        if is_array(target):
             self.externals.before_write(target.storage)
             return target
         return None

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from tracegraph import tree
-from tracegraph.containers import KINDS
+from tracegraph.containers import KINDS, is_dataclass
 from tracegraph.made import attributes_of, is_made
 from tracegraph.recording import Recording
-from tracegraph.standin import Traced, TracedSize
+from tracegraph.standin import ContainerStandIn, Traced, TracedSize
 from tracegraph.values import real_of
 
 
@@ -23,37 +23,49 @@ def release(recording: Recording, value: Any) -> Any:
     return _release(recording, value, {})
 
 
+def release_leaked(recording: Recording, *, made: bool = True) -> None:
+    """Leave no stand-in in what the function made, wherever it may have stored it.
+
+    Without ``made`` only in what it is known to have stored outside.
+    """
+    seen: dict[int, Any] = {}
+    for one in [*recording.leaked, *(recording.made.values() if made else ())]:
+        _release(recording, one, seen)
+
+
+def release_exception(error: BaseException | None) -> None:
+    """Release what an exception and those before it hold: ``assert`` makes one of recorded text."""
+    while error is not None:
+        if any(real_of(one) is not one for one in error.args):
+            error.args = real_of(error.args)
+        error = error.__context__
+
+
 def _release(recording: Recording, value: Any, seen: dict[int, Any]) -> Any:
     kind = type(value)
-    if kind is Traced or kind is TracedSize:
+    if kind is Traced or kind is TracedSize or issubclass(kind, ContainerStandIn):
         return value.actual
     if id(value) in seen:
         return seen[id(value)]
     if recording.externals.place_of(value) is not None:
         return value
-    copy = recording.externals.copy_of(value)
-    if copy is not None:
-        return copy.actual
+    really = recording.externals.really(value)
+    if really is not value:
+        return really
     if is_made(recording, value) and not isinstance(value, tuple):
         seen[id(value)] = value
         _release_attributes(recording, value, seen)
         return value
-    if kind in IN_PLACE:
+    in_place = IN_PLACE.get(kind) or (_release_fields if is_dataclass(kind) else None)
+    if in_place is not None:
         seen[id(value)] = value
-        IN_PLACE[kind](recording, value, seen)
+        in_place(recording, value, seen)
         return value
     if kind is tuple or kind is frozenset:
         return kind(_release(recording, item, seen) for item in value)
     if issubclass(kind, tuple) and hasattr(kind, "_fields"):
         return kind(*(_release(recording, item, seen) for item in value))
     return value if KINDS[kind] is None else _release_container(value)
-
-
-def settle_made(recording: Recording) -> None:
-    """Leave no stand-in in an object that the function made, wherever it may have stored it."""
-    seen: dict[int, Any] = {}
-    for made in list(recording.made.values()):
-        _release(recording, made, seen)
 
 
 def _release_attributes(recording: Recording, made: Any, seen: dict[int, Any]) -> None:
@@ -85,6 +97,16 @@ def _release_set(recording: Recording, value: set[Any], seen: dict[int, Any]) ->
     items = [_release(recording, item, seen) for item in value]
     value.clear()
     value.update(items)
+
+
+def _release_fields(recording: Recording, value: Any, seen: dict[int, Any]) -> None:
+    """Release what a dataclass holds, also if it is frozen."""
+    kind: Any = KINDS[type(value)]
+    children, names = kind.flatten(value)
+    for name, child in zip(names, list(children), strict=True):
+        released = _release(recording, child, seen)
+        if released is not child:
+            object.__setattr__(value, name, released)
 
 
 def _release_cells(

@@ -45,6 +45,18 @@ class ArrayHolder:
         raise AssertionError("a holder says how it is read")
 
 
+class ContainerStandIn:
+    """Base of what stands for something that holds others, which is kept as ``actual``."""
+
+    __slots__ = ("actual",)
+
+    actual: Any
+
+    def opened(self) -> Any:
+        """Return what it holds."""
+        raise AssertionError("a stand-in says what it holds")
+
+
 class Storage:
     """Memory: its whole content as a value of the graph, replaced by each write.
 
@@ -61,10 +73,13 @@ class Storage:
 
     ``origin`` is the storage of the same memory that an argument of a transformation was before. A
     storage that ``shares`` another's memory in a way that is no structural view is good for
-    reading while the other has the version that was ``seen``.
+    reading while the other has the version that was ``seen``. ``reshaped`` is how the array looks
+    at its own memory once another shape was assigned to it.
     """
 
-    __slots__ = ("array", "external", "origin", "owner", "seen", "shares", "value", "version")
+    __slots__ = (
+        "array", "external", "origin", "owner", "reshaped", "seen", "shares", "value", "version",
+    )  # fmt: skip
 
     def __init__(
         self, value: Value, owner: Any, *, array: Any = None, external: bool = False
@@ -77,6 +92,7 @@ class Storage:
         self.origin: Storage | None = None
         self.shares: Storage | None = None
         self.seen = 0
+        self.reshaped: tuple[Step, ...] = ()
 
     @property
     def written(self) -> bool:

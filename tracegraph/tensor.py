@@ -12,7 +12,6 @@ import numpy as np
 
 from tracegraph.codegen.signature import Structure
 from tracegraph.containers import register_node
-from tracegraph.copies import Copy
 from tracegraph.dispatch import apply, as_real, current_data, held, seen_by_user
 from tracegraph.externals import Externals
 from tracegraph.operators import IN_PLACE, Operators
@@ -287,7 +286,7 @@ class Tensor(Operators, ArrayHolder):
         """Return the Tensor that a recorded function sees for one from outside."""
         externals.add(place, Structure(source=place.source, type=cls))
         made = Tensor(externals.load(place.attribute("_data"), as_real(value._data)))
-        externals.note_copy(Copy(value, made, place, []))
+        externals.note_stand_in(made, value, place)
         return made
 
 

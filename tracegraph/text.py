@@ -7,6 +7,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from tracegraph.dispatch import as_real
+from tracegraph.outside import opened
 from tracegraph.recording import Recording, active, paused
 from tracegraph.standin import ArrayHolder, Storage, Text, Traced
 from tracegraph.tensor import Tensor
@@ -16,6 +17,7 @@ from tracegraph.values import real_of
 
 def holds_recorded(value: Any) -> bool:
     """Return whether text made of a value would be made of recorded values."""
+    value = opened(value)
     kind = type(value)
     if kind in (tuple, list):
         return any(map(holds_recorded, value))
@@ -49,6 +51,7 @@ def text_of(function: Callable[..., str], *args: Any) -> Any:
 
 def frozen(recording: Recording, value: Any) -> Any:
     """Return what text is made of, with arrays as they are now: a later write must not show."""
+    value = opened(value)
     if issubclass(type(value), ArrayHolder):
         value = Tensor(value._read())
         return Tensor(frozen(recording, value._read()))

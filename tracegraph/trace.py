@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from tracegraph import tree
+from tracegraph.assembly import Assembly, Outside, Slot
+from tracegraph.changes import is_method_of_stand_in
 from tracegraph.codegen.plan import Destination, Fresh, Into
 from tracegraph.codegen.signature import (
     ArrayInput,
@@ -27,33 +29,34 @@ from tracegraph.codegen.signature import (
     ViewOutput,
 )
 from tracegraph.containers import register_node
-from tracegraph.generators import leaving, stores
+from tracegraph.generators import stores
 from tracegraph.geometry import (
     PARTS,
     axes_order,
     contiguous,
     is_writeable,
+    spacing,
     strides_in_order,
     view_geometry,
 )
 from tracegraph.guards import Decision
 from tracegraph.ir.graph import Graph, Value
+from tracegraph.ir.ops.boxes import concatenate
+from tracegraph.ir.ops.structural import reshape, transpose
 from tracegraph.ir.passes import run_pipeline
 from tracegraph.ir.record import record, replace
 from tracegraph.ir.sizes import Dim
-from tracegraph.ir.streams import is_stream
 from tracegraph.ir.types import INT64, Shape
-from tracegraph.numpy.emit import Unsupported
+from tracegraph.numpy.emit import Emitter, Unsupported
 from tracegraph.pen import Fallback, fault_text
-from tracegraph.places import Place
 from tracegraph.recording import Recording
-from tracegraph.standin import PYTHON_SCALARS, Storage, Text, Traced, TracedSize
+from tracegraph.standin import PYTHON_SCALARS, ContainerStandIn, Storage, Text, Traced, TracedSize
 from tracegraph.twin import is_twin_code
-from tracegraph.values import holds_stand_ins, stand_ins
+from tracegraph.values import holds_stand_ins
 
 IMMUTABLE = (
     type(None), bool, int, float, complex, str, bytes, type, np.dtype, np.generic, slice, range,
-    type(Ellipsis), frozenset,
+    type(Ellipsis), frozenset, Enum,
 )  # fmt: skip
 
 
@@ -112,21 +115,6 @@ def _renamed(spec: Any, names: dict[str, str], rename: Callable[[Any], Any]) -> 
     return spec if buffer is None else replace(spec, buffer=names[buffer])
 
 
-class Outside:
-    """A result that is an outside object or container itself, not to be taken apart."""
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-
-
-class MadeSet:
-    """A set among the results: its items count, in the order in which they stood."""
-
-    def __init__(self, kind: type, items: list[Any]) -> None:
-        self.kind, self.items = kind, items
-
-
-register_node(MadeSet, lambda made: (made.items, made.kind), lambda kind, items: kind(items))
 register_node(Text, lambda text: (text.args, text.function), lambda function, args: function(*args))
 
 
@@ -151,17 +139,20 @@ class _Finish:
     recording: Recording
     values: list[Value] = field(default_factory=list)
     destinations: list[Destination] = field(default_factory=list)
-    _fresh: dict[int, ArrayOutput] = field(default_factory=dict)
+    _fresh: dict[int, tuple[ArrayOutput, tuple[Dim, ...]]] = field(default_factory=dict)
+    _spread: set[str] = field(default_factory=set)
     _views: dict[int, ViewOutput] = field(default_factory=dict)
-    _marked: set[int] = field(default_factory=set)
 
     def trace(self, result: Any, arguments: int, keywords: tuple[str, ...]) -> Trace:
         recording = self.recording
-        leaves, treedef = tree.flatten(self._mark(result))
-        outputs = [self._output(leaf) for leaf in leaves]
-        effects, extra = self._effects()
+        assembly = Assembly(recording, self._output, self._shown)
+        effects = [*stores(recording), *recording.effects]
+        container, finisher = assembly.of(result, effects)
+        outputs = assembly.outputs
         written = self._writes()
-        container, finisher = _assembly(treedef, len(outputs), effects)
+        for effect in recording.effects:
+            for owner in effect.args[:1]:
+                recording.externals.tell_apart(owner)
         inputs = [
             replace(spec, written=i in written, buffer=None)
             if isinstance(spec, ArrayInput)
@@ -176,7 +167,7 @@ class _Finish:
             arguments=arguments,
             keywords=keywords,
             inputs=tuple(inputs),
-            outputs=(*outputs, *extra),
+            outputs=tuple(outputs),
             checks=tuple(recording.size_checks),
             container=container,
             finish=finisher,
@@ -196,28 +187,6 @@ class _Finish:
             facts=recording.externals.facts(),
         )
 
-    def _mark(self, value: Any) -> Any:
-        """Replace outside containers among the results by what they stand in for."""
-        externals = self.recording.externals
-        copy = externals.copy_of(value)
-        place = externals.place_of(value) if copy is None else copy.place
-        if place is not None:
-            return Outside(place)
-        if is_stream(value):
-            return leaving(self.recording, value)
-        if type(value) in (list, dict, set) and id(value) in self._marked:
-            raise Unsupported("one container stands twice in the result; return a copy")
-        self._marked.add(id(value))
-        if type(value) in (tuple, list):
-            return type(value)(map(self._mark, value))
-        if isinstance(value, tuple) and hasattr(value, "_fields"):
-            return type(value)(*map(self._mark, value))
-        if type(value) is dict:
-            return {key: self._mark(item) for key, item in value.items()}
-        if type(value) is set or (type(value) is frozenset and stand_ins(list(value))):
-            return MadeSet(type(value), list(map(self._mark, value)))
-        return value
-
     # -- results --------------------------------------------------------------------------------
 
     def _output(self, leaf: Any) -> Output:
@@ -229,8 +198,12 @@ class _Finish:
             return ScalarOutput(self._new(value, ()), int)
         if kind is Outside:
             return self._input(leaf.place.key)
+        if kind is Slot:
+            return ConstantOutput(None)
         if isinstance(leaf, slice) and holds_stand_ins(leaf):
             raise Unsupported("a slice of recorded bounds is returned; return the bounds")
+        if issubclass(kind, ContainerStandIn) or is_method_of_stand_in(leaf):
+            raise Unsupported("a method or an iterator of a recorded value is returned; call it")
         if isinstance(leaf, FunctionType) and is_twin_code(leaf.__code__):
             raise Unsupported("a function is returned that the function made; return arrays")
         if isinstance(leaf, IMMUTABLE) or callable(leaf):
@@ -266,11 +239,10 @@ class _Finish:
             assert isinstance(spec, ArrayInput)
             strides = spec.layout or contiguous(spec.type.shape)
         else:
-            of = self._memory(leaf.storage)
-            order = of.order or tuple(range(len(of.shape)))
-            strides = strides_in_order(of.shape, order)
+            of, strides = self._memory(leaf.storage)
         is_own = leaf.storage.external or is_writeable(leaf.actual)
-        if leaf.actual is leaf.storage.array and is_own:
+        is_whole = isinstance(of, InputOutput) or of.buffer not in self._spread
+        if leaf.actual is leaf.storage.array and is_own and is_whole:
             return of
         return self._view(leaf, of, strides)
 
@@ -281,17 +253,30 @@ class _Finish:
                 return number
         raise Unsupported("the memory of a result cannot be followed")
 
-    def _memory(self, storage: Storage) -> ArrayOutput:
+    def _memory(self, storage: Storage) -> tuple[ArrayOutput, tuple[Dim, ...]]:
+        """Return the array that owns a storage's memory, and the strides of its content there."""
         found = self._fresh.get(id(storage))
         if found is None:
-            self._tell_order(storage.value.shape)
-            order = axes_order(storage.array)
-            if not storage.array.transpose(order).flags.c_contiguous:
-                raise Unsupported("an array is returned whose elements lie apart; return a copy")
-            buffer = self._new(storage.value, order)
-            found = ArrayOutput(buffer, storage.value.shape, order)
-            self._fresh[id(storage)] = found
+            found = self._fresh[id(storage)] = self._new_memory(storage)
         return found
+
+    def _new_memory(self, storage: Storage) -> tuple[ArrayOutput, tuple[Dim, ...]]:
+        self._tell_order(storage.value.shape)
+        order = axes_order(storage.array)
+        gap = spacing(storage.array, order)
+        if gap is None:
+            raise Unsupported("an array is returned whose elements lie apart; return a copy")
+        value, shape = storage.value, storage.value.shape
+        strides = contiguous(shape) if storage.reshaped else strides_in_order(shape, order)
+        for op, attrs in storage.reshaped:
+            value = op(value, **attrs)
+        if gap == 1:
+            buffer = self._new(value, order)
+            return ArrayOutput(buffer, value.shape, order), strides
+        spread = spread_out(self.recording.emitter, transpose(value, axes=order), gap)
+        buffer = self._new(spread, tuple(range(spread.ndim)))
+        self._spread.add(buffer)
+        return ArrayOutput(buffer, spread.shape), tuple(gap * stride for stride in strides)
 
     def _view(
         self, leaf: Traced, of: InputOutput | ArrayOutput, strides: tuple[Dim, ...]
@@ -342,17 +327,6 @@ class _Finish:
                 self.destinations.append(Into(index))
         return written
 
-    def _effects(self) -> tuple[list[tuple[Any, Any]], list[Output]]:
-        """Return the effects, as functions with trees of arguments, and those trees' outputs."""
-        effects: list[tuple[Any, Any]] = []
-        outputs: list[Output] = []
-        for effect in [*stores(self.recording), *self.recording.effects]:
-            leaves, treedef = tree.flatten(self._mark((effect.args, effect.kwargs)))
-            effects.append((effect.function, treedef))
-            output = self._shown if effect.by_value else self._output
-            outputs.extend(map(output, leaves))
-        return effects, outputs
-
     def _shown(self, leaf: Any) -> Output:
         """Return an array as it was when an effect looked at it."""
         if type(leaf) is Traced and isinstance(leaf.actual, np.ndarray):
@@ -361,36 +335,8 @@ class _Finish:
         return self._output(leaf)
 
 
-def _assembly(treedef: Any, count: int, effects: list[tuple[Any, Any]]) -> tuple[Any, Any]:
-    """Return the native container of the results, or the function that finishes them."""
-    if not effects:
-        if treedef == tree.flatten(0)[1]:
-            return None, None
-        for kind in (tuple, list):
-            if treedef == tree.flatten(kind(range(count)))[1]:
-                return kind, None
-
-    calls = [_caller(function, arguments) for function, arguments in effects]
-    is_leaf = treedef == tree.flatten(0)[1]
-
-    def finisher(outputs: tuple[Any, ...]) -> Any:
-        position = count
-        for call, length in calls:
-            call(outputs[position : position + length])
-            position += length
-        return outputs[0] if is_leaf else tree.unflatten(treedef, outputs[:count])
-
-    return tuple, finisher
-
-
-def _caller(function: Callable[..., Any], arguments: Any) -> tuple[Callable[..., Any], int]:
-    """Return what performs an effect, given the leaves of its arguments, and how many there are."""
-    count = arguments.num_leaves
-    if arguments == tree.flatten((tuple(range(count)), {}))[1]:
-        return lambda leaves: function(*leaves), count
-
-    def call(leaves: tuple[Any, ...]) -> None:
-        args, kwargs = tree.unflatten(arguments, leaves)
-        function(*args, **kwargs)
-
-    return call, count
+def spread_out(e: Emitter, x: Value, gap: int) -> Value:
+    """Return an array with one more axis, along which zeros follow each element."""
+    each = reshape(x, shape=(*x.shape, 1))
+    out: Value = concatenate(each, e.full((*x.shape, gap - 1), 0, x.dtype), axis=x.ndim)
+    return out

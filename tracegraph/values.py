@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import types
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,11 +11,13 @@ import numpy as np
 from tracegraph.ir.graph import Site, Value
 from tracegraph.ir.size_values import hint
 from tracegraph.ir.types import ArrayType, is_supported
+from tracegraph.numpy.callouts import example_of
 from tracegraph.numpy.emit import Sym, Unsupported
 from tracegraph.standin import (
     ABSENT,
     PYTHON_SCALARS,
     ArrayHolder,
+    ContainerStandIn,
     Text,
     Traced,
     TracedSize,
@@ -24,7 +27,7 @@ from tracegraph.standin import (
 def real_of(value: Any) -> Any:
     """Return a value with every stand-in in its containers replaced by what it stands for."""
     kind = type(value)
-    if kind is Traced or kind is TracedSize or kind is Text:
+    if kind is Traced or kind is TracedSize or kind is Text or issubclass(kind, ContainerStandIn):
         return value.actual
     if kind in (tuple, list):
         return kind(map(real_of, value))
@@ -98,12 +101,17 @@ def name_of(function: Any) -> str:
     return f"{module}.{name}" if module and module not in ("builtins", "_operator") else str(name)
 
 
+def is_ours(namespace: dict[str, Any]) -> bool:
+    """Return whether a module is none of the user's, where a line of the user's is looked for."""
+    top = str(namespace.get("__name__", "")).partition(".")[0]
+    return top in ("tracegraph", "numpy", "contextlib")
+
+
 def user_site() -> Site | None:
     """Return the innermost line of the stack that is not ours, NumPy's or contextlib's."""
     frame = sys._getframe(1)
     while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if module.partition(".")[0] not in ("tracegraph", "numpy", "contextlib"):
+        if not is_ours(frame.f_globals):
             return Site(frame.f_code.co_filename, frame.f_lineno)
         frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
     return None
@@ -115,6 +123,21 @@ class Knows(Protocol):
     def value_of(self, traced: Traced) -> Value: ...
 
     def array_of_unknown_origin(self, array: Any) -> Traced: ...
+
+
+def examples(recording: Knows, value: Any) -> Any:
+    """Return arguments with examples in the place of values that there are none of."""
+    kind = type(value)
+    if kind is Traced and value.actual is ABSENT:
+        type_ = recording.value_of(value).type
+        return example_of(type_)
+    if kind is Traced and isinstance(value.actual, np.ndarray):
+        return value.actual.copy()
+    if kind in (tuple, list):
+        return kind(examples(recording, item) for item in value)
+    if kind is dict:
+        return {key: examples(recording, item) for key, item in value.items()}
+    return real_of(value)
 
 
 def operands_of(recording: Knows, value: Any) -> Any:
@@ -157,3 +180,23 @@ def has_holder(value: Any) -> bool:
     if kind is dict:
         return any(map(has_holder, value.values()))
     return isinstance(value, ArrayHolder)
+
+
+_RELAY = (lambda function, /, *args, **kwargs: function(*args, **kwargs)).__code__
+
+
+def as_user() -> types.FunctionType:
+    """Return a function that calls another one as if the user's present line did.
+
+    Its frame has the user's file, line, function and globals, for code that looks at its caller.
+    """
+    frame: types.FrameType = sys._getframe(1)
+    while is_ours(frame.f_globals) and frame.f_back is not None:
+        frame = frame.f_back
+    code = _RELAY.replace(
+        co_filename=frame.f_code.co_filename,
+        co_name=frame.f_code.co_name,
+        co_qualname=frame.f_code.co_qualname,
+        co_firstlineno=frame.f_lineno,
+    )
+    return types.FunctionType(code, frame.f_globals)

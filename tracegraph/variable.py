@@ -9,7 +9,7 @@ import numpy as np
 from tracegraph.dispatch import apply, as_real, held
 from tracegraph.externals import Externals
 from tracegraph.places import Place, fixed_place
-from tracegraph.recording import Effect, Recording, active
+from tracegraph.recording import Recording, active
 from tracegraph.standin import Traced
 from tracegraph.tensor import Tensor
 from tracegraph.values import real_of, stand_ins
@@ -73,7 +73,7 @@ class Variable(Tensor):
         if recording is not None and recording.is_noting and type(new) is Traced:
             known_place(recording, self)
             recording.variables[id(self)] = (self, new)
-            recording.effects.append(Effect(_store, (self, new), {}))
+            recording.note_effect(_store, (self, new))
         self._data = as_real(new)
         return self
 

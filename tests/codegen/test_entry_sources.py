@@ -31,12 +31,16 @@ from tracegraph.codegen.signature import (
     Attribute,
     Cell,
     ConstantOutput,
+    Entry,
     ExactObject,
     Fixed,
     Global,
     Input,
     InputOutput,
     Key,
+    Length,
+    Missing,
+    OtherObject,
     ScalarInput,
     Source,
     Structure,
@@ -337,3 +341,53 @@ def test_references_of_externals_are_balanced() -> None:
         assert failing(X) is MISSED
     after = [sys.getrefcount(o) for o in watched]
     assert max(abs(a - b) for a, b in zip(before, after, strict=True)) < 5
+
+
+def checked(*inputs: Input, count: int = 1) -> Any:
+    """Return a callable that gives "right" where its inputs are what they should be."""
+    return native(executable(signature(list(inputs), [ConstantOutput("right")], count), {}, []))
+
+
+def test_entries_of_dicts_make_no_missing_items() -> None:
+    made = collections.defaultdict(float, a=1.5)
+    of_dict = Structure(source=argument(0), type=collections.defaultdict)
+    entry = Structure(source=Source(Argument(0), (Entry("a"),)), type=float)
+    f = checked(of_dict, entry)
+    assert f(made) == "right"
+    del made["a"]
+    assert f(made) is MISSED
+    assert not made
+    assert f({"a": 1.5}) is MISSED
+
+
+def test_lengths_are_ints() -> None:
+    length = ExactObject(source=Source(Argument(0), (Length(),)), value=2)
+    f = checked(length)
+    assert f([1, 2]) == f({"a": 1, "b": 2}) == f("ab") == "right"
+    assert f([1]) is MISSED
+    assert f(3) is MISSED
+
+
+def test_what_is_missing() -> None:
+    of_dict = Structure(source=argument(0), type=dict)
+    f = checked(of_dict, Missing(source=Source(Argument(0), (Entry("a"),))))
+    assert f({}) == f({"b": 1}) == "right"
+    assert f({"a": None}) is MISSED
+    g = checked(Missing(source=Source(Argument(0), (Attribute("w"),))))
+    model = Model()
+    assert g(model) == "right"
+    model.w = 1  # type: ignore[attr-defined]  # it appears
+    assert g(model) is MISSED
+    unhashable = checked(of_dict, Missing(source=Source(Argument(0), (Entry([]),))))
+    assert unhashable({}) is MISSED
+    assert sys.exc_info() == (None, None, None)
+
+
+def test_other_objects() -> None:
+    first = Structure(source=argument(0), type=list)
+    f = checked(first, OtherObject(source=argument(1), other=0), count=2)
+    one: list[int] = []
+    assert f(one, []) == f(one, None) == "right"
+    assert f(one, one) is MISSED
+    with pytest.raises(GraphError):
+        checked(OtherObject(source=argument(0), other=3))

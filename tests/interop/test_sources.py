@@ -76,21 +76,23 @@ def test_without_source_it_runs_eagerly_and_says_so_once() -> None:
 COMMAND = """
 import numpy as np, tracegraph as tg
 f = tg.compile(lambda x: np.cos(x) + 1)
-print(f(np.zeros(2)), f(np.zeros(2)), f.fallbacks[0].reason)
+print(f(np.zeros(2)), f(np.zeros(2)), *f.fallbacks)
 """
 
 
 def test_a_command_line() -> None:
     run = [sys.executable, "-c", COMMAND]
     done = subprocess.run(run, check=True, capture_output=True, text=True)
-    assert done.stdout.startswith("[2. 2.] [2. 2.] ")
+    assert done.stdout.startswith("[2. 2.] [2. 2.]")
     assert done.stderr.count("FallbackWarning") <= 1
+    # From Python 3.13 on the source of a command is kept, and the function compiles.
+    assert sys.version_info >= (3, 13) or "no source to record" in done.stdout
 
 
 def test_a_program_from_standard_input() -> None:
     run = [sys.executable, "-"]
     done = subprocess.run(run, check=True, capture_output=True, text=True, input=COMMAND)
-    assert done.stdout.startswith("[2. 2.] [2. 2.] ")
+    assert done.stdout.startswith("[2. 2.] [2. 2.]")
 
 
 TESTS = """

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.calls import FORMS, PASSING, escape
+from tracegraph.callables import PASSING
+from tracegraph.calls import FORMS, escape
 from tracegraph.generators import forms
 from tracegraph.numpy.callouts import NumpyCall
 from tracegraph.numpy.followed import IMPLEMENTATIONS, PURE_OF_NUMPY, is_about_dtypes
@@ -31,9 +32,9 @@ REASONS: dict[str, str] = {
     "concerns dates": "busday_count busday_offset datetime_data is_busday isnat",
     "gives a matrix, which is no plain array": "asmatrix bmat",
     "calls a function that it is given": "frompyfunc mask_indices",
-    "asks where an array lies in memory": "isfortran may_share_memory shares_memory",
+    "asks where an array lies in memory": "isfortran",
     "takes memory or an iterator that is not NumPy's": "from_dlpack frombuffer fromiter",
-    "gives its argument, or a copy of another layout": "asarray_chkfinite asfortranarray",
+    "gives its argument, or a copy of another layout": "asarray_chkfinite",
     "gives what is no array": "einsum_path histogramdd min_scalar_type mintypecode nested_iters",
     "gives a part whose length depends on data": "trim_zeros",
     "is deprecated": "row_stack",

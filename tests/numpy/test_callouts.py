@@ -320,6 +320,15 @@ def test_places_have_no_derivative_and_hinder_none() -> None:
     np.testing.assert_array_equal(tg.compile(gradient)(X), expected)
 
 
+def test_a_result_that_lies_apart_in_memory_lies_as_numpy_has_it() -> None:
+    compiled = tg.compile(lambda x: np.nonzero(x > 0), strict=True)
+    expected = np.nonzero(TALL > 0)
+    for _ in range(3):
+        got = compiled(TALL)
+        same(got, expected)
+        assert [one.strides for one in got] == [one.strides for one in expected]
+
+
 def test_a_result_that_is_the_argument() -> None:
     compiled = tg.compile(lambda x, bins: np.histogram(x, bins))
     for _ in range(3):

@@ -17,6 +17,9 @@ from tracegraph.codegen.signature import (
     ArrayInput,
     ExactObject,
     Input,
+    Missing,
+    ObjectCheck,
+    OtherObject,
     SameObject,
     ScalarInput,
     Signature,
@@ -58,8 +61,12 @@ class Inputs:
         self._check_count()
         inputs = self.signature.inputs
         for number, one in enumerate(inputs):
+            if isinstance(one, Missing):
+                self.sources.require_missing(one.source)
+                self.objects.append("null")
+                continue
             self.objects.append(self.sources.resolve(one.source))
-            if isinstance(one, (SameObject, ExactObject, Structure)):
+            if isinstance(one, ObjectCheck):
                 self._check_object(one, self.objects[number])
         self._check_quiet()
         for one, pointer in zip(inputs, self.objects, strict=True):
@@ -94,9 +101,12 @@ class Inputs:
         self.text.require(answered, self.text.raised(EAGER))
         self.text.require(self.text.let(f"icmp ne i32 {answer}, 0"), self.text.exit(EAGER))
 
-    def _check_object(self, one: SameObject | ExactObject | Structure, pointer: str) -> None:
+    def _check_object(self, one: ObjectCheck, pointer: str) -> None:
         if isinstance(one, SameObject):
             self.text.require_equal("ptr", pointer, self.objects[one.other], self._miss)
+        elif isinstance(one, OtherObject):
+            same = self.text.let(f"icmp eq ptr {pointer}, {self.objects[one.other]}")
+            self.text.require(self.text.let(f"xor i1 {same}, true"), self._miss)
         elif isinstance(one, ExactObject):
             self._check_exact(one.value, pointer)
         else:
@@ -304,7 +314,8 @@ def check_signature(signature: Signature) -> None:
     if len(set(buffers)) != len(buffers):
         raise GraphError("two inputs of a signature share one buffer")
     for one in signature.inputs:
-        if isinstance(one, SameObject) and not 0 <= one.other < len(signature.inputs):
-            raise GraphError(f"there is no input number {one.other}")
+        other = one.other if isinstance(one, (SameObject, OtherObject)) else 0
+        if not 0 <= other < len(signature.inputs):
+            raise GraphError(f"there is no input number {other}")
         if isinstance(one, Structure) and one.keys is not None and not issubclass(one.type, dict):
             raise GraphError(f"a {one.type.__name__} has no keys in an order")

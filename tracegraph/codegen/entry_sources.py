@@ -15,9 +15,11 @@ from tracegraph.codegen.signature import (
     Argument,
     Attribute,
     Cell,
+    Entry,
     Fixed,
     Global,
     Key,
+    Length,
     Root,
     Source,
     Step,
@@ -45,6 +47,17 @@ class Sources:
                 self._found[path] = self._step(owner, step)
         return self._found[path]
 
+    def require_missing(self, source: Source) -> None:
+        """Go on where the last step of a source leads nowhere."""
+        text, step = self.text, source.steps[-1]
+        owner = self.resolve(Source(source.root, source.steps[:-1]))
+        if isinstance(step, Attribute):
+            there = text.call("PyObject_HasAttr", owner, text.object(_interned(step.name)))
+        else:
+            assert isinstance(step, Entry)
+            there = text.call("PyDict_Contains", owner, text.object(step.key))
+        text.require_equal("i32", there, "0", text.raised(MISS))
+
     def _root(self, root: Root) -> str:
         text = self.text
         if isinstance(root, Argument):
@@ -56,7 +69,6 @@ class Sources:
         return self._global(root)
 
     def _global(self, root: Global) -> str:
-        """Both dictionaries only lend: the frame takes a reference before anything else can run."""
         text = self.text
         name = text.object(_interned(root.name))
         result = text.slot("ptr")
@@ -66,10 +78,7 @@ class Sources:
             with text.when(text.let(f"icmp eq ptr {found}, null")):
                 found = text.call("PyDict_GetItemWithError", text.object(root.builtins), name)
                 text.do(f"store ptr {found}, ptr {result}")
-        found = text.require_object(text.load("ptr", result), self.text.raised(MISS))
-        text.call("Py_IncRef", found)
-        text.owning(found)
-        return found
+        return self._lent(text.load("ptr", result))
 
     def _step(self, owner: str, step: Step) -> str:
         text = self.text
@@ -80,7 +89,21 @@ class Sources:
             function = text.object(step.function)
             made = text.call("PyObject_CallFunctionObjArgs", function, owner, "null")
             return self._owned(made)
-        return self._owned(text.call("PyObject_GetItem", owner, text.object(step.key)))
+        if isinstance(step, Entry):
+            key = text.object(step.key)
+            return self._lent(text.call("PyDict_GetItemWithError", owner, key))
+        if isinstance(step, Key):
+            return self._owned(text.call("PyObject_GetItem", owner, text.object(step.key)))
+        length = text.call("PyObject_Size", owner)
+        text.require(text.let(f"icmp sge i64 {length}, 0"), text.raised(MISS))
+        return self._owned(text.call("PyLong_FromLongLong", length))
+
+    def _lent(self, value: str) -> str:
+        """Take a reference to what a dict only lends, before anything else can run."""
+        self.text.require_object(value, self.text.raised(MISS))
+        self.text.call("Py_IncRef", value)
+        self.text.owning(value)
+        return value
 
     def _owned(self, value: str) -> str:
         self.text.require_object(value, self.text.raised(MISS))
@@ -102,9 +125,9 @@ def _root_key(root: Root) -> Hashable:
 
 def _step_key(step: Step) -> Hashable:
     """Keys are told apart by identity: an equal key may still find another item."""
-    if isinstance(step, Attribute):
+    if isinstance(step, (Attribute, Length)):
         return step
-    return type(step), id(step.key if isinstance(step, Key) else step.function)
+    return type(step), id(step.function if isinstance(step, Applied) else step.key)
 
 
 @record

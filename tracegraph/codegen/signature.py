@@ -8,6 +8,8 @@ of it at every call; where anything differs it leaves by a miss cell with nothin
 ``ScalarInput``      a Python or NumPy number, copied into a buffer of one element
 ``SizeInput``        a Python int, bound to a symbol
 ``SameObject``       the very object that another input is
+``OtherObject``      another object than another input is
+``Missing``          nothing: the last step of its source leads nowhere
 ``ExactObject``      one known value, or an equal one of the same type
 ``Structure``        an object of one exact type; of one length, or with the same keys in the same
                      order, where it is a container
@@ -76,8 +78,20 @@ class Applied:
     function: Callable[[Any], Any]
 
 
+@record
+class Entry:
+    """The step ``value[key]`` of a dict, without what its class does for missing keys."""
+
+    key: Any
+
+
+@record(eq=True)
+class Length:
+    """The step ``len(value)``."""
+
+
 Root: TypeAlias = Argument | Global | Cell | Fixed
-Step: TypeAlias = Attribute | Key | Applied
+Step: TypeAlias = Attribute | Key | Applied | Entry | Length
 
 
 @record
@@ -155,6 +169,21 @@ class SameObject:
 
 
 @record(kw_only=True)
+class OtherObject:
+    """Another object than input number ``other``."""
+
+    source: Source
+    other: int
+
+
+@record(kw_only=True)
+class Missing:
+    """Nothing is found where the last step of ``source``, an Attribute or an Entry, leads."""
+
+    source: Source
+
+
+@record(kw_only=True)
 class ExactObject:
     """``value`` itself, or an equal object of the same type: see ``same_value``."""
 
@@ -184,7 +213,8 @@ class Structure:
     keys: tuple[Any, ...] | None = None
 
 
-Input: TypeAlias = ArrayInput | ScalarInput | SizeInput | SameObject | ExactObject | Structure
+ObjectCheck: TypeAlias = SameObject | OtherObject | ExactObject | Structure
+Input: TypeAlias = ArrayInput | ScalarInput | SizeInput | ObjectCheck | Missing
 Relation: TypeAlias = Literal["==", "!=", "<", "<="]
 
 

@@ -44,6 +44,11 @@ def c_order(order: Any) -> None:
     only("order", order, "C", "K", "A", None)
 
 
+def any_order(order: Any) -> None:
+    """Take any order of elements in memory: it is that of what NumPy returned."""
+    only("order", order, "C", "F", "K", "A", None)
+
+
 def is_array_like(x: Any) -> bool:
     """Return whether an operand is more than one number, or a list."""
     return isinstance(x, (list, tuple)) or (isinstance(x, Sym) and x.ndim > 0)

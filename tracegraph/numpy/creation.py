@@ -18,9 +18,9 @@ from tracegraph.ir.ops.rounding import floor
 from tracegraph.ir.sizes import Dim, Size, floordiv
 from tracegraph.ir.types import FLOAT64, INT64, DType, Shape
 from tracegraph.numpy.arguments import (
+    any_order,
     array,
     axis_argument,
-    c_order,
     dim_argument,
     dtype_argument,
     integer,
@@ -44,7 +44,7 @@ def _filled(number: int) -> Rule:
     """Return the rule of ``zeros`` or ``ones``."""
 
     def rule(e: Emitter, shape: Any, dtype: Any = None, order: Any = "C", **options: Any) -> Sym:
-        c_order(order)
+        any_order(order)
         _on_cpu(options)
         return Sym(e.full(shape_argument(shape), number, dtype_argument(dtype) or FLOAT64))
 
@@ -67,7 +67,7 @@ def full(
     e: Emitter, shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **options: Any
 ) -> Sym:
     """The rule of ``np.full``."""
-    c_order(order)
+    any_order(order)
     _on_cpu(options)
     value = array(e, fill_value, dtype_argument(dtype))
     return Sym(e.broadcast(value, shape_argument(shape)), fresh=True)
@@ -103,7 +103,7 @@ def full_like_rule(
 ) -> Sym:
     """The rule of ``np.full_like``."""
     del subok
-    c_order(order)
+    any_order(order)
     _on_cpu(options)
     x = array(e, a)
     value = array(e, fill_value, dtype_argument(dtype) or x.dtype)
@@ -120,7 +120,7 @@ def eye(
     **options: Any,
 ) -> Sym:
     """The rule of ``np.eye``."""
-    c_order(order)
+    any_order(order)
     _on_cpu(options)
     rows = dim_argument(N)
     shape = (rows, rows if M is None else dim_argument(M))
@@ -273,7 +273,7 @@ def array_rule(
 ) -> Sym:
     """The rule of ``np.array``."""
     del subok
-    c_order(order)
+    any_order(order)
     no_options(options)
     value = array(e, object, dtype_argument(dtype))
     value = with_axes(value, tuple(range(ndmin - value.ndim)))
@@ -289,7 +289,7 @@ def asarray(
 
 
 def ascontiguousarray(e: Emitter, a: Any, dtype: Any = None, **options: Any) -> Sym:
-    """The rule of ``np.ascontiguousarray``."""
+    """The rule of ``np.ascontiguousarray`` and ``np.asfortranarray``."""
     no_options(options)
     value = array(e, a, dtype_argument(dtype))
     return Sym(value if value.ndim else reshaped(value, (1,)))
@@ -298,7 +298,7 @@ def ascontiguousarray(e: Emitter, a: Any, dtype: Any = None, **options: Any) -> 
 def copy(e: Emitter, a: Any, order: Any = "K", subok: Any = False) -> Sym:
     """The rule of ``np.copy``."""
     del subok
-    c_order(order)
+    any_order(order)
     return Sym(array(e, a), fresh=True)
 
 
@@ -359,6 +359,7 @@ RULES: dict[Any, Rule] = {
     np.asarray: asarray,
     np.asanyarray: asarray,
     np.ascontiguousarray: ascontiguousarray,
+    np.asfortranarray: ascontiguousarray,
     np.copy: copy,
     np.meshgrid: meshgrid,
     np.ndarray: uninitialised,

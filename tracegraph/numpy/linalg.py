@@ -22,10 +22,10 @@ from tracegraph.ir.ops.reduce import max_, min_
 from tracegraph.ir.ops.signs import absolute
 from tracegraph.ir.types import FLOAT64
 from tracegraph.numpy.arguments import (
+    any_order,
     array,
     axes_argument,
     axis_argument,
-    c_order,
     dtype_argument,
     integer,
     no_options,
@@ -129,7 +129,7 @@ def einsum_rule(
     """The rule of ``np.einsum``."""
     del optimize
     no_out(out)
-    c_order(order)
+    any_order(order)
     no_options(options)
     subscripts, *factors = operands
     if not isinstance(subscripts, str):

@@ -17,8 +17,9 @@ from tracegraph.numpy import (
     reductions,
     selecting,
     sorting,
+    writing,
 )
-from tracegraph.numpy.arguments import c_order, dtype_argument, integer, reshaped
+from tracegraph.numpy.arguments import any_order, dtype_argument, integer, reshaped
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.numpy.indexing import getitem, setitem
 from tracegraph.numpy.ufuncs import RULES as UFUNCS
@@ -59,7 +60,7 @@ def astype(
 ) -> Sym:
     """The rule of ``x.astype``."""
     del casting, subok  # NumPy has checked them
-    c_order(order)
+    any_order(order)
     wanted = dtype_argument(dtype) or np.dtype(float)
     return Sym(e.cast(x.value, wanted), fresh=bool(copy))
 
@@ -67,7 +68,7 @@ def astype(
 def copy(e: Emitter, x: Sym, order: Any = "C") -> Sym:
     """The rule of ``x.copy``."""
     del e
-    c_order(order)
+    any_order(order)
     return Sym(x.value, fresh=True)
 
 
@@ -90,6 +91,15 @@ def item(e: Emitter, x: Sym, *index: Any) -> Sym:
 def fill(e: Emitter, x: Sym, value: Any) -> Sym:
     """The rule of ``x.fill``: the new content of x."""
     return setitem(e, x, Ellipsis, value)
+
+
+def view(e: Emitter, x: Sym, dtype: Any = None, type: Any = None) -> Sym:
+    """The rule of ``x.view``: the same elements."""
+    del e
+    kinds = [kind for kind in (dtype, type) if kind is not None]
+    if any(kind is not np.ndarray and np.dtype(kind) != x.dtype for kind in kinds):
+        raise Unsupported("bits that are looked at as another dtype; use astype, or view outside")
+    return Sym(x.value)
 
 
 def clip(
@@ -141,6 +151,7 @@ METHODS: dict[str, Rule | callouts.NumpyCall] = {
     "min": reductions.min_rule,
     "nonzero": masks.nonzero,
     "prod": reductions.prod_rule,
+    "put": writing.put,
     "ravel": manipulation.ravel,
     "repeat": joining.repeat,
     "reshape": reshape,
@@ -156,8 +167,9 @@ METHODS: dict[str, Rule | callouts.NumpyCall] = {
     "trace": selecting.trace,
     "transpose": transpose,
     "var": reductions.var_rule,
+    "view": view,
 }
-WRITING_METHODS = frozenset({"fill", "partition", "sort"})
+WRITING_METHODS = frozenset({"fill", "partition", "put", "sort"})
 """Methods whose rule returns the new content of the array."""
 
 VIEW_ATTRIBUTES: dict[str, Rule] = {

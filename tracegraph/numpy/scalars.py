@@ -15,10 +15,18 @@ from typing import Any
 import numpy as np
 
 from tracegraph.ir.graph import Op, Value
-from tracegraph.ir.ops.arithmetic import divide, multiply
+from tracegraph.ir.ops.arithmetic import add, divide, multiply, subtract
 from tracegraph.ir.ops.broadcast import full_like
 from tracegraph.ir.ops.choice import select
-from tracegraph.ir.ops.compare import isfinite, isinf, isnan, less, logical_and
+from tracegraph.ir.ops.compare import (
+    greater_equal,
+    isfinite,
+    isinf,
+    isnan,
+    less,
+    logical_and,
+    not_equal,
+)
 from tracegraph.ir.ops.complexes import complex_
 from tracegraph.ir.ops.division import fmod
 from tracegraph.ir.ops.exponential import exp, exp2, expm1, log, log1p, log2, log10
@@ -176,6 +184,30 @@ def total(e: Emitter, iterable: Any, /, start: Any = 0) -> Any:
     if not isinstance(iterable, (list, tuple)):
         raise Unsupported("sum over an array; use np.sum")
     return reduce(lambda x, y: UFUNCS[np.add](e, x, y), iterable, start)
+
+
+def compensated_total(e: Emitter, numbers: Any, start: Any = 0, /) -> Sym:
+    """The rule of ``sum`` of Python's floats and ints, as CPython adds them since 3.12.
+
+    What each addition of floats loses is added at the end (Neumaier, 1974); ints are added plainly.
+    """
+    items = [start, *numbers]
+    while len(items) > 1 and isinstance(items[0], int) and isinstance(items[1], int):
+        items[:2] = [items[0] + items[1]]
+    values = [e.value(item, FLOAT64) for item in items]
+    result, rest = values[0], list(zip(items, values, strict=True))[1:]
+    if isinstance(items[0], int):
+        result, rest = add(*values[:2]), rest[1:]
+    lost = e.literal(0.0, FLOAT64)
+    for item, value in rest:
+        after = add(result, value)
+        if not isinstance(item, int):
+            is_larger = greater_equal(absolute(result), absolute(value))
+            first, second = add(subtract(result, after), value), add(subtract(value, after), result)
+            lost = add(lost, select(is_larger, first, second))
+        result = after
+    counts = logical_and(isfinite(lost), not_equal(lost, e.literal(0.0, FLOAT64)))
+    return Sym(select(counts, add(result, lost), result), float)
 
 
 def _as_type(dtype: str) -> Rule:

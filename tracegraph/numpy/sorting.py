@@ -24,7 +24,14 @@ from tracegraph.ir.ops.index import gather
 from tracegraph.ir.ops.reduce import all_, any_
 from tracegraph.ir.ops.sort import argpartition, argsort, partition, searchsorted, sort
 from tracegraph.ir.types import INT64
-from tracegraph.numpy.arguments import array, axis_argument, integer, reshaped, same_dtype
+from tracegraph.numpy.arguments import (
+    array,
+    axis_argument,
+    integer,
+    no_options,
+    reshaped,
+    same_dtype,
+)
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 
 
@@ -36,26 +43,27 @@ def _line(e: Emitter, a: Any, axis: Any) -> tuple[Value, int]:
     return x, axis_argument(axis, x.ndim)
 
 
-def _kind(kind: Any, stable: Any, order: Any) -> str:
+def _kind(kind: Any, order: Any, *, stable: Any = None, **options: Any) -> str:
+    no_options(options)
     if order is not None:
         raise Unsupported("an order of fields")
     return "stable" if stable else (kind or "quicksort")
 
 
 def sort_rule(
-    e: Emitter, a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+    e: Emitter, a: Any, axis: Any = -1, kind: Any = None, order: Any = None, **options: Any
 ) -> Sym:
     """The rule of ``np.sort``; as that of the method, the new content of the array."""
     x, at = _line(e, a, axis)
-    return Sym(sort(x, axis=at, kind=_kind(kind, stable, order)))
+    return Sym(sort(x, axis=at, kind=_kind(kind, order, **options)))
 
 
 def argsort_rule(
-    e: Emitter, a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+    e: Emitter, a: Any, axis: Any = -1, kind: Any = None, order: Any = None, **options: Any
 ) -> Sym:
     """The rule of ``np.argsort``."""
     x, at = _line(e, a, axis)
-    return Sym(argsort(x, axis=at, kind=_kind(kind, stable, order)))
+    return Sym(argsort(x, axis=at, kind=_kind(kind, order, **options)))
 
 
 def _partitioning(op: Op) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph.numpy import (
+    assignments,
     callouts,
     choosing,
     covariance,
@@ -69,14 +70,14 @@ RULES: dict[Any, Any] = {
     **scalars.RULES,
     **special.RULES,
     **writing.RULES,
+    **assignments.RULES,
     **ufunc_methods.RULES,
     **ufunc_methods.WRITING,
 }
 """``rule(emitter, *args, **kwargs)`` for each function, operator and type."""
 
-WRITERS = operators.WRITERS | {
-    operator.setitem, np.add.at, np.copyto, *ufunc_methods.WRITING, *writing.RULES,
-}  # fmt: skip
+WRITERS = operators.WRITERS | assignments.WRITERS
+WRITERS |= {operator.setitem, np.add.at, np.copyto, *ufunc_methods.WRITING, *writing.RULES}
 """Functions that write into their first argument: their rules return its complete new content."""
 
 __all__ = ["METHODS", "RULES", "VIEW_ATTRIBUTES", "WRITERS", "WRITING_METHODS"]

@@ -23,6 +23,7 @@ from tracegraph.ir.ops.reduce import all_
 from tracegraph.ir.passes.selected import keep_in_place
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.slicing import between
+from tracegraph.outside import opened
 from tracegraph.recording import Recording
 from tracegraph.standin import ABSENT, Storage, Traced
 from tracegraph.transforms.marking import Transformed, add_graph, results_of, still_noting, tokens
@@ -103,7 +104,7 @@ class _Batch:
             raise OptionError("vmap needs at least one argument with an axis to map over")
         before = len(recording.guards)
         with abstract(recording):
-            result = call(recording, self.function, tuple(examples), self.kwargs)
+            result = opened(call(recording, self.function, tuple(examples), self.kwargs))
         still_noting(recording, "vmap")
         if any(example.storage.written for example in self.examples):
             raise AbstractValueError(
@@ -122,7 +123,7 @@ class _Batch:
     def _example(self, argument: Any, axis: int | None) -> Any:
         if axis is None:
             return argument
-        leaves, treedef = tree.flatten(argument)
+        leaves, treedef = tree.flatten(opened(argument))
         return tree.unflatten(treedef, [self._one(leaf, axis) for leaf in leaves])
 
     def _one(self, leaf: Any, axis: int) -> Traced:

@@ -10,6 +10,7 @@ from tracegraph.ir import autodiff
 from tracegraph.ir.errors import DifferentiationError
 from tracegraph.ir.graph import Value
 from tracegraph.ir.slicing import between
+from tracegraph.outside import opened
 from tracegraph.recording import Recording
 from tracegraph.standin import Traced
 from tracegraph.transforms.marking import (
@@ -88,7 +89,7 @@ def _jvp(recording: Recording, function: Any, args: Any, kwargs: Any) -> tuple[A
 def _directions(recording: Recording, marked: Marked, tangents: Sequence[Any]) -> list[Value]:
     leaves: list[Any] = []
     for tangent, expected in zip(tangents, marked.trees, strict=True):
-        found, treedef = tree.flatten(tangent)
+        found, treedef = tree.flatten(opened(tangent))
         if treedef != expected:
             raise DifferentiationError(
                 f"a tangent needs the structure of its argument, {expected}, got {treedef}"

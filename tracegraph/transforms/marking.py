@@ -25,12 +25,12 @@ from tracegraph.ir.graph import Graph, Node, Value, rebuild, replay
 from tracegraph.ir.ops.identity import mark
 from tracegraph.ir.slicing import between
 from tracegraph.ir.types import is_differentiable
+from tracegraph.outside import opened
 from tracegraph.pickling import Portable
 from tracegraph.places import argument_place
 from tracegraph.recording import Recording, active
-from tracegraph.release import release, settle_made
+from tracegraph.release import release, release_leaked
 from tracegraph.standin import ABSENT, ArrayHolder, Storage, Traced
-from tracegraph.values import real_of
 from tracegraph.views import write_through
 
 tokens = itertools.count()
@@ -73,17 +73,16 @@ class Transformed(Portable):
         with recording.activate():
             load = recording.externals.load
             seen = tuple(load(argument_place(i), a) for i, a in enumerate(args))
+            named = {
+                name: load(argument_place(len(args) + i), a)
+                for i, (name, a) in enumerate(kwargs.items())
+            }
             try:
-                result = self.transform(recording, self.function, seen, kwargs)
-            except BaseException:
-                settle_made(recording)
-                raise
+                result = self.transform(recording, self.function, seen, named)
+                recording.freeze()
             finally:
-                recording.externals.write_back(real_of)
-            recording.freeze()
-        released = release(recording, result)
-        settle_made(recording)
-        return released
+                release_leaked(recording)
+        return release(recording, result)
 
     def __tracegraph_call__(self, recording: Recording, args: Any, kwargs: Any) -> Any:
         """Take part in a recording; where that ends midway, transform eagerly instead."""
@@ -123,7 +122,7 @@ class Marked:
         self.args = list(args)
         still_noting(recording, "the transformation")
         for argnum in argnums:
-            argument = loaded(recording, args[argnum])
+            argument = opened(loaded(recording, args[argnum]))
             leaves, treedef = tree.flatten(argument)
             marked = [self._mark(leaf, argnum) for leaf in leaves]
             self.trees.append(treedef)
@@ -149,7 +148,7 @@ class Marked:
         self._sources = [
             Traced(self.recording, t.actual, Storage(t.storage.value, None)) for t in self.leaves
         ]
-        result = call(self.recording, function, tuple(self.args), kwargs)
+        result = opened(call(self.recording, function, tuple(self.args), kwargs))
         for original, leaf in zip(self.originals, self.leaves, strict=True):
             if leaf.storage.written:
                 self.recording.externals.before_write(original.storage)
@@ -181,7 +180,7 @@ def loaded(recording: Recording, value: Any) -> Any:
     children = list(children)
     names = list(kind.keys(aux, len(children)))
     seen = [
-        loaded(recording, recording.externals.load(place.attribute(name), child))
+        loaded(recording, opened(recording.externals.load(place.attribute(name), child)))
         for name, child in zip(names, children, strict=True)
     ]
     return kind.build(aux, seen)

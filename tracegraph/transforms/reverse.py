@@ -23,6 +23,7 @@ from tracegraph.ir.size_values import hint
 from tracegraph.ir.sizes import product
 from tracegraph.ir.slicing import between
 from tracegraph.ir.types import INT64
+from tracegraph.outside import opened
 from tracegraph.recording import Recording
 from tracegraph.standin import ArrayHolder, Traced
 from tracegraph.transforms.marking import (
@@ -162,7 +163,7 @@ class Pullback:
 
     def __call__(self, cotangents: Any) -> tuple[Any, ...]:
         """Return one tree of cotangents for each argument."""
-        leaves, treedef = tree.flatten(cotangents)
+        leaves, treedef = tree.flatten(opened(cotangents))
         if treedef != self._treedef:
             raise DifferentiationError(
                 "the pullback needs a cotangent for each output, in the structure "
