@@ -1,4 +1,4 @@
-"""Functions that Python calls by itself are followed or end the recording; sums add as in Python."""
+"""Functions that Python calls itself are followed or end the recording; sums add as Python does."""
 
 from __future__ import annotations
 
