@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
+import operator
 from typing import Any
 
 import numpy as np
 
 from tracegraph.numpy.followed import PURE_OF_NUMPY, is_about_dtypes
 from tracegraph.numpy.table import RULES
+from tracegraph.operators import IN_PLACE
 
 PURE_MODULES = frozenset({"math", "cmath", "operator", "_operator", "itertools", "numpy"})
 """Modules whose functions have no effects: what they give for plain values is known."""
@@ -41,6 +43,9 @@ PASSING_SET = dict.fromkeys(PASSING, True)
 
 KEEPING = (functools.partial, type, super, staticmethod, classmethod, property)
 """Builtins that keep what they are given, and do not look into it."""
+
+WRITING_OPERATORS = dict.fromkeys((*IN_PLACE, operator.setitem, operator.delitem), True)
+"""Functions that change their first argument by a special method of its own."""
 
 CALLING_BACK = (map, filter, sorted, min, max, functools.reduce, iter)
 """Builtins that call a function they are given."""

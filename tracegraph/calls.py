@@ -23,6 +23,7 @@ from tracegraph.callables import (
     KEEPING,
     PASSING_SET,
     READS,
+    WRITING_OPERATORS,
     is_harmless,
     is_ours,
     is_pure,
@@ -41,7 +42,7 @@ from tracegraph.outside import looked_at, opened
 from tracegraph.places import fixed_place
 from tracegraph.recording import Recording
 from tracegraph.release import release, release_leaked
-from tracegraph.standin import Traced
+from tracegraph.standin import ContainerStandIn, Traced
 from tracegraph.tensor import wrap
 from tracegraph.text import holds_recorded, text_method, text_of
 from tracegraph.twin import is_generator_like, is_twin_code
@@ -80,7 +81,8 @@ def call(recording: Recording, function: Any, args: tuple[Any, ...], kwargs: dic
     special = lookup(FORMS, function) or form_of(escape, function)
     if special is not None:
         return special(recording, *args, **kwargs)
-    if type(function) is Method:
+    is_own = lookup(WRITING_OPERATORS, function) and issubclass(type(args[0]), ContainerStandIn)
+    if type(function) is Method or is_own:
         return function(*args, **kwargs)
     if type(function) is Traced:
         return function.actual(*args, **kwargs)  # raises what the number or array raises

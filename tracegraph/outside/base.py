@@ -223,12 +223,14 @@ def _changed(function: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-for _name in ("iadd", "isub", "imul", "iand", "ior", "ixor"):
-    setattr(OutsideContainer, f"__{_name}__", _changed(getattr(operator, _name)))
-for _name in ("eq", "ne", "lt", "le", "gt", "ge", "add", "mul", "sub", "and_", "or_", "xor"):
-    _special = f"__{_name.rstrip('_')}__"
-    setattr(OutsideContainer, _special, _answer(getattr(operator, _name)))
-for _name in ("add", "mul", "sub", "and_", "or_", "xor"):
-    _special = f"__r{_name.rstrip('_')}__"
-    setattr(OutsideContainer, _special, _reflected(getattr(operator, _name)))
+ARITHMETIC = (
+    "add mul sub and_ or_ xor truediv floordiv mod pow matmul lshift rshift".split()
+)  # of what a container lacks, it raises what it raises
+for _name in ARITHMETIC:
+    _bare = _name.rstrip("_")
+    setattr(OutsideContainer, f"__{_bare}__", _answer(getattr(operator, _name)))
+    setattr(OutsideContainer, f"__r{_bare}__", _reflected(getattr(operator, _name)))
+    setattr(OutsideContainer, f"__i{_bare}__", _changed(getattr(operator, f"i{_bare}")))
+for _name in ("eq", "ne", "lt", "le", "gt", "ge", "neg", "pos", "invert", "abs"):
+    setattr(OutsideContainer, f"__{_name}__", _answer(getattr(operator, _name)))
 OutsideContainer.__reversed__ = _answer(reversed)  # type: ignore[attr-defined]

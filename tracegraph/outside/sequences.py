@@ -11,10 +11,18 @@ from typing import Any
 import numpy as np
 
 from tracegraph.outside.base import OutsideContainer
-from tracegraph.standin import Traced, TracedSize
+from tracegraph.standin import ArrayHolder, Traced, TracedSize
+from tracegraph.values import real_of
 
 LENGTHS = 8
 """How many lengths of a sequence that is looked at and changed get a trace each."""
+
+
+def is_of_numpy(value: Any) -> bool:
+    """Return whether a value takes an operator over from a list: then NumPy answers."""
+    if type(value) is Traced:
+        return not value.is_python_scalar
+    return isinstance(value, (np.ndarray, np.generic, ArrayHolder))
 
 
 class _Sequence(OutsideContainer):
@@ -118,10 +126,15 @@ class _Sequence(OutsideContainer):
             self.perform("extend", tuple(values))
 
     def __iadd__(self, values: Iterable[Any]) -> OutsideContainer:
+        if is_of_numpy(values):
+            return NotImplemented
         self.extend(values)
         return self
 
     def __imul__(self, times: Any) -> OutsideContainer:
+        real = real_of(times)
+        if (is_of_numpy(times) and np.ndim(real)) or not hasattr(type(real), "__index__"):
+            return NotImplemented
         self.perform("__imul__", operator.index(times))
         return self
 
