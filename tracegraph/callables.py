@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import math
 import operator
@@ -70,18 +69,6 @@ def is_harmless(function: Any) -> bool:
     if isinstance(owner, (np.ndarray, np.generic, str, int, float)):
         return True
     return bool(lookup(PASSING_SET, function)) or lookup(RULES, function) is not None
-
-
-def is_plain_class(function: Any) -> bool:
-    """Return whether making an instance of a class only stores what it is given."""
-    if not isinstance(function, type):
-        return False
-    if function in (contextlib.suppress, contextlib.nullcontext):
-        return True
-    if issubclass(function, tuple) and hasattr(function, "_fields"):
-        return function.__init__ is object.__init__
-    is_dataclass = "__dataclass_fields__" in vars(function)
-    return is_dataclass and not hasattr(function, "__post_init__")
 
 
 def is_ours(function: Any) -> bool:

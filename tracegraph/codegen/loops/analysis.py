@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from tracegraph.ir.loops import For, Program, Statement, Store, place_of, roots, statements
 from tracegraph.ir.scalar import ELEMENTARY, Scalar, walk
 from tracegraph.ir.size_values import hint
-from tracegraph.ir.sizes import Dim, Symbol, symbols
+from tracegraph.ir.sizes import Dim, symbols
 
 GUESS = 256
 """The extent that an unknown size is taken for."""
@@ -45,11 +45,6 @@ def _bounded(extent: Dim) -> bool:
     return any(s.bound is not None for s in symbols(extent))
 
 
-def is_read_and_written(body: Iterable[Statement], buffer: str) -> bool:
-    """Return whether statements read a buffer that they write."""
-    return any(s.op == "load" and s.attr("buffer") == buffer for s in scalars_of(body))
-
-
 class Dependence:
     """Tells on which loop indices, states and results of folds a scalar depends."""
 
@@ -76,11 +71,6 @@ class Dependence:
             if symbol in self._program.indices:
                 found |= self.of(self._program.indices[symbol])
         return frozenset(found)
-
-
-def moves_with(place: Dim, symbol: Symbol) -> bool:
-    """Return whether a place mentions a symbol."""
-    return symbol in symbols(place)
 
 
 def is_chain(scalars: Iterable[Scalar]) -> bool:

@@ -103,12 +103,6 @@ def scale_columns(x: Value, factors: Value) -> Value:
     return out
 
 
-def over_matrix(x: Value, like: Value) -> Value:
-    """Return a number of each batch over the matrices of ``like``."""
-    out: Value = broadcast_to(x, shape=like.shape, axes=tuple(range(like.ndim - 2)))
-    return out
-
-
 def hermitian(x: Value, lower: bool) -> Value:
     """Return the Hermitian matrix of which NumPy reads one triangle."""
     read = x if lower else adjoint(x)
