@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from tests.array_api import compiled
+from tests.array_api import compiled, run
 from tests.array_api.compiled import CALLS, Array, compare
-from tests.array_api.run import EXPECTED
 from tracegraph import Tensor, array_api
 
 
@@ -54,13 +55,14 @@ def test_the_namespace_has_the_names_and_signatures_of_ours() -> None:
         compiled.sinus  # noqa: B018  # reading it is what is tested
 
 
-def test_each_failure_that_is_expected_has_a_reason() -> None:
-    reason = ""
-    for line in EXPECTED.read_text(encoding="utf-8").splitlines():
-        if line.startswith("#"):
-            reason += line
-        elif not line:
-            reason = ""
-        else:
-            assert line.startswith("array_api_tests/")
-            assert len(reason) > 50, line
+def test_each_failure_that_is_expected_has_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = run.expected_failures()
+    assert len(set(names)) == len(names)
+    assert all(name.startswith("array_api_tests/") for name in names)
+    unexplained = tmp_path / "expected.txt"
+    unexplained.write_text("array_api_tests/test_it.py::test\n", encoding="utf-8")
+    monkeypatch.setattr(run, "EXPECTED", unexplained)
+    with pytest.raises(ValueError, match=r"expected 'test  # reason' in expected\.txt"):
+        run.expected_failures()

@@ -85,6 +85,16 @@ def test_sums_that_are_not_finite(values: list[float]) -> None:
         np.testing.assert_array_equal(total, x.sum())
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c16"])
+@pytest.mark.parametrize("shape", [(1,), (3,), (5000,), (3, 100), (100, 3), (2, 3, 4)])
+def test_sums_of_negative_zeros_start_from_zero(shape: tuple[int, ...], dtype: str) -> None:
+    x = -np.zeros(shape, dtype)
+    for axes in {(0,), (len(shape) - 1,), tuple(range(len(shape)))}:
+        runner = compiled(lambda x, axes=axes: sum_(x, axes=axes), ArrayType(x.dtype, shape))
+        got, expected = (np.atleast_1d(a).view(x.real.dtype) for a in (runner(x)[0], x.sum(axes)))
+        np.testing.assert_array_equal(np.signbit(got), np.signbit(expected))
+
+
 @pytest.mark.parametrize("place", [0, 3, 40, 99])
 def test_argmax_takes_the_first_and_nan_wins(place: int) -> None:
     x = np.zeros(100)

@@ -193,11 +193,12 @@ def _moved(program: Program, call: Call, eps: float, seed: int) -> list[Any]:
     rng = np.random.default_rng(seed)
 
     def move(value: Any) -> Any:
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        if isinstance(value, np.ndarray) and value.dtype.kind in "fc":
             factors: Any = 1 + ULPS * eps * rng.uniform(-1, 1, value.shape)
             value *= factors.astype(value.dtype)
-        elif isinstance(value, (float, np.floating)):
-            value = type(value)(value * (1 + ULPS * eps * rng.uniform(-1, 1)))
+        elif isinstance(value, (float, complex, np.inexact)):
+            kind: Any = type(value)
+            value = kind(value * (1 + ULPS * eps * rng.uniform(-1, 1)))
         return value
 
     module = program.module()

@@ -59,6 +59,8 @@ def _running(node: Node) -> tuple[DType, Any]:
         is_complex = dtype.kind == "c"
         return (WHOLE[FLOAT64], complex(start, start)) if is_complex else (FLOAT64, start)
     assert isinstance(node.op.lower, Scan)
+    if node.op.lower.combine == "add" and dtype.kind == "f":
+        return dtype, -0.0  # the first value stays what it is: 0 + -0.0 is 0.0
     return dtype, identity(node.op.lower.combine, dtype)
 
 

@@ -118,7 +118,7 @@ def fold_states(fold: Fold) -> list[tuple[DType, float]]:
     own = [(dtype, identity(fold.combine, dtype))]
     if fold.combine in PLACES:
         return [*own, (INT64, 0)]
-    return [*own, (dtype, -0.0)] if fold.careful else own
+    return [*own, (dtype, 0)] if fold.careful else own
 
 
 def fold_step(w: Writer, fold: Fold, states: Sequence[str], new: Sequence[str]) -> list[Result]:

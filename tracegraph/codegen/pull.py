@@ -63,13 +63,17 @@ def element(b: ScalarBuilder, node: Node, index: Index, operands: Iterable[Eleme
     (x,) = operands
     places = _places(index, x.type.shape, attrs["axes"])
     values = [accumulated(b, lower.combine, x(at), node.array_type.dtype) for at in places]
-    if x.type.dtype.kind == "c" and lower.combine in ("add", "multiply"):
-        # NumPy starts from 0 or 1, which is seen in signs of zeros and beside infinities.
+    if _start_is_seen(lower.combine, x.type.dtype):
         values.insert(0, b.const(identity(lower.combine, x.type.dtype), x.type.dtype))
     total = values[0]
     for value in values[1:]:
         total = b.apply(combination(lower.combine), total, value)
     return total
+
+
+def _start_is_seen(combine: str, dtype: DType) -> bool:
+    """Return whether NumPy's start, 0 or 1, shows in signs of zeros or beside infinities."""
+    return dtype.kind in {"add": "fc", "multiply": "c"}.get(combine, "")
 
 
 def _places(index: Index, shape: tuple[Dim, ...], axes: tuple[int, ...]) -> Iterable[Index]:

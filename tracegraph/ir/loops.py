@@ -126,7 +126,7 @@ class Program:
 def identity(combine: str, dtype: DType) -> Any:
     """Return the value that a fold starts from."""
     if combine == "add":
-        return -0.0 if dtype.kind == "f" else 0  # of complex numbers NumPy's sums start from 0
+        return 0
     if combine == "multiply":
         return 1
     if combine.startswith("logical"):

@@ -17,7 +17,7 @@ NumPy's own calls     move by ``ULPS`` units of the largest element: the same co
 A result may differ by ``MARGIN`` times the largest move that was seen. Where a move makes a number
 infinite, changes an integer or a bool, or makes an operation raise, nothing can be said and every
 value is accepted. NaNs are equal, whatever their bits; the sign of a zero counts where nothing
-moves and nothing is added up: whether a sum of negative zeros begins with a zero is left open.
+moves and nothing is contracted: a BLAS is free to begin a product of negative zeros with a zero.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def difference(
             except (ValueError, IndexError):  # what is computed hangs on a last bit
                 return None
             for one, other in zip(wrong, moved, strict=True):
-                one.allow(np.asarray(other), signs_count=not mover.has_added)
+                one.allow(np.asarray(other), signs_count=not mover.has_contracted)
             if not mover.has_moved:
                 break
     number = next((i for i, one in enumerate(wrong) if one.is_open), None)
@@ -172,7 +172,7 @@ class _Mover:
 
     def __init__(self, signs: Callable[[tuple[int, ...]], Any], fp: str) -> None:
         self.signs, self.fp = signs, fp
-        self.has_moved = self.has_added = False
+        self.has_moved = self.has_contracted = False
 
     def __call__(self, node: Node, operands: Sequence[Any], result: Any) -> Any:
         form = node.op.lower
@@ -185,7 +185,7 @@ class _Mover:
         if isinstance(form, Pull):
             return self._move(result, ulps_of(node, self.fp) * np.abs(result))
         terms = _terms(form, operands, node)
-        self.has_added |= terms is not None
+        self.has_contracted |= isinstance(form, Contract)
         return result if terms is None else self._move(result, (ULPS + terms[0]) / 4 * terms[1])
 
     def _move(self, result: Any, size: Any) -> Any:

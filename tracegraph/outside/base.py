@@ -14,8 +14,36 @@ if TYPE_CHECKING:
     from tracegraph.recording import Recording
 
 
+def _answer(function: Callable[..., Any]) -> Any:
+    """Return a special method that answers by what the container holds."""
+
+    def method(self: OutsideContainer, *operands: Any) -> Any:
+        return function(self.opened(), *map(opened, operands))
+
+    return method
+
+
+def _reflected(function: Callable[..., Any]) -> Any:
+    def method(self: OutsideContainer, other: Any) -> Any:
+        return function(opened(other), self.opened())
+
+    return method
+
+
+def _changed(function: Callable[..., Any]) -> Any:
+    """Return a special method that changes the container in a way that is not followed."""
+
+    def method(self: OutsideContainer, other: Any) -> Any:
+        kind = type(self.actual).__name__
+        self.recording.give_up(f"an outside {kind} is changed by an operator; use its methods")
+        result = function(self.actual, self.recording.externals.leaving(other))
+        return self if result is self.actual else result
+
+    return method
+
+
 class OutsideContainer(ContainerStandIn):
-    """What all kinds share: the special methods that only answer are added below.
+    """What all kinds share: changes are effects, and what only answers looks inside.
 
     Parameters
     ----------
@@ -151,6 +179,48 @@ class OutsideContainer(ContainerStandIn):
         """``x.clear()``."""
         self.perform("clear")
 
+    # -- operators; of what a container lacks, it raises what it raises ---------------------------
+
+    __add__, __radd__ = _answer(operator.add), _reflected(operator.add)
+    __mul__, __rmul__ = _answer(operator.mul), _reflected(operator.mul)
+    __sub__, __rsub__ = _answer(operator.sub), _reflected(operator.sub)
+    __and__, __rand__ = _answer(operator.and_), _reflected(operator.and_)
+    __or__, __ror__ = _answer(operator.or_), _reflected(operator.or_)
+    __xor__, __rxor__ = _answer(operator.xor), _reflected(operator.xor)
+    __truediv__, __rtruediv__ = _answer(operator.truediv), _reflected(operator.truediv)
+    __floordiv__, __rfloordiv__ = _answer(operator.floordiv), _reflected(operator.floordiv)
+    __mod__, __rmod__ = _answer(operator.mod), _reflected(operator.mod)
+    __pow__, __rpow__ = _answer(operator.pow), _reflected(operator.pow)
+    __matmul__, __rmatmul__ = _answer(operator.matmul), _reflected(operator.matmul)
+    __lshift__, __rlshift__ = _answer(operator.lshift), _reflected(operator.lshift)
+    __rshift__, __rrshift__ = _answer(operator.rshift), _reflected(operator.rshift)
+
+    __iadd__ = _changed(operator.iadd)
+    __imul__ = _changed(operator.imul)
+    __isub__ = _changed(operator.isub)
+    __iand__ = _changed(operator.iand)
+    __ior__ = _changed(operator.ior)
+    __ixor__ = _changed(operator.ixor)
+    __itruediv__ = _changed(operator.itruediv)
+    __ifloordiv__ = _changed(operator.ifloordiv)
+    __imod__ = _changed(operator.imod)
+    __ipow__ = _changed(operator.ipow)
+    __imatmul__ = _changed(operator.imatmul)
+    __ilshift__ = _changed(operator.ilshift)
+    __irshift__ = _changed(operator.irshift)
+
+    __eq__ = _answer(operator.eq)
+    __ne__ = _answer(operator.ne)
+    __lt__ = _answer(operator.lt)
+    __le__ = _answer(operator.le)
+    __gt__ = _answer(operator.gt)
+    __ge__ = _answer(operator.ge)
+    __neg__ = _answer(operator.neg)
+    __pos__ = _answer(operator.pos)
+    __invert__ = _answer(operator.invert)
+    __abs__ = _answer(operator.abs)
+    __reversed__ = _answer(reversed)
+
 
 MUTATORS = frozenset(
     "append appendleft clear extend extendleft insert pop popleft popitem remove reverse rotate "
@@ -193,44 +263,3 @@ def _refill(container: Any, like: Any, items: list[Any]) -> None:
             container[key] = item
     else:
         (container.update if isinstance(like, set) else container.extend)(items)
-
-
-def _answer(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a special method that answers by what the container holds."""
-
-    def method(self: OutsideContainer, *operands: Any) -> Any:
-        return function(self.opened(), *map(opened, operands))
-
-    return method
-
-
-def _reflected(function: Callable[..., Any]) -> Callable[..., Any]:
-    def method(self: OutsideContainer, other: Any) -> Any:
-        return function(opened(other), self.opened())
-
-    return method
-
-
-def _changed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a special method that changes the container in a way that is not followed."""
-
-    def method(self: OutsideContainer, other: Any) -> Any:
-        kind = type(self.actual).__name__
-        self.recording.give_up(f"an outside {kind} is changed by an operator; use its methods")
-        result = function(self.actual, self.recording.externals.leaving(other))
-        return self if result is self.actual else result
-
-    return method
-
-
-ARITHMETIC = (
-    "add mul sub and_ or_ xor truediv floordiv mod pow matmul lshift rshift".split()
-)  # of what a container lacks, it raises what it raises
-for _name in ARITHMETIC:
-    _bare = _name.rstrip("_")
-    setattr(OutsideContainer, f"__{_bare}__", _answer(getattr(operator, _name)))
-    setattr(OutsideContainer, f"__r{_bare}__", _reflected(getattr(operator, _name)))
-    setattr(OutsideContainer, f"__i{_bare}__", _changed(getattr(operator, f"i{_bare}")))
-for _name in ("eq", "ne", "lt", "le", "gt", "ge", "neg", "pos", "invert", "abs"):
-    setattr(OutsideContainer, f"__{_name}__", _answer(getattr(operator, _name)))
-OutsideContainer.__reversed__ = _answer(reversed)  # type: ignore[attr-defined]

@@ -181,7 +181,7 @@ class OutsideDict(OutsideContainer):
         for key, value in dict(*others, **named).items():
             self[key] = value
 
-    def __ior__(self, other: Any) -> Any:
+    def __ior__(self, other: Any) -> Any:  # type: ignore[misc]  # takes more than `|` does
         if isinstance(self.actual, Counter):
             return UNFOLLOWED_OR(self, other)
         self.update(other)

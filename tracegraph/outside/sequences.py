@@ -125,13 +125,13 @@ class _Sequence(OutsideContainer):
         else:
             self.perform("extend", tuple(values))
 
-    def __iadd__(self, values: Iterable[Any]) -> OutsideContainer:
+    def __iadd__(self, values: Any) -> Any:  # type: ignore[misc]  # takes more than `+` does
         if is_of_numpy(values):
             return NotImplemented
         self.extend(values)
         return self
 
-    def __imul__(self, times: Any) -> OutsideContainer:
+    def __imul__(self, times: Any) -> Any:  # type: ignore[misc]  # its own way, as above
         real = real_of(times)
         if (is_of_numpy(times) and np.ndim(real)) or not hasattr(type(real), "__index__"):
             return NotImplemented

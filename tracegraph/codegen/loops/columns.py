@@ -86,7 +86,7 @@ class _Columns:
     ) -> For:
         at = symbol(column.name, bound=column.bound)
         stores = [
-            Store(name, at, self.b.const(-0.0, fold.value.dtype))
+            Store(name, at, self.b.const(0, fold.value.dtype))
             for pair, fold in zip(totals, folds, strict=True)
             for name in pair
         ]
