@@ -34,7 +34,7 @@ class Attributes(Guards, Sizing):
             rule = VIEW_ATTRIBUTES[name]
             return self.call(operator.attrgetter(name), (traced,), {}, rule)
         if name in SHAPE_ATTRIBUTES and self.is_noting:
-            return SHAPE_ATTRIBUTES[name](self, self.value_of(traced).type)
+            return SHAPE_ATTRIBUTES[name](self, traced.value.type)
         if name in METHODS:
             return Method(self, traced, name)
         real = traced.actual
@@ -55,7 +55,7 @@ class Attributes(Guards, Sizing):
             no_value("the length of an array that left vmap")
         if not self.is_noting:
             return len(traced.actual)
-        shape = self.value_of(traced).shape
+        shape = traced.value.shape
         if not shape:
             return len(traced.actual)
         return self.size(shape[0])

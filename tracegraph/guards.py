@@ -92,10 +92,10 @@ class Guards(Pen):
         truth = bool(traced.actual)
         if self.is_noting:
             self.builder.site = user_site()
-            value = self.value_of(traced)
-            if value.shape:
-                value = self.emitter_reshape(value)
-            self.guard(self.emitter.cast(value, np.dtype(bool)), truth)
+            value = self.present_value(traced)
+            if value is not None:
+                number = self.emitter_reshape(value) if value.shape else value
+                self.guard(self.emitter.cast(number, np.dtype(bool)), truth)
         return truth
 
     def emitter_reshape(self, value: Value) -> Value:

@@ -61,12 +61,14 @@ class InPlace(Attributes):
 
     def _set_shape(self, traced: Traced, shape: Any) -> None:
         """Give the array itself another shape: the caller's too, where it came from outside."""
-        storage, before = traced.storage, self.value_of(traced)
+        storage, before = traced.storage, self.present_value(traced)
         is_whole = traced.actual is storage.array
         if is_whole and storage.external:
             self.externals.snapshot(storage)
         with self.giving_up_if_raised(np.reshape):
             traced.actual.shape = real_of(shape)
+        if before is None:
+            return
         wanted = operands_of(self, shape)
         try:
             after: Sym = RULES[np.reshape](self.emitter, Sym(before), wanted)
@@ -213,8 +215,9 @@ def tolist(recording: InPlace, x: Traced) -> Any:
         recording.give_up(f"an array of more than {LIST_LIMIT} elements is turned into a list")
     if not recording.is_noting:
         return x.actual.tolist()
-    length = operator.index(recording.length(x))
-    return [tolist(recording, x[position]) for position in range(length)]
+    parts = (x[position] for position in range(operator.index(recording.length(x))))
+    # An element may be the one where the recording gives up: from there on they are real.
+    return [tolist(recording, p) if type(p) is Traced else p.tolist() for p in parts]
 
 
 def resize(recording: InPlace, x: Traced, *shape: Any, refcheck: Any = True) -> None:
@@ -226,7 +229,7 @@ def resize(recording: InPlace, x: Traced, *shape: Any, refcheck: Any = True) -> 
     is_own = x.actual is storage.array and not storage.external
     # What the recording itself holds of the array is no reference of the user's.
     is_alone = is_own and sys.getrefcount(x.actual) <= OUR_REFERENCES
-    before = recording.value_of(x) if recording.is_noting else None
+    before = recording.present_value(x) if recording.is_noting else None
     with recording.giving_up_if_raised(np.resize):
         x.actual.resize(*real, refcheck=bool(refcheck) and not is_alone)
     if not recording.is_noting:

@@ -134,6 +134,14 @@ class Pen:
             raise Unsupported("a value of a finished recording is used; return it instead")
         return traced.value
 
+    def present_value(self, traced: Traced) -> Value | None:
+        """Return its present value, or None where the recording has to give up for that."""
+        try:
+            return self.value_of(traced)
+        except Unsupported as why:
+            self.give_up(f"the value of an array is used: {why}")
+            return None
+
     def fresh(self, real: Any, value: Value) -> Traced:
         """Return a stand-in for a new array or number."""
         raise AssertionError("a recording makes stand-ins")

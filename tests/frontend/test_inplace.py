@@ -298,3 +298,18 @@ def test_dtypes_of_written_arrays() -> None:
         )
         agrees("def f(a):\n    a += 1.5; return a", (a,), (a,))
         agrees("def f(a):\n    a[0] = 2.7; a[1] = -1; return a", (a,), (a,))
+
+
+USES = (
+    "v.size, len(v), v.shape, v.dtype", "float(v[0])", "bool(v.any())", "1 if v[:1] else 2",
+    "1.0 in v", "v.tolist()", "[x for x in v]", "v.item(0)", "f'{v}'", "v.T + 1", "v.copy()",
+    "list(v.flat)", "max(v), sum(v)", "sorted(v)", "v @ v", "v", "v[v > 1]", "a[v.astype(int) % 2]",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("use", USES)
+def test_uses_of_a_diagonal_after_its_matrix_was_written(use: str) -> None:
+    """No step of other memory leads to it, so its content is not followed any more."""
+    source = f"def f(a):\n    v = np.diagonal(a)\n    a[0, 0] += 1.0\n    return {use}\n"
+    calls = [(np.arange(float(n * m)).reshape(n, m),) for n, m in ((2, 3), (1, 1), (4, 5), (2, 3))]
+    agrees(source, *calls)

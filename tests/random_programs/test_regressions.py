@@ -67,3 +67,12 @@ def test_a_function_of_a_column_beside_a_row() -> None:
 
 def test_a_product_of_a_reversed_array_with_its_transpose() -> None:
     agrees("np.dot(a, a.T) <= 1.5", a="float32 n,m back", sizes=WIDE)
+
+
+def test_a_mask_of_the_different_elements() -> None:
+    agrees("v", "v = np.unique(a)", "v[v > 0] = v[v > 0][::-1]", a="float64 ")
+    agrees("np.sum(np.ones_like(np.unique(a)))", a="float64 n")
+
+
+def test_what_is_known_of_a_diagonal_after_its_matrix_was_written() -> None:
+    agrees("v.size, len(v), v.shape, v.ndim", "v = np.diag(a)", "a[...] = 1", a="float64 n,m")

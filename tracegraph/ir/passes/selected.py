@@ -53,7 +53,8 @@ def keep_in_place(graph: Graph, *, whatever_it_costs: bool = False) -> Graph:
     def visit(node: Node, *operands: Value) -> Value:
         builder.site = node.site
         value = rebuild(builder, node, *operands)
-        lifting.places.update(dict.fromkeys(counted(value.node), value.node))
+        if value.node.op is flatnonzero:  # others count too, but no mask
+            lifting.places.update(dict.fromkeys(counted(value.node), value.node))
         return lifting.in_place(value) or value
 
     params = [builder.parameter(param.type) for param in graph.params]
