@@ -112,7 +112,10 @@ class RandomGraph:
         if self.tame:
             names = SMOOTH if x.dtype.kind in "fc" else EXACT
         name = self.choice(names)
-        out: Value = OPS[name](x, *(self.like(x) for _ in range(ARITY[name] - 1)))
+        others = [self.like(x) for _ in range(ARITY[name] - 1)]
+        if name == "power" and x.dtype.kind == "i":  # NumPy raises for negative exponents
+            others = [OPS["bitwise_and"](other, full_like(other, 7)) for other in others]
+        out: Value = OPS[name](x, *others)
         return out
 
     def cast(self, x: Value) -> Value:
