@@ -128,9 +128,14 @@ def eye(
     return Sym(e.cast(ones, dtype_argument(dtype) or FLOAT64))
 
 
+def _within(k: int) -> int:
+    """Return the number of a diagonal, or of one as far outside, to which places can be added."""
+    return max(-(2**62), min(2**62, k))
+
+
 def on_diagonal(e: Emitter, shape: Shape, k: int) -> Value:
     """Return which places of a matrix lie on its diagonal number k."""
-    row = add(positions(e, shape, 0), e.full(shape, k, INT64))
+    row = add(positions(e, shape, 0), e.full(shape, _within(k), INT64))
     out: Value = equal(row, positions(e, shape, 1))
     return out
 
@@ -336,7 +341,7 @@ def tri(
 
 def on_or_below(e: Emitter, shape: Shape, k: int) -> Value:
     """Return which places of matrices lie on or below their diagonal number k."""
-    row = add(positions(e, shape, len(shape) - 2), e.full(shape, k, INT64))
+    row = add(positions(e, shape, len(shape) - 2), e.full(shape, _within(k), INT64))
     out: Value = greater_equal(row, positions(e, shape, len(shape) - 1))
     return out
 
