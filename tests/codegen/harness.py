@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -12,18 +13,21 @@ import numpy as np
 from tracegraph.codegen.llvm import NativeKernel
 from tracegraph.codegen.native import compile_kernel
 from tracegraph.codegen.plan import (
+    Branch,
     CalloutStep,
     Fresh,
     Gemm,
     GuardStep,
     Kernel,
+    Loop,
     Matrix,
     Plan,
     SelectStep,
+    While,
 )
 from tracegraph.codegen.schedule import plan
 from tracegraph.ir.graph import Graph, trace
-from tracegraph.ir.size_values import evaluate
+from tracegraph.ir.size_values import bare_symbol, concrete, evaluate
 from tracegraph.ir.sizes import Symbol, symbols
 from tracegraph.ir.types import ArrayType
 
@@ -107,11 +111,8 @@ class Runner:
                         values[symbol] = length
         memory: dict[str, Any] = dict(zip(self.plan.params, given, strict=True))
         self._arena(memory, values)
-        for buffer in self.plan.buffers:
-            if buffer.name not in memory:
-                size = evaluate(buffer.size, values)
-                memory[buffer.name] = np.full(size, 77, np.uint8).astype(buffer.dtype)
         self.values = values
+        self._make_room(memory)
         self.run(self.plan.steps, memory)
         results = []
         for node, name in zip(self.graph.outputs, self.plan.outputs, strict=True):
@@ -145,18 +146,52 @@ class Runner:
             elif isinstance(step, CalloutStep):
                 self._callout(step, memory)
             else:
-                taken = step.then if memory[step.buffer].ravel()[0] else step.orelse
-                self.run(taken, memory)
+                self._control(step, memory)
+
+    def _control(self, step: Branch | Loop | While, memory: dict[str, Any]) -> None:
+        if isinstance(step, Branch):
+            self.run(step.then if memory[step.buffer].ravel()[0] else step.orelse, memory)
+        elif isinstance(step, While):
+            self._while(step, memory)
+        else:
+            for k in range(evaluate(step.trip, self.values)):
+                self.values[step.index] = k
+                self.run(step.body, memory)
+            self.values.pop(step.index, None)
+
+    def _while(self, step: While, memory: dict[str, Any]) -> None:
+        trips = 0
+        self.run(step.test, memory)
+        while memory[step.buffer].ravel()[0]:
+            self.run(step.body, memory)
+            self.run(step.test, memory)
+            trips += 1
+        symbol = None if step.count is None else bare_symbol(step.count)
+        if symbol is not None:
+            self.values[symbol] = trips
+            self._make_room(memory)
+
+    def _make_room(self, memory: dict[str, Any]) -> None:
+        """Make the buffers whose sizes are known now."""
+        for buffer in self.plan.buffers:
+            known = set(symbols(buffer.size)) <= self.values.keys()
+            if known and buffer.name not in memory:
+                size = evaluate(buffer.size, self.values)
+                memory[buffer.name] = np.full(size, 77, np.uint8).astype(buffer.dtype)
 
     def _callout(self, step: CalloutStep, memory: dict[str, Any]) -> None:
         arrays = []
         for name, type in zip(step.operands, step.operand_types, strict=True):
             shape = [evaluate(d, self.values) for d in type.shape]
-            arrays.append(memory[name].reshape(shape))
-        result = step.op.eager(*arrays, **dict(step.attrs))
+            array = memory[name]
+            if array.size > prod(shape):
+                array = array[: prod(shape)]
+            arrays.append(array.reshape(shape))
+        attrs = {name: concrete(value, self.values) for name, value in step.attrs}
+        result = step.op.eager(*arrays, **attrs)
         results = result if len(step.results) > 1 or isinstance(result, tuple) else (result,)
         for name, value in zip(step.results, results, strict=True):
-            memory[name] = np.ascontiguousarray(value)
+            memory[name] = np.array(value, order="C")
 
 
 def _matrices(m: Matrix, shape: tuple[int, int, int], memory: Any, values: Any) -> Any:

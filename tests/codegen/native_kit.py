@@ -10,9 +10,12 @@ import numpy as np
 
 from tracegraph.codegen.executable import Executable
 from tracegraph.codegen.llvm import NativeKernel
+from tracegraph.codegen.native import compile_kernel
 from tracegraph.codegen.native_type import NativeCallable
-from tracegraph.codegen.plan import Kernel, Plan, PlanBuffer, Slot, Step
-from tracegraph.codegen.signature import ArrayInput, Input, Signature, argument
+from tracegraph.codegen.plan import Fresh, Kernel, Plan, PlanBuffer, Slot, Step
+from tracegraph.codegen.schedule import plan
+from tracegraph.codegen.signature import ArrayInput, ArrayOutput, Input, Signature, argument
+from tracegraph.ir.graph import Graph
 from tracegraph.ir.loops import Program, Store
 from tracegraph.ir.scalar import ScalarBuilder
 from tracegraph.ir.sizes import Dim, Size, Symbol, symbol
@@ -144,6 +147,23 @@ class Counting(NativeCallable):
     def _slow(self, *args: Any, **kwargs: Any) -> Any:
         self.slow_calls += 1
         return self.function(*args, **kwargs)
+
+
+def graph_executable(graph: Graph, found: Plan | None = None) -> Executable:
+    """Build the executable of a graph: a tuple of fresh arrays from arrays in C order."""
+    if found is None:
+        found = plan(graph, [Fresh(tuple(range(o.array_type.ndim))) for o in graph.outputs])
+    inputs = [
+        ArrayInput(source=argument(k), type=param.array_type, buffer=buffer)
+        for k, (param, buffer) in enumerate(zip(graph.params, found.params, strict=True))
+    ]
+    outputs = [
+        ArrayOutput(buffer, node.array_type.shape)
+        for node, buffer in zip(graph.outputs, found.outputs, strict=True)
+    ]
+    kernels = {kernel.name: compile_kernel(kernel.program) for kernel in found.kernels()}
+    whole = signature(inputs, outputs, len(inputs), container=tuple)
+    return Executable(whole, found, kernels)
 
 
 MISSED = object()

@@ -13,6 +13,7 @@ from tests.codegen.random_graphs import RandomGraph
 from tests.ir import (
     samples_elementwise,
     samples_linalg,
+    samples_loop,
     samples_reduce,
     samples_sort,
     samples_structural,
@@ -25,7 +26,14 @@ from tracegraph.ir.interpret import interpret
 from tracegraph.ir.size_values import evaluate
 from tracegraph.ir.sizes import Symbol, symbol
 
-FAMILIES = (samples_elementwise, samples_linalg, samples_reduce, samples_sort, samples_structural)
+FAMILIES = (
+    samples_elementwise,
+    samples_linalg,
+    samples_loop,
+    samples_reduce,
+    samples_sort,
+    samples_structural,
+)
 
 
 def run(graph: Graph, *arrays: Any) -> list[Any]:

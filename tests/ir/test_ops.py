@@ -13,6 +13,7 @@ import pytest
 from tests.ir import (
     samples_elementwise,
     samples_linalg,
+    samples_loop,
     samples_reduce,
     samples_sort,
     samples_structural,
@@ -32,6 +33,7 @@ SAMPLES: tuple[Sample, ...] = (
     *samples_reduce.SAMPLES,
     *samples_sort.SAMPLES,
     *samples_linalg.SAMPLES,
+    *samples_loop.SAMPLES,
 )
 SMOOTH = tuple(
     s

@@ -12,7 +12,7 @@ import pytest
 from tracegraph.ir.graph import Builder, Graph, Value, attrs_key, trace
 from tracegraph.ir.interpret import interpret
 from tracegraph.ir.ops.arithmetic import add, chain, divide, multiply, negative, subtract
-from tracegraph.ir.ops.boxes import concatenate, slice_
+from tracegraph.ir.ops.boxes import concatenate, slice_, slice_update
 from tracegraph.ir.ops.broadcast import broadcast_to, full_like, literal, scalar_like, sum_
 from tracegraph.ir.ops.cast import cast
 from tracegraph.ir.ops.choice import select
@@ -75,6 +75,17 @@ def _pair(x: Value) -> Value:
     return out
 
 
+def _inner(x: Value) -> tuple[Any, ...]:
+    return (x.shape[0] - 2,)
+
+
+def _updated(x: Value, y: Value) -> Value:
+    """Return ``x`` with what is between its ends taken from ``y``."""
+    update = slice_(y, start=(0,), shape=_inner(y), step=(1,))
+    out: Value = slice_update(x, update, start=(1,), step=(1,))
+    return out
+
+
 HOLDS: dict[tuple[str, int], tuple[Case, ...]] = {
     ("add", 0): (
         Case(lambda x: add(x, full_like(x, -0.0 if x.dtype.kind == "f" else 0)), REAL),
@@ -117,6 +128,10 @@ HOLDS: dict[tuple[str, int], tuple[Case, ...]] = {
         Case(lambda x: slice_(_pair(x), start=(0,), shape=x.shape, step=(1,)), ALL),
         Case(lambda x: slice_(_pair(x), start=(1,), shape=(1,), step=(1,)), ALL),
     ),
+    ("slice", 1): (
+        Case(lambda x: slice_(_updated(x, x), start=(1,), shape=_inner(x), step=(1,)), ALL),
+    ),
+    ("slice_update", 0): (Case(lambda x: _updated(_updated(x, full_like(x, 1)), x), ALL),),
     ("cast", 0): (Case(lambda x: cast(x, dtype=x.dtype), ALL),),
     ("sum", 0): (Case(lambda x: sum_(x, axes=()), NUMERIC),),
     ("select", 0): (Case(lambda x: select(_flags(x, True), x, full_like(x, 1)), ALL),),

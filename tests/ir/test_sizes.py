@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracegraph.ir import sizes
-from tracegraph.ir.size_values import FUNCTIONS, evaluate, hint, substitute
+from tracegraph.ir.size_values import FUNCTIONS, evaluate, hint, largest, substitute
 from tracegraph.ir.sizes import (
     Dim,
     Size,
@@ -248,3 +248,32 @@ def test_product() -> None:
     assert product((2, n, 3)) == n * 6
     assert product(()) == 1
     assert product((n, 0)) == 0
+
+
+LENGTHS: dict[str, Any] = {
+    "n - i": n - i,
+    "n - i - 1": n - i - 1,
+    "products": i * (n - i) + m * i,
+    "quotient": (i + m) // 3,
+    "quotient that shrinks": (n - i) // 2 + 1,
+    "larger": maximum(n - 2 * i, m) * 2,
+    "smaller": minimum(i, m) - 3,
+    "without": n * m - 5,
+}
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+def test_largest_is_never_exceeded(name: str) -> None:
+    found = largest(LENGTHS[name], INDEX, n + 1)
+    assert found is not None
+    for values in itertools.product(range(6), range(2, 7)):
+        sizes = dict(zip((N, M), values, strict=True))
+        lengths = [
+            evaluate(LENGTHS[name], {**sizes, INDEX: place}) for place in range(values[0] + 1)
+        ]
+        assert evaluate(found, sizes) >= max(lengths)
+
+
+def test_largest_may_be_unknown() -> None:
+    assert largest(floordiv(n, i + 1), INDEX, n) is None
+    assert largest(minimum(i, n - 5) * m, INDEX, n) is None

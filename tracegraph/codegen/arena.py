@@ -1,4 +1,8 @@
-"""Where temporary buffers live: slots of one arena, reused when what was in them is dead."""
+"""Where temporary buffers live: slots of one arena, reused when what was in them is dead.
+
+What the steps inside a step mention lives for as long as that runs: the next iteration of a loop
+may read it.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from tracegraph.codegen.plan import (
     CalloutStep,
     Gemm,
-    GuardStep,
     Kernel,
+    Loop,
     PlanBuffer,
     SelectStep,
     Slot,
     Step,
+    inner_steps,
 )
 from tracegraph.ir.sizes import Dim, nonnegative
 
@@ -29,10 +34,8 @@ def named_buffers(step: Step) -> Iterable[str]:
         return (*step.operands, *step.results)
     if isinstance(step, SelectStep):
         return step.mask, step.places
-    if isinstance(step, GuardStep):
-        return (step.buffer,)
-    inner = (n for s in (*step.then, *step.orelse) for n in named_buffers(s))
-    return (step.buffer, *inner)
+    own = () if isinstance(step, Loop) else (step.buffer,)
+    return (*own, *(name for inner in inner_steps(step) for name in named_buffers(inner)))
 
 
 def arena(buffers: Sequence[PlanBuffer], steps: Sequence[Step]) -> tuple[Slot, ...]:

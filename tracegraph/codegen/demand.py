@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from tracegraph.codegen.pull import Element, element, is_pulled
 from tracegraph.codegen.roots import GEMM, PRODUCT, STEP, Root, root_of
 from tracegraph.codegen.storage import domain_index
+from tracegraph.ir.bodies import has_effect
 from tracegraph.ir.counted import counters, mentioned
 from tracegraph.ir.graph import Graph, Node
 from tracegraph.ir.lowering import Fold, Index, Recurrence, Scan, Scatter
@@ -57,7 +58,7 @@ class Demands:
             self._enter(root)
         for node in reversed(self.graph.nodes):
             places = self._places.get(node, {})
-            if not places and node not in self.forced and not node.op.effect:
+            if not places and node not in self.forced and not has_effect(node):
                 continue
             if is_pulled(node) and node not in self.forced and not self._is_dear(node, places):
                 self._inline(node, places)

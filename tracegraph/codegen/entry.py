@@ -24,10 +24,10 @@ from tracegraph.codegen.entry_memory import ARENA_FUNCTIONS, ARENA_TEXT, place, 
 from tracegraph.codegen.entry_results import Results
 from tracegraph.codegen.entry_sizes import INTRINSICS, Sizes
 from tracegraph.codegen.entry_sources import Sources
-from tracegraph.codegen.entry_steps import Steps, walk
+from tracegraph.codegen.entry_steps import Steps
 from tracegraph.codegen.entry_text import METADATA, Text, slow_path_text
 from tracegraph.codegen.llvm import NativeKernel
-from tracegraph.codegen.plan import Gemm, GuardStep, Plan, SelectStep
+from tracegraph.codegen.plan import Gemm, GuardStep, Plan, SelectStep, walk
 from tracegraph.codegen.signature import Signature
 from tracegraph.ir.record import record
 

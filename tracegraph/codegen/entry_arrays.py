@@ -111,6 +111,6 @@ def wrapped_matrices(
         steps = store_words(text, [sizes.value(stride) for stride in strides])
         descr = text.call("PyArray_DescrFromType", str(gemm.dtype.num))
         array = _new(text, descr, dims, steps, data, str(cpython.WRITEABLE))
-        text.owning(array)
+        text.keep(text.own(), array)
         made.append(array)
     return tuple(made)

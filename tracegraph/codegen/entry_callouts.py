@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,8 @@ class EagerKernel:
         results = made if isinstance(made, (tuple, list)) else (made,)
         if len(results) != len(self.types):
             raise GraphError(f"the eager kernel of {self.op.name} gave {len(results)} results")
-        return tuple(map(self._conforming, results, self.types))
+        arrays = map(self._conforming, results, self.types)
+        return tuple([_apart(array, operands) for array in arrays])
 
     def _conforming(self, result: Any, type: ArrayType) -> np.ndarray[Any, Any]:
         array = np.asarray(result)
@@ -63,6 +65,14 @@ class EagerKernel:
         raise GraphError(
             f"the eager kernel of {self.op.name} was to give {promised}, got shape {array.shape}"
         )
+
+
+def _apart(
+    array: np.ndarray[Any, Any], operands: Iterable[np.ndarray[Any, Any]]
+) -> np.ndarray[Any, Any]:
+    """Return an array that stays what it is when the memory of operands is used again."""
+    shared = any([np.may_share_memory(array, operand) for operand in operands])
+    return array.copy() if shared else array
 
 
 def eager_kernel(step: CalloutStep) -> EagerKernel:

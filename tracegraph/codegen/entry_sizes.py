@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 
 from tracegraph.codegen.entry_text import Text
 from tracegraph.ir.errors import GraphError
@@ -15,7 +16,8 @@ class Sizes:
     """The values of symbols and of sizes made of them.
 
     What is computed is remembered, so all sizes are computed before the code branches; those that
-    depend on data, when the step has run that counts them. The overflow bits gather until
+    depend on data, when the step has run that counts them; those that depend on the number of an
+    iteration, when that begins, and for no longer than it lasts. The overflow bits gather until
     ``require_exact``; a wrapped value may be compared before that, never used.
     """
 
@@ -34,6 +36,21 @@ class Sizes:
         self._symbols[symbol] = value
         at_least = self.text.let(f"icmp sge i64 {value}, {symbol.lower}")
         self.text.require(at_least, otherwise)
+
+    @contextlib.contextmanager
+    def scope(self) -> Iterator[None]:
+        """Forget afterwards what is bound and computed inside: code that may not have run."""
+        values, bound = dict(self._values), dict(self._symbols)
+        yield
+        if self._inexact:
+            raise GraphError("a size inside a loop is not computed where the loop begins")
+        self._values, self._symbols = values, bound
+
+    def number(self, symbol: Symbol, value: str) -> None:
+        """Give the index of a loop its value, a number of iterations that have been."""
+        if symbol in self._symbols:
+            raise GraphError(f"a loop is numbered by the size {symbol}, which has a value")
+        self._symbols[symbol] = value
 
     def is_bound(self, symbol: Symbol) -> bool:
         return symbol in self._symbols

@@ -1,11 +1,12 @@
-"""Running the steps of a plan: kernels, matrix products, callouts, guards, branches."""
+"""Running the steps of a plan: kernels, matrix products, callouts, guards, branches, loops."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from tracegraph.codegen import blas, cpython, select
+from tracegraph.codegen import blas, cpython, entry_loops, select
 from tracegraph.codegen.entry_arrays import new_array, wrapped_matrices
 from tracegraph.codegen.entry_callouts import EagerKernel, eager_kernel, matmul_into
 from tracegraph.codegen.entry_results import Results
@@ -18,26 +19,20 @@ from tracegraph.codegen.plan import (
     Gemm,
     GuardStep,
     Kernel,
+    Loop,
     Matrix,
     Plan,
     PlanBuffer,
     SelectStep,
     Step,
+    While,
+    walk,
 )
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.loops import written
 from tracegraph.ir.size_values import bare_symbol
 from tracegraph.ir.sizes import Dim, Symbol
-from tracegraph.ir.types import ArrayType
-
-
-def walk(steps: Sequence[Step]) -> Iterator[Step]:
-    """Yield steps and those inside branches, in order."""
-    for step in steps:
-        yield step
-        if isinstance(step, Branch):
-            yield from walk(step.then)
-            yield from walk(step.orelse)
+from tracegraph.ir.types import ArrayType, type_symbols
 
 
 @dataclass(eq=False)
@@ -55,34 +50,46 @@ class Steps:
     data: dict[str, str] = field(default_factory=dict)
     _wrote: bool = False
     _checked: list[Gemm] = field(default_factory=list)
+    _remade: set[str] = field(default_factory=set)
 
     def prepare(self) -> None:
         """Make room for what callouts return, and make what has a known size."""
-        for step in walk(self.plan.steps):
-            for name in step.results if isinstance(step, CalloutStep) else ():
-                if name not in self.data:
-                    self.results.arrays[name] = self.text.own()
-                    self.data[name] = self.text.slot("ptr")
+        steps = list(walk(self.plan.steps))
+        for name in (n for s in steps if isinstance(s, CalloutStep) for n in s.results):
+            self._own_data(name)
+        indices = {step.index for step in steps if isinstance(step, Loop)}
+        for name, type in _callout_operands(steps):
+            if name not in self.data and not indices.isdisjoint(type_symbols((type,))):
+                self._remade.add(name)
+                self._own_data(name)
         self._make_known()
+
+    def _own_data(self, name: str) -> None:
+        """Make room for an array that is made on the way."""
+        if name not in self.data:
+            self.results.arrays[name] = self.text.own()
+            self.data[name] = self.text.slot("ptr")
 
     def _make_known(self) -> None:
         """Compute the sizes that are known now, and make the arrays that have such sizes."""
+        steps = list(walk(self.plan.steps))
         self.results.prepare()
-        for step in walk(self.plan.steps):
-            self.sizes.prepare(_dims(step))
-        for buffer in self._arrays_to_make():
-            self.sizes.prepare((buffer.size,))
-        self.sizes.require_exact(self.text.exit(MISS))
-        for step in walk(self.plan.steps):
-            if isinstance(step, Gemm):
-                self._check_width(step)
+        self._compute_sizes(steps, (b.size for b in self._arrays_to_make()), self.text.exit(MISS))
         self.pointers.update(self.results.allocate(self.data))
-        for step in walk(self.plan.steps):
-            if isinstance(step, CalloutStep):
-                for name, type in zip(step.operands, step.operand_types, strict=True):
-                    self._make(name, type)
+        for name, type in _callout_operands(steps):
+            self._make(name, type)
         for buffer in self._arrays_to_make():
             self._make(buffer.name, ArrayType(buffer.dtype, (buffer.size,)))
+
+    def _compute_sizes(self, steps: Sequence[Step], others: Iterable[Dim], otherwise: str) -> None:
+        """Compute the sizes of steps, and others, that are known here and now."""
+        for step in steps:
+            self.sizes.prepare(_dims(step))
+        self.sizes.prepare(others)
+        self.sizes.require_exact(otherwise)
+        for step in steps:
+            if isinstance(step, Gemm):
+                self._check_width(step)
 
     def _arrays_to_make(self) -> Iterator[PlanBuffer]:
         """Yield the buffers that are arrays for no callout, but because their size is counted."""
@@ -101,18 +108,7 @@ class Steps:
     def emit(self, steps: Sequence[Step]) -> None:
         """Add the code of steps, those of the plan or of a branch."""
         for step in steps:
-            if isinstance(step, Kernel):
-                self._kernel(step)
-            elif isinstance(step, Gemm):
-                self._gemm(step)
-            elif isinstance(step, CalloutStep):
-                self._callout(step)
-            elif isinstance(step, SelectStep):
-                self._select(step)
-            elif isinstance(step, GuardStep):
-                self._guard(step)
-            else:
-                self._branch(step)
+            _EMIT[type(step)](self, step)
 
     def pointer(self, buffer: str) -> str:
         """Return the memory of a buffer."""
@@ -122,18 +118,19 @@ class Steps:
             raise GraphError(f"no input or step gives the buffer {buffer}")
         return self.pointers[buffer]
 
-    def _note_write(self, buffers: Iterable[str]) -> None:
-        self._wrote = self._wrote or not self.written_inputs.isdisjoint(buffers)
+    def _note_writes(self, *steps: Step) -> None:
+        for step in steps:
+            self._wrote = self._wrote or not self.written_inputs.isdisjoint(_written(step))
 
     def _kernel(self, step: Kernel) -> None:
         kernel = self.kernels[step.name]
-        self._note_write(written(step.program.body))
+        self._note_writes(step)
         given = [f"ptr {self.pointer(name)}" for name in kernel.buffers]
         given += [f"i64 {self.sizes.symbol(symbol)}" for symbol in kernel.symbols]
         self.text.do(f"call void @{kernel.name}({', '.join(given)})")
 
     def _gemm(self, step: Gemm) -> None:
-        self._note_write([step.c.buffer])
+        self._note_writes(step)
         pointers = [self._corner(matrix) for matrix in (step.a, step.b, step.c)]
         found = blas.find()
         if found is None:
@@ -180,17 +177,62 @@ class Steps:
         holds = text.let(f"icmp {relation} i8 {flag}, 0")
         text.require(holds, text.exit(1 + step.number))
 
+    def _flag(self, buffer: str) -> str:
+        """Return the bool in a buffer as an i1."""
+        return self.text.let(f"icmp ne i8 {self.text.load('i8', self.pointer(buffer))}, 0")
+
     def _branch(self, step: Branch) -> None:
+        arms = (lambda: self.emit(step.then)), (lambda: self.emit(step.orelse))
+        entry_loops.branch(self.text, self._flag(step.buffer), *arms)
+
+    def _loop(self, step: Loop) -> None:
+        trip = self.sizes.value(step.trip)
+        # What one iteration writes has been written before the steps of the next.
+        inner = list(walk(step.body))
+        self._note_writes(*inner)
+        with self.sizes.scope(), entry_loops.counting(self.text, trip) as number:
+            self.sizes.number(step.index, number)
+            checked = len(self._checked)
+            self._compute_sizes(inner, (), self.text.exit(EAGER))
+            for name, type in _callout_operands(inner):
+                if step.index in type_symbols((type,)):
+                    self._remake(name, type)
+            self.emit(step.body)
+            del self._checked[checked:]
+
+    def _remake(self, name: str, type: ArrayType) -> None:
+        """Make the array of a buffer anew, where it has the shape of this iteration."""
+        if name in self._remade and all(map(self.sizes.is_known, type.shape)):
+            array = new_array(self.text, self.sizes, type.dtype, type.shape)
+            self._store_array(name, array)
+
+    def _store_array(self, name: str, array: str) -> None:
+        """Let a buffer be the memory of another array, which the frame owns from here."""
+        self.text.keep(self.results.arrays[name], array)
+        data = self.text.load("ptr", array, cpython.ARRAY_DATA)
+        self.text.do(f"store ptr {data}, ptr {self.data[name]}")
+
+    def _while(self, step: While) -> None:
         text = self.text
-        flag = text.load("i8", self.pointer(step.buffer))
-        then, orelse, join = (text.fresh(name) for name in ("then", "else", "join"))
-        chosen = text.let(f"icmp ne i8 {flag}, 0")
-        text.do(f"br i1 {chosen}, label %{then}, label %{orelse}")
-        for label, steps in ((then, step.then), (orelse, step.orelse)):
-            text.label(label)
-            self.emit(steps)
-            text.jump(join)
-        text.label(join)
+        self._note_writes(*walk((step,)))
+
+        def test() -> str:
+            self.emit(step.test)
+            return self._flag(step.buffer)
+
+        with self.sizes.scope(), entry_loops.repeating(text, test) as trips:
+            self.emit(step.body)
+        if step.count is not None:
+            self._count(step.count, text.load("i64", trips))
+
+    def _count(self, dim: Dim, value: str) -> None:
+        """Give a counted size its value; one that was known before must have it already."""
+        symbol = bare_symbol(dim)
+        if symbol is None:
+            self.text.require_equal("i64", value, self.sizes.value(dim), self.text.exit(EAGER))
+        else:
+            self.sizes.bind(symbol, value, self.text.exit(MISS))
+            self._counted()
 
     def _failed(self) -> str:
         """Return where a failed callout goes: to an eager call, inside the user's ``try``.
@@ -211,9 +253,7 @@ class Steps:
         for number, name in enumerate(step.results):
             array = text.load("ptr", made, cpython.TUPLE_ITEMS + 8 * number)
             text.call("Py_IncRef", array)
-            text.keep(self.results.arrays[name], array)
-            data = text.load("ptr", array, cpython.ARRAY_DATA)
-            text.do(f"store ptr {data}, ptr {self.data[name]}")
+            self._store_array(name, array)
         text.call("Py_DecRef", made)
         for name, type in zip(step.results, step.types, strict=True):
             array = text.load("ptr", self.results.arrays[name])
@@ -225,9 +265,7 @@ class Steps:
         text, symbol = self.text, bare_symbol(step.count)
         mask, length = self.pointer(step.mask), self.sizes.value(step.length)
         if symbol is not None:
-            count = text.let(f"call i64 @{select.COUNT}(ptr {mask}, i64 {length})")
-            self.sizes.bind(symbol, count, text.exit(MISS))
-            self._counted()
+            self._count(step.count, text.let(f"call i64 @{select.COUNT}(ptr {mask}, i64 {length})"))
         given = f"ptr {mask}, ptr {self.pointer(step.places)}, i64 {self.sizes.value(step.count)}"
         text.do(f"call void @{select.FIND}({given}, i64 {length})")
 
@@ -289,6 +327,36 @@ def _dims(step: Step) -> Iterator[Dim]:
             yield from (matrix.leading * itemsize, matrix.step * itemsize)
     elif isinstance(step, SelectStep):
         yield from (step.length, step.count)
+    elif isinstance(step, Loop):
+        yield step.trip
+    elif isinstance(step, While) and step.count is not None:
+        yield step.count
     elif isinstance(step, CalloutStep):
         for type in (*step.operand_types, *step.types):
             yield from type.shape
+
+
+def _written(step: Step) -> Collection[str]:
+    """Return the buffers that a step writes, those of inner steps and fresh arrays left out."""
+    if isinstance(step, Gemm):
+        return (step.c.buffer,)
+    return written(step.program.body) if isinstance(step, Kernel) else ()
+
+
+def _callout_operands(steps: Iterable[Step]) -> Iterator[tuple[str, ArrayType]]:
+    """Yield the buffers that callouts read, and their types."""
+    for step in steps:
+        if isinstance(step, CalloutStep):
+            yield from zip(step.operands, step.operand_types, strict=True)
+
+
+_EMIT: Mapping[type[Step], Callable[[Steps, Any], None]] = {
+    Kernel: Steps._kernel,
+    Gemm: Steps._gemm,
+    CalloutStep: Steps._callout,
+    SelectStep: Steps._select,
+    GuardStep: Steps._guard,
+    Branch: Steps._branch,
+    Loop: Steps._loop,
+    While: Steps._while,
+}

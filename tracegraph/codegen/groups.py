@@ -8,17 +8,20 @@ is a row axis and there is one pass.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from tracegraph.codegen.roots import PRODUCT, STEP, Root
-from tracegraph.codegen.storage import domain_index
+from tracegraph.codegen.storage import Storage, domain_index
+from tracegraph.ir.bodies import has_effect
 from tracegraph.ir.graph import Node
 from tracegraph.ir.lowering import Index
 from tracegraph.ir.types import Shape
 
 FUSIBLE = ("map", "copy", "fold", PRODUCT)
 MOST_MEMBERS = 12
+_NOTHING: Mapping[Root, Node] = MappingProxyType({})
 
 
 @dataclass(eq=False)
@@ -64,10 +67,11 @@ class Group:
         )
 
 
-def grouped(roots: Iterable[Root], last: Collection[Root] = ()) -> list[Group]:
+def grouped(roots: Iterable[Root], last: Mapping[Root, Node] = _NOTHING) -> list[Group]:
     """Put roots into groups, in an order in which they can run.
 
-    The roots named ``last``, which overwrite parameters, share kernels among themselves alone.
+    The roots named ``last``, which overwrite a parameter each, share kernels among themselves
+    alone, and with nothing that comes before what reads that parameter.
     """
     groups: list[Group] = []
     home: dict[Node, Group] = {}
@@ -76,9 +80,10 @@ def grouped(roots: Iterable[Root], last: Collection[Root] = ()) -> list[Group]:
         before = [*root.after, *(node for node, _ in root.reads)]
         floor = max((home[node].number for node in before if node in home), default=0)
         if root in last:
-            floor = max(floor, next((g.number for g in groups if _all_in(g, last)), len(groups)))
+            first = next((g.number for g in groups if _all_in(g, last)), len(groups))
+            floor = max(floor, first, *(g.number for g in groups[first:] if _reads(g, last[root])))
         group = _joined(root, groups, max(floor, last_guard) if root.relies else floor)
-        if root.kind == STEP and root.node.op.effect:
+        if root.kind == STEP and has_effect(root.node):
             last_guard = group.number
         if root.kind != "copy":
             home[root.node] = group
@@ -97,6 +102,10 @@ def readers_of(groups: Iterable[Group]) -> dict[Node, set[int]]:
 
 def _all_in(group: Group, roots: Collection[Root]) -> bool:
     return all(m.root in roots for m in group.members)
+
+
+def _reads(group: Group, node: Node) -> bool:
+    return any(read is node for m in group.members for read, _ in m.root.reads)
 
 
 def _joined(root: Root, groups: list[Group], floor: int) -> Group:
@@ -174,3 +183,25 @@ def _row_turn(root: Root, group: Group) -> int | None:
             return None
         turns.append(member.turn)
     return max(turns, default=None)
+
+
+def moving(
+    groups: Iterable[Group], storages: Mapping[Node, Storage], targets: Mapping[Root, Storage]
+) -> list[Group]:
+    """Leave out copies of what is there already."""
+    for group in groups:
+        roots = [m.root for m in group.members]
+        still = {r for r in roots if r.kind == "copy" and storages.get(r.node) == targets[r]}
+        group.members = [member for member in group.members if member.root not in still]
+    return [group for group in groups if group.members]
+
+
+def nodes_of(group: Group) -> tuple[Node, ...]:
+    """Return what a group computes, in the order of first mention."""
+    return tuple(
+        dict.fromkeys(
+            node
+            for member in group.members
+            for node in (*(n for _, n, _ in reversed(member.root.cone)), member.root.node)
+        )
+    )

@@ -1,12 +1,13 @@
 """The plan of an executable: buffers and steps, what scheduling makes of a graph.
 
 Steps run in order. A kernel is a loop program; the others are what loops do not say: a matrix
-product, a call of an eager kernel, a guard, a branch. All memory is named; sizes are symbolic.
+product, a call of an eager kernel, a guard, a branch, a loop of steps. All memory is named; sizes
+are symbolic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -163,7 +164,55 @@ class Branch:
     orelse: tuple[Step, ...]
 
 
-Step: TypeAlias = "Kernel | Gemm | CalloutStep | SelectStep | GuardStep | Branch"
+@record
+class Loop:
+    """Run steps for ``index`` = 0, 1, ... ``trip - 1``, a symbol that they may mention.
+
+    What is carried from one iteration to the next is in buffers that the steps read and write.
+    """
+
+    index: Symbol
+    trip: Dim
+    body: tuple[Step, ...]
+
+
+@record
+class While:
+    """Run ``test``, and ``body`` if that leaves a true value in ``buffer``, again and again.
+
+    Parameters
+    ----------
+    test, body : tuple of Step
+        In order.
+    buffer : str
+        The bool that is looked at.
+    count : int or Size, optional
+        How often the body has run. A symbol has its value once the loop is done.
+    """
+
+    test: tuple[Step, ...]
+    buffer: str
+    body: tuple[Step, ...]
+    count: Dim | None = None
+
+
+Step: TypeAlias = "Kernel | Gemm | CalloutStep | SelectStep | GuardStep | Branch | Loop | While"
+
+
+def inner_steps(step: Step) -> tuple[Step, ...]:
+    """Return the steps inside a step, in order."""
+    if isinstance(step, Branch):
+        return (*step.then, *step.orelse)
+    if isinstance(step, While):
+        return (*step.test, *step.body)
+    return step.body if isinstance(step, Loop) else ()
+
+
+def walk(steps: Sequence[Step]) -> Iterator[Step]:
+    """Yield steps and those inside them, in order."""
+    for step in steps:
+        yield step
+        yield from walk(inner_steps(step))
 
 
 @record(eq=True)
@@ -202,11 +251,5 @@ class Plan:
     sources: tuple[tuple[Node, ...], ...] = ()
 
     def kernels(self) -> Iterator[Kernel]:
-        """Yield every kernel, those in branches included."""
-        stack = list(reversed(self.steps))
-        while stack:
-            step = stack.pop()
-            if isinstance(step, Kernel):
-                yield step
-            elif isinstance(step, Branch):
-                stack.extend(reversed((*step.then, *step.orelse)))
+        """Yield every kernel, those inside other steps included."""
+        return (step for step in walk(self.steps) if isinstance(step, Kernel))

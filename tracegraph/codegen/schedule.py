@@ -15,11 +15,18 @@ from tracegraph.codegen.assemble import Assembler
 from tracegraph.codegen.assemble_alone import alone
 from tracegraph.codegen.buffers import Buffers
 from tracegraph.codegen.demand import Demands
-from tracegraph.codegen.groups import Group, grouped, readers_of
+from tracegraph.codegen.groups import Group, grouped, moving, nodes_of, readers_of
 from tracegraph.codegen.matrices import matrix_product
-from tracegraph.codegen.overwrites import conflicts, overwritten, reads_elsewhere, written_places
+from tracegraph.codegen.nested import Nest, true_everywhere
+from tracegraph.codegen.overwrites import (
+    conflicts,
+    in_order,
+    is_carried,
+    overwritten,
+    reads_overwritten,
+    stored_first,
+)
 from tracegraph.codegen.plan import (
-    Branch,
     CalloutStep,
     Destination,
     Fresh,
@@ -30,15 +37,17 @@ from tracegraph.codegen.plan import (
     SelectStep,
     Step,
 )
+from tracegraph.codegen.repeats import repeats
 from tracegraph.codegen.roots import GEMM, STEP, Root, copy_of, is_update, root_of, update_of
 from tracegraph.codegen.storage import Storage, strides_of
+from tracegraph.ir.bodies import holds_graphs, results_of
 from tracegraph.ir.counted import counters
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.graph import Graph, Node, item_types
-from tracegraph.ir.loops import Program, Statement
+from tracegraph.ir.loops import Statement
 from tracegraph.ir.lowering import Callout, Places
 from tracegraph.ir.sizes import Dim
-from tracegraph.ir.types import TupleType
+from tracegraph.ir.types import ArrayType, TupleType
 
 
 class StoreInstead(Exception):
@@ -91,53 +100,93 @@ class Scheduler:
     targets: dict[Root, Storage] = field(default_factory=dict)
     buffers: Buffers = field(default_factory=Buffers)
     outputs: list[str] = field(default_factory=list)
-    tuples: dict[Node, tuple[str, ...]] = field(default_factory=dict)
-    made: dict[tuple[Node, int], str] = field(default_factory=dict)
+    tuples: dict[Node, tuple[Storage, ...]] = field(default_factory=dict)
+    made: dict[tuple[Node, int], Storage] = field(default_factory=dict)
     sources: list[tuple[Node, ...]] = field(default_factory=list)
-    bases: dict[Node, Node] = field(default_factory=dict)
+    bases: dict[tuple[Node, int], Node] = field(default_factory=dict)
+    memory: dict[str, Node] = field(default_factory=dict)
+    free: set[Node] = field(default_factory=set)
 
     def plan(self) -> Plan:
         self.buffers.counted = counters(self.graph).keys()
         params = [self._param(k, node) for k, node in enumerate(self.graph.params)]
         steps = self._all_steps(self._place_outputs())
-        self._check_overwrites(steps)
         named = tuple(self.buffers.named.values())
         slots = arena(named, steps)
         return Plan(
             named, tuple(steps), tuple(params), tuple(self.outputs), slots, tuple(self.sources)
         )
 
-    def branch(self, params: Sequence[Storage], results: Sequence[Storage]) -> tuple[Step, ...]:
-        """Return the steps of a graph inside a node, between buffers of the graph around it."""
+    def within(self, params: Sequence[Storage], results: Sequence[Storage]) -> tuple[Step, ...]:
+        """Return the steps of a graph inside a node, between buffers of the graph around it.
+
+        A result may be where a parameter is, which may then be written at any time.
+        """
         if counters(self.graph):
-            raise GraphError("a size is counted inside a branch, where what follows cannot see it")
+            raise GraphError(
+                "a size is counted inside a branch or a loop, where what follows cannot see it"
+            )
         self.storages.update(zip(self.graph.params, params, strict=True))
-        late = [
-            root
-            for node, target in zip(self.graph.outputs, results, strict=True)
-            if (root := self._place_output(node, target, owned=True)) is not None
-        ]
-        return tuple(self._all_steps(late))
+        self.free = {p for p, s in zip(self.graph.params, params, strict=True) if s in results}
+        self.memory = {self.storages[param].buffer: param for param in self.free}
+        places = zip(self.graph.outputs, results, strict=True)
+        late = [self._place_output(node, target, True) for node, target in places]
+        return tuple(self._all_steps([root for root in late if root is not None]))
+
+    def _inner(
+        self, graph: Graph, params: Sequence[Storage], results: Sequence[Storage], prefix: str
+    ) -> tuple[Step, ...]:
+        inner = Scheduler(graph, (), None, prefix, self.forced, buffers=self.buffers)
+        return inner.within(params, results)
 
     def _all_steps(self, late: Sequence[Root]) -> list[Step]:
+        first = self._move_params(late)
         demands = Demands(
             self.graph, set(self.forced) | self.storages.keys() - set(self.graph.params)
         )
         demands.walk(late)
-        groups = grouped(demands.roots, [r for r in late if self._overwrites(r)])
-        self._check_repeats(demands, groups)
+        writes = {r: self.memory[self.targets[r].buffer] for r in late if self._overwrites(r)}
+        groups = self._grouped(demands, late, writes)
         readers = readers_of(groups)
-        placed = {*self.storages, *self.forced}
-        self.bases = overwritten(self.graph, groups, readers, placed)
+        fixed = {*self.storages, *self.forced} - self.free
+        self.bases = overwritten(groups, readers, fixed, self.free - self.forced)
         for group in groups:
             self._place(group, readers)
+        groups = moving(groups, self.storages, self.targets)
         steps = [self._steps(group) for group in groups]
-        conflicting = conflicts(self.bases, groups, steps, demands.forced)
+        made = list(zip(groups, steps, strict=True))
+        conflicting = conflicts({node for node, _ in self.bases}, groups, steps, demands.forced)
+        if reads_overwritten(made, writes, self.memory):
+            conflicting |= stored_first(writes, set(self.graph.params), self.forced)
         if conflicting:
             raise StoreInstead(conflicting)
-        pairs = [(s, nodes_of(g)) for g, made in zip(groups, steps, strict=True) for s in made]
-        self.sources = [nodes for _, nodes in pairs]
-        return [step for step, _ in pairs]
+        pairs = [(s, nodes_of(g)) for g, some in made for s in some]
+        self.sources = [*(() for _ in first), *(nodes for _, nodes in pairs)]
+        return [*first, *(step for step, _ in pairs)]
+
+    def _grouped(
+        self, demands: Demands, late: Sequence[Root], writes: Mapping[Root, Node]
+    ) -> list[Group]:
+        """Put roots into groups: what overwrites parameters comes after all that reads."""
+        roots = demands.roots[: len(demands.roots) - len(late)]
+        plain = [root for root in late if root not in writes]
+        # First among what overwrites comes what only moves.
+        last = sorted(writes, key=lambda r: r.node not in self.graph.params)
+        groups = grouped([*roots, *plain, *in_order(last, writes)], writes)
+        repeated = repeats(self.graph, demands, groups)
+        if repeated:
+            raise StoreInstead(repeated)
+        return groups
+
+    def _move_params(self, late: Sequence[Root]) -> list[Step]:
+        """Copy parameters that would be read after an output has overwritten them."""
+        written = {self.memory[self.targets[r].buffer] for r in late if self._overwrites(r)}
+        steps = []
+        for param in [p for p in self.graph.params if p in written & self.forced]:
+            target = self.buffers.new(param.array_type)
+            steps.append(self._copies(f"{self.prefix}{target.buffer}copy", {param: target}))
+            self.storages[param] = target
+        return steps
 
     # ---- memory
 
@@ -146,6 +195,7 @@ class Scheduler:
         name = self.buffers.add(f"in{number}", type.dtype, type.size, "input")
         layout = self.layouts[number] if self.layouts is not None else None
         self.storages[node] = Storage(name, strides_of(type.shape) if layout is None else layout)
+        self.memory[name] = node
         return name
 
     def _place_outputs(self) -> list[Root]:
@@ -161,18 +211,11 @@ class Scheduler:
                 name = self.buffers.add(f"out{number}", type.dtype, type.size, "output")
                 target = Storage(name, strides_of(type.shape, where.order))
             self.outputs.append(target.buffer)
-            if isinstance(where, Into) and self._updates(node, self.graph.params[where.param]):
-                late.append(update_of(node))
-                self.targets[late[-1]] = target
-                continue
             owned = isinstance(where, Fresh) and self._may_own(node, where)
-            is_made = isinstance(where, Fresh) and self._is_made(node, where, target)
-            root = None if is_made else self._place_output(node, target, owned)
+            root = self._place_output(node, target, owned)
             if root is not None:
                 late.append(root)
-        # What overwrites comes after all that reads, and first among it what only moves.
-        params = set(self.graph.params)
-        return sorted(late, key=lambda r: (self._overwrites(r), r.node not in params))
+        return late
 
     def _updates(self, node: Node, param: Node) -> bool:
         """Return whether an output is a parameter with boxes written into it, and used nowhere."""
@@ -181,11 +224,17 @@ class Scheduler:
         return native and not used and node not in self.forced and is_update(node, param)
 
     def _place_output(self, node: Node, target: Storage, owned: bool) -> Root | None:
-        """Compute an output right into its memory, or else return the root that copies it there."""
-        if owned and node not in self.storages and root_of(node).kind != STEP:
+        """Compute an output right into its memory, or else return the root that puts it there."""
+        param = self.memory.get(target.buffer)
+        if param is not None:
+            root = update_of(node) if self._updates(node, param) else copy_of(node)
+        elif self._is_made(node, target):
+            return None
+        elif owned and node not in self.storages and root_of(node).kind != STEP:
             self.storages[node] = target
             return None
-        root = copy_of(node)
+        else:
+            root = copy_of(node)
         self.targets[root] = target
         return root
 
@@ -194,32 +243,56 @@ class Scheduler:
         plain = where.order == tuple(range(node.array_type.ndim))
         return plain or root_of(node).kind != GEMM
 
-    def _is_made(self, node: Node, where: Fresh, target: Storage) -> bool:
-        """Let the array that a callout makes be an output, where it lies as that is to lie."""
+    def _is_made(self, node: Node, target: Storage) -> bool:
+        """Let what a callout makes or a loop carries be an output, where it lies as that does."""
         is_item = node.op.name == "item"
         call, index = (node.operands[0], dict(node.attrs)["index"]) if is_item else (node, 0)
-        plain = where.order == tuple(range(node.array_type.ndim))
-        if type(call.op.lower) is not Callout or not plain or node in self.storages:
+        is_array = self.buffers.named[target.buffer].kind == "output"
+        native = is_item and holds_graphs(call)
+        plain = target == Storage(target.buffer, strides_of(node.array_type.shape))
+        known = native or (is_array and type(call.op.lower) is Callout)
+        if not known or not plain or node in self.storages:
             return False
-        self.made[call, index], self.storages[node] = target.buffer, target
+        self.made[call, index] = self.storages[node] = target
         return True
 
     def _place(self, group: Group, readers: Mapping[Node, set[int]]) -> None:
         """Give the results of a group memory where they are used outside it, or in a later pass."""
         for member in group.members:
             root = member.root
+            if root.kind == STEP:
+                self._place_step(root.node, readers)
             if root.kind in (STEP, "copy", "update"):
                 continue
             node = root.node
             if node in self.storages:
                 self.targets[root] = self.storages[node]
-            elif node in self.bases:
+            elif (node, 0) in self.bases:
                 root.kind = "update"
-                self._keep(root, self.storages[self.bases[node]])
+                self._keep(root, self.storages[self.bases[node, 0]])
             elif not readers.get(node, set()) <= {group.number} or not group.fusible:
                 self._keep(root, self.buffers.new(node.array_type))
             elif not member.row and root.kind == "map":
                 self._keep(root, self.buffers.scratch(group, node.array_type.dtype))
+
+    def _place_step(self, node: Node, readers: Mapping[Node, set[int]]) -> None:
+        """Give what branches and loops hand on its memory, also where it writes over operands."""
+        if node.op.name == "item" and holds_graphs(node.operands[0]):
+            self.storages[node] = self.tuples[node.operands[0]][dict(node.attrs)["index"]]
+        if not holds_graphs(node):
+            return
+        self.tuples[node] = tuple(
+            [self._result(node, number, type) for number, type in enumerate(results_of(node))]
+        )
+        if isinstance(node.type, ArrayType) and readers.get(node):
+            self.storages[node] = self.buffers.new(node.array_type)
+
+    def _result(self, node: Node, number: int, type: ArrayType) -> Storage:
+        """Return where a result of a node that holds graphs goes."""
+        made, base = self.made.get((node, number)), self.bases.get((node, number))
+        if made is None:
+            return self.buffers.new(type) if base is None else self.storages[base]
+        return made
 
     def _keep(self, root: Root, storage: Storage) -> None:
         self.storages[root.node] = self.targets[root] = storage
@@ -227,10 +300,9 @@ class Scheduler:
     # ---- steps
 
     def _steps(self, group: Group) -> list[Step]:
-        root = group.members[0].root
+        root, name = group.members[0].root, f"{self.prefix}k{group.number}"
         if root.kind == STEP:
-            return self._own_step(root)
-        name = f"{self.prefix}k{group.number}"
+            return self._own_step(root, name)
         if root.kind == GEMM:
             return self._gemm(root, name)
         assembler = Assembler(self.storages, self.targets)
@@ -251,18 +323,21 @@ class Scheduler:
         steps, copies = [], {}
         for number, node in enumerate(dict.fromkeys(o for o in root.node.operands if o in found)):
             copies[node] = self.buffers.new(node.array_type)
-            assembler = Assembler(self.storages, {})
-            body = assembler.copied(node, copies[node])
-            steps.append(self._kernel(assembler, f"{name}copy{number}", body))
+            steps.append(self._copies(f"{name}copy{number}", {node: copies[node]}))
         product = matrix_product(root, self.storages | copies, target)
         assert not isinstance(product, set)
         return [*steps, product]
 
-    def _own_step(self, root: Root) -> list[Step]:
+    def _copies(self, name: str, targets: Mapping[Node, Storage]) -> Step:
+        """Return the kernel that copies stored nodes elsewhere."""
+        assembler = Assembler(self.storages, {})
+        body = [s for node, target in targets.items() for s in assembler.copied(node, target)]
+        return self._kernel(assembler, name, tuple(body))
+
+    def _own_step(self, root: Root, name: str) -> list[Step]:
         node = root.node
         if node.op.name == "item":
-            name = self.tuples[node.operands[0]][dict(node.attrs)["index"]]
-            self.storages[node] = Storage(name, strides_of(node.array_type.shape))
+            self.storages[node] = self.tuples[node.operands[0]][dict(node.attrs)["index"]]
             return []
         if node.op.name == "guard":
             self.storages[node] = self.storages[node.operands[0]]
@@ -271,22 +346,22 @@ class Scheduler:
             return [GuardStep(buffer, attrs["expect"], attrs["number"])]
         if isinstance(node.op.lower, Places):
             return self._select(node)
-        return [self._cond(node) if node.op.name == "cond" else self._callout(node)]
+        return self._nested(node, name) if holds_graphs(node) else [self._callout(node)]
 
-    def _cond(self, node: Node) -> Step:
-        """Schedule both graphs of a branch between the same buffers."""
-        attrs = dict(node.attrs)
-        predicate, *given = (self.storages[o] for o in node.operands)
-        results = []
-        for type in item_types(node.type):
-            results.append(self.buffers.new(type))
-        self.tuples[node] = tuple(r.buffer for r in results)
-        steps = []
-        for word in ("then", "orelse"):
-            prefix = f"{self.prefix}c{len(self.tuples)}{word}_"
-            inner = Scheduler(attrs[word], (), None, prefix, self.forced, buffers=self.buffers)
-            steps.append(inner.branch(given, results))
-        return Branch(predicate.buffer, *steps)
+    def _nested(self, node: Node, name: str) -> list[Step]:
+        """Return a branch or a loop, after copies of what a loop starts from."""
+        given, results = [self.storages[o] for o in node.operands], self.tuples[node]
+        assembler = Assembler(self.storages, {})
+        body: list[Statement] = []
+        for number, (operand, target) in enumerate(zip(node.operands, results, strict=False)):
+            if is_carried(node, number) and self.storages[operand] != target:
+                body += assembler.copied(operand, target)
+        made = Nest(node, given, results, self.buffers, self._inner, f"{name}_").steps()
+        steps = [self._kernel(assembler, f"{name}start", tuple(body))] if body else []
+        if node not in self.storages:
+            return [*steps, *made]
+        filled = true_everywhere(node.array_type, self.storages[node])
+        return [*steps, *made, self._kernel(assembler, f"{name}true", filled)]
 
     def _select(self, node: Node) -> list[Step]:
         """Find the places of a mask, after a copy of one whose elements lie apart."""
@@ -295,9 +370,7 @@ class Scheduler:
         found = self.storages[mask]
         if found != Storage(found.buffer, strides_of(mask.array_type.shape)):
             found = self.buffers.new(mask.array_type)
-            assembler = Assembler(self.storages, {})
-            body = assembler.copied(mask, found)
-            steps.append(self._kernel(assembler, f"{self.prefix}{found.buffer}copy", body))
+            steps.append(self._copies(f"{self.prefix}{found.buffer}copy", {mask: found}))
         places = self.storages[node] = self.buffers.new(node.array_type)
         (count,) = node.array_type.shape
         return [*steps, SelectStep(found.buffer, mask.array_type.size, places.buffer, count)]
@@ -307,93 +380,15 @@ class Scheduler:
         for name in operands:
             self.buffers.as_object(name)
         types = item_types(node.type)
-        results = tuple(
-            self.made.get((node, k)) or self.buffers.fresh(t.dtype, t.size, "object")
-            for k, t in enumerate(types)
-        )
-        self.tuples[node] = results
+        places = [self.made.get((node, k)) or self.buffers.new(t, "object")
+                  for k, t in enumerate(types)]  # fmt: skip
+        self.tuples[node] = tuple(places)
         if not isinstance(node.type, TupleType):
-            self.storages[node] = Storage(results[0], strides_of(node.type.shape))
+            self.storages[node] = places[0]
         operand_types = tuple(o.array_type for o in node.operands)
+        results = tuple([place.buffer for place in places])
         return CalloutStep(node.op, operands, operand_types, node.attrs, results, types)
 
     def _overwrites(self, root: Root) -> bool:
         """Return whether a root writes into a parameter."""
-        return self.buffers.is_input(self.targets[root].buffer)
-
-    # ---- second thoughts
-
-    def _check_repeats(self, demands: Demands, groups: Sequence[Group]) -> None:
-        """Store what is dear and would be computed in two kernels or passes."""
-        places: dict[Node, set[tuple[int, int, bool]]] = {}
-        for group in groups:
-            for member in group.members:
-                for _, node, _ in member.root.cone:
-                    where = group.number, member.turn, member.row
-                    places.setdefault(node, set()).add(where)
-        repeated = {n for n, found in places.items() if len(found) > 1 and demands.weights[n][1]}
-        if repeated:
-            raise StoreInstead(self._topmost(repeated, demands))
-
-    def _topmost(self, nodes: set[Node], demands: Demands) -> set[Node]:
-        """Leave out nodes that only others of them use: storing those is enough."""
-        rooted = {root.node for root in demands.roots if root.kind != "copy"}
-        copied = {root.node for root in demands.roots if root.kind == "copy"}
-        used: dict[Node, set[Node]] = {}
-        for node in self.graph:
-            for operand in node.operands:
-                used.setdefault(operand, set()).add(node)
-        covered: set[Node] = set()
-        top: set[Node] = set()
-        for node in reversed(self.graph.nodes):
-            users = {u for u in used.get(node, ()) if u in demands.weights or u in rooted}
-            hidden = bool(users) and node not in copied and all(u in covered for u in users)
-            if node in nodes and not hidden:
-                top.add(node)
-            if hidden or node in nodes:
-                covered.add(node)
-        return top
-
-    def _check_overwrites(self, steps: Sequence[Step]) -> None:
-        """Store what reads a parameter's memory where, or after, an output overwrites it."""
-        inputs = {s.buffer for n, s in self.storages.items() if n in set(self.graph.params)}
-        written: set[str] = set()
-        for step in steps:
-            if isinstance(step, Kernel):
-                _check_kernel(step.program, inputs, written, self)
-
-    def late_nodes(self) -> set[Node]:
-        """Return what is written into parameters and could be stored first.
-
-        Of an update that is what it writes; where that is a parameter, which is stored already and
-        may itself be overwritten, the whole updated array.
-        """
-        copied = {root.node for root in self.targets if root.kind == "copy"}
-        params, found = set(self.graph.params), set(copied)
-        updates = [r for r in self.targets if r.kind == "update" and self._overwrites(r)]
-        for node in (root.node for root in updates):
-            written = set(node.operands[1:])
-            found |= written - params
-            if written & params:
-                found.add(node)
-        return found
-
-
-def _check_kernel(
-    program: Program, inputs: set[str], written: set[str], scheduler: Scheduler
-) -> None:
-    own = {b: places for b, places in written_places(program).items() if b in inputs}
-    if reads_elsewhere(program, own, written):
-        raise StoreInstead({n for n in scheduler.late_nodes() if n not in scheduler.forced})
-    written.update(own)
-
-
-def nodes_of(group: Group) -> tuple[Node, ...]:
-    """Return what a group computes, in the order of first mention."""
-    return tuple(
-        dict.fromkeys(
-            node
-            for member in group.members
-            for node in (*(n for _, n, _ in reversed(member.root.cone)), member.root.node)
-        )
-    )
+        return self.targets[root].buffer in self.memory

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from tracegraph.ir.bodies import holds_graphs
 from tracegraph.ir.errors import MissingRuleError
 from tracegraph.ir.graph import (
     Builder,
@@ -21,8 +22,8 @@ from tracegraph.ir.graph import (
     rebuild,
     replay,
 )
-from tracegraph.ir.ops.arithmetic import add_tangents
 from tracegraph.ir.ops.broadcast import literal, spread
+from tracegraph.ir.ops.cotangents import add_cotangents
 from tracegraph.ir.types import ArrayType, is_differentiable
 
 Dual: TypeAlias = tuple[Value, Any]
@@ -90,7 +91,7 @@ def _push(builder: Builder, node: Node, duals: Sequence[Dual]) -> Dual:
     if isinstance(rule, Derivative):
         raise MissingRuleError(_missing(node, "derivative"))
     attrs = dict(node.attrs)
-    if holds_graph(node):
+    if holds_graphs(node):
         attrs["jvp_graph"] = jvp
     return out, rule(primals, tangents, out, **attrs)
 
@@ -99,11 +100,6 @@ def _is_zero(tangent: Any) -> bool:
     if isinstance(tangent, (tuple, list)):
         return all(item is None for item in tangent)
     return tangent is None
-
-
-def holds_graph(node: Node) -> bool:
-    """Return whether an operation holds graphs: its rules get the transformation as an argument."""
-    return any(isinstance(value, Graph) for _, value in node.attrs)
 
 
 def _missing(node: Node, what: str) -> str:
@@ -213,9 +209,9 @@ class _Cotangents:
     def accumulate(self, node: Node, cotangent: Any) -> None:
         if isinstance(cotangent, (tuple, list)):
             known = self._of.get(node) or [None] * len(cotangent)
-            self._of[node] = [add_tangents(a, b) for a, b in zip(known, cotangent, strict=True)]
+            self._of[node] = [add_cotangents(a, b) for a, b in zip(known, cotangent, strict=True)]
         else:
-            self._of[node] = add_tangents(self._of.get(node), cotangent)
+            self._of[node] = add_cotangents(self._of.get(node), cotangent)
 
 
 def _pull(
@@ -235,7 +231,7 @@ def _pull(
         for operand, dependent in zip(node.operands, is_linear, strict=True)
     ]
     attrs = dict(node.attrs)
-    if holds_graph(node):
+    if holds_graphs(node):
         attrs["transpose_graph"] = transpose
     builder.site = node.site
     given = node.op.transpose(cotangents.take(node), operands, is_linear, **attrs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracegraph.ir.autodiff import holds_graph
+from tracegraph.ir.bodies import holds_graphs
 from tracegraph.ir.graph import Builder, Graph, Node, Value, rebuild, replay
 from tracegraph.ir.ops.broadcast import batched_alike
 from tracegraph.ir.sizes import Dim
@@ -47,6 +47,6 @@ def _rule(builder: Builder, node: Node, lanes: Sequence[Lane], size: Dim) -> Lan
         return rebuild(builder, node, *operands), False
     builder.site = node.site
     attrs = dict(node.attrs)
-    if holds_graph(node):
+    if holds_graphs(node):
         attrs["batch_graph"] = batch
     return node.op.batch(operands, flags, size, **attrs), True

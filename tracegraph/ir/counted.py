@@ -36,10 +36,12 @@ def counters(graph: Graph) -> dict[Symbol, Node]:
 
 
 def mentioned(node: Node) -> Iterator[Symbol]:
-    """Yield the symbols of a node's type and attributes."""
+    """Yield the symbols of a node's type and attributes, inner graphs included."""
     yield from type_symbols((node.type,))
     for _, value in node.attrs:
         yield from attr_symbols(value)
+        for inner in value if isinstance(value, Graph) else ():
+            yield from mentioned(inner)
 
 
 def counted_sizes(node: Node, result: Any) -> dict[Symbol, int]:

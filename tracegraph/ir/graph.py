@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
@@ -222,6 +222,11 @@ class Builder:
             found = self._shared[key] = Node(op, nodes, attrs, type, self.site)
             self.nodes.append(found)
         return Value(self, found)
+
+    def forget(self, nodes: Container[Node]) -> None:
+        """Take nodes out again, which nothing that stays depends on."""
+        self.nodes[:] = [node for node in self.nodes if node not in nodes]
+        self._shared = {key: node for key, node in self._shared.items() if node not in nodes}
 
     def _node_of(self, op: Op, operand: Any) -> Node:
         if not isinstance(operand, Value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -47,10 +48,13 @@ def interpret(
     args = [np.asarray(array) for array in arrays]
     known = bind_sizes([param.array_type for param in graph.params], args, sizes)
 
+    def run_graph(inner: Graph, *xs: Any, sizes: Sizes = MappingProxyType({})) -> list[Any]:
+        return interpret(inner, *xs, sizes={**known, **sizes}, after=after)
+
     def rule(node: Node, *operands: Any) -> Any:
         attrs = concrete_attrs(node, known)
         if any(isinstance(value, Graph) for value in attrs.values()):
-            attrs["run_graph"] = lambda inner, *xs: interpret(inner, *xs, sizes=known, after=after)
+            attrs["run_graph"] = run_graph
         result = node.op.eager(*operands, **attrs)
         if after is not None:
             result = after(node, operands, result)

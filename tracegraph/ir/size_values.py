@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tracegraph.ir.sizes import Atom, Dim, Size, Symbol, floordiv, maximum, minimum, symbols
+from tracegraph.ir.sizes import (
+    Atom,
+    Dim,
+    Monomial,
+    Size,
+    Symbol,
+    floordiv,
+    maximum,
+    minimum,
+    nonnegative,
+    symbols,
+)
 
 FUNCTIONS: Mapping[str, Callable[[Dim, Dim], Dim]] = {
     "floordiv": floordiv,
@@ -48,6 +59,73 @@ def evaluate(value: Dim, values: Mapping[Symbol, int]) -> int:
         missing = next(s for s in symbols(result) if s not in values)
         raise KeyError(f"the size {value} needs a value for {missing}")
     return result
+
+
+def largest(value: Dim, index: Symbol, trip: Dim) -> Dim | None:
+    """Return a size that no iteration of a loop exceeds, and that is not negative.
+
+    It is exact at one end where the size is affine in the index. None: nothing is known.
+
+    Parameters
+    ----------
+    value : int or Size
+        What may depend on the index.
+    index : Symbol
+        It is less than ``trip``, and not negative.
+    trip : int or Size
+        How many iterations there are.
+
+    Examples
+    --------
+    >>> from tracegraph.ir.sizes import symbol
+    >>> k, n = symbol("k"), symbol("n")
+    >>> largest(n - k, Symbol("k"), n), largest(k * (n - k), Symbol("k"), n)
+    (n, n*n)
+    """
+    if index not in set(symbols(value)):
+        return value
+    found = _extreme(value, index, trip, highest=True)
+    return None if found is None else maximum(found, 0)
+
+
+def _extreme(value: Dim, index: Symbol, trip: Dim, highest: bool) -> Dim | None:
+    """Return a bound of a size, from above or from below."""
+    if isinstance(value, int):
+        return value
+    total: Dim = 0
+    for monomial, factor in value.terms:
+        term = _extreme_product(monomial, index, trip, (factor > 0) == highest)
+        if term is None:
+            return None
+        total = total + term * factor
+    return total
+
+
+def _extreme_product(atoms: Monomial, index: Symbol, trip: Dim, highest: bool) -> Dim | None:
+    """Return a bound of a product; of several factors none may be negative."""
+    parts: list[Dim] = [Size((((atom,), 1),)) for atom in atoms]
+    varies = [index in symbols(part) for part in parts]
+    if len(parts) > 1 and any(varies) and not all(map(nonnegative, parts)):
+        return None
+    total: Dim = 1
+    for atom, part, does in zip(atoms, parts, varies, strict=True):
+        bound = _extreme_atom(atom, index, trip, highest) if does else part
+        if bound is None:
+            return None
+        total = total * bound
+    return total
+
+
+def _extreme_atom(atom: Atom, index: Symbol, trip: Dim, highest: bool) -> Dim | None:
+    if isinstance(atom, Symbol):
+        return trip if highest else 0
+    a, b = atom.arguments
+    if atom.function == "floordiv":
+        bound = _extreme(a, index, trip, highest)
+        return None if bound is None or index in symbols(b) else floordiv(bound, b)
+    both = [_extreme(argument, index, trip, highest) for argument in (a, b)]
+    known = [bound for bound in both if bound is not None]
+    return FUNCTIONS[atom.function](*known) if len(known) == 2 else None
 
 
 def hint(value: Dim) -> int | None:

@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from tracegraph.ir.bodies import inline, only
 from tracegraph.ir.errors import AbstractValueError
-from tracegraph.ir.graph import Derivative, Graph, Op, Tangent, Value, item_types, rebuild, replay
+from tracegraph.ir.graph import Derivative, Graph, Op, Tangent, Value, item_types
 from tracegraph.ir.lowering import Control
 from tracegraph.ir.ops.broadcast import broadcast_to
 from tracegraph.ir.ops.choice import select
@@ -71,17 +72,12 @@ def _cond_eager(
     return tuple(run_graph(then if predicate else orelse, *operands))
 
 
-def _items(value: Value) -> list[Value]:
-    return [item(value, index=i) for i in range(len(item_types(value.node.type)))]
+def items(whole: Value) -> list[Value]:
+    """Return the results of an operation that has several."""
+    return [item(whole, index=k) for k in range(len(item_types(whole.node.type)))]
 
 
-def _keep(graph: Graph, wanted: Sequence[bool]) -> Graph:
-    """Return a graph with some of its outputs alone."""
-    outputs = tuple(out for out, keep in zip(graph.outputs, wanted, strict=True) if keep)
-    return Graph(graph.params, graph.nodes, outputs)
-
-
-def _spread_back(values: Sequence[Value], wanted: Sequence[bool]) -> list[Tangent]:
+def spread_back(values: Sequence[Value], wanted: Sequence[bool]) -> list[Tangent]:
     """Return ``values`` at the wanted places, and None at the others."""
     rest = iter(values)
     return [next(rest) if keep else None for keep in wanted]
@@ -102,12 +98,11 @@ def _cond_jvp(
     if not any(wanted):
         return [None] * len(wanted)
     both = [
-        _keep(jvp_graph(branch, moving), [False] * len(wanted) + wanted)
-        for branch in (then, orelse)
+        only(jvp_graph(branch, moving), [False] * len(wanted) + wanted) for branch in (then, orelse)
     ]
     given = [tangent for tangent in tangents if tangent is not None]
     result = cond(*primals, *given, then=both[0], orelse=both[1])
-    return _spread_back(_items(result), wanted)
+    return spread_back(items(result), wanted)
 
 
 def _cond_transpose(
@@ -120,11 +115,11 @@ def _cond_transpose(
     transpose_graph: Callable[[Graph, Sequence[bool]], Graph],
 ) -> list[Tangent]:
     present = [cotangent is not None for cotangent in ct]
-    both = [transpose_graph(_keep(branch, present), linear[1:]) for branch in (then, orelse)]
+    both = [transpose_graph(only(branch, present), linear[1:]) for branch in (then, orelse)]
     others = [x for x, is_linear in zip(operands, linear, strict=True) if not is_linear]
     given = [cotangent for cotangent in ct if cotangent is not None]
     result = cond(*others, *given, then=both[0], orelse=both[1])
-    return _spread_back(_items(result), linear)
+    return spread_back(items(result), linear)
 
 
 def _cond_batch(
@@ -140,21 +135,15 @@ def _cond_batch(
     predicate, *args = operands
     if not batched[0]:
         both = [batch_graph(branch, batched[1:], size) for branch in (then, orelse)]
-        return _items(cond(*operands, then=both[0], orelse=both[1]))
+        return items(cond(*operands, then=both[0], orelse=both[1]))
     results = [
-        _inline(predicate, batch_graph(branch, batched[1:], size), args)
+        inline(predicate.builder, batch_graph(branch, batched[1:], size), args)
         for branch in (then, orelse)
     ]
     return [
         select(broadcast_to(predicate, shape=yes.shape, axes=(0,)), yes, no)
         for yes, no in zip(*results, strict=True)
     ]
-
-
-def _inline(beside: Value, graph: Graph, args: Sequence[Value]) -> list[Value]:
-    """Copy the nodes of a graph into the graph that ``beside`` belongs to."""
-    builder = beside.builder
-    return replay(graph, args, lambda node, *xs: rebuild(builder, node, *xs))
 
 
 cond: Op = Op(

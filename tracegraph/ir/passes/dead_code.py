@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tracegraph.ir.bodies import has_effect
 from tracegraph.ir.counted import counters, mentioned
 from tracegraph.ir.graph import Graph, Node
 
@@ -12,7 +13,7 @@ def remove_dead_code(graph: Graph) -> Graph:
     counter_of = counters(graph)
     kept: list[Node] = []
     for node in reversed(graph.nodes):
-        if node.op.effect or node in needed:
+        if node in needed or has_effect(node):
             needed.update(node.operands)
             if counter_of:
                 needed.update(counter_of[s] for s in mentioned(node) if s in counter_of)

@@ -12,7 +12,7 @@ import numpy as np
 
 from tracegraph.ir.graph import Graph, Value
 from tracegraph.ir.ops.arithmetic import add, multiply, negative
-from tracegraph.ir.ops.boxes import Step, concatenate, slice_
+from tracegraph.ir.ops.boxes import Step, concatenate, slice_, slice_update
 from tracegraph.ir.ops.broadcast import broadcast_to, full_like
 from tracegraph.ir.ops.structural import reshape, transpose
 from tracegraph.ir.rewrite import Rules, constant_of, is_constant, rewrite
@@ -121,6 +121,26 @@ def _slice_of_a_part(x: Value, *, start: Shape, shape: Shape, step: Step) -> Val
     return None
 
 
+def _slice_of_an_update(x: Value, *, start: Shape, shape: Shape, step: Step) -> Value | None:
+    """``slice(slice_update(x, y, box), box) -> y``."""
+    if x.node.op is not slice_update:
+        return None
+    update = x.builder.value(x.node.operands[1])
+    box = {"start": start, "step": step}
+    return _when(dict(x.node.attrs) == box and update.shape == shape, update)
+
+
+def _update_of_an_update(x: Value, y: Value, *, start: Shape, step: Step) -> Value | None:
+    """``slice_update(slice_update(x, _, box), y, box) -> slice_update(x, y, box)``."""
+    if x.node.op is not slice_update or dict(x.node.attrs) != {"start": start, "step": step}:
+        return None
+    base, covered = map(x.builder.value, x.node.operands)
+    if covered.shape != y.shape:
+        return None
+    out: Value = slice_update(base, y, start=start, step=step)
+    return out
+
+
 def _double_negative(x: Value) -> Value | None:
     return x.builder.value(x.node.operands[0]) if x.node.op is negative else None
 
@@ -138,7 +158,8 @@ RULES: Rules = {
     "reshape": (_merged_reshape,),
     "transpose": (_merged_transpose,),
     "broadcast_to": (_merged_broadcast,),
-    "slice": (_slice_of_a_part,),
+    "slice": (_slice_of_a_part, _slice_of_an_update),
+    "slice_update": (_update_of_an_update,),
     "cast": (lambda x, *, dtype: _when(x.dtype == dtype, x),),
     "sum": (_sum_of_nothing,),
     "select": (

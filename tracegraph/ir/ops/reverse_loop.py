@@ -1,0 +1,242 @@
+"""Reverse mode through loops: no ops, but the rule that the loops share.
+
+Transposing a loop that carries values and tangents gives two loops. The first computes the values
+again and keeps of each iteration what the linear part of the body reads: a *saved* value has a
+stack with a place for each iteration. The second goes through the iterations backwards, carries
+cotangents, and reads from the stacks. What does not depend on anything carried is not saved but
+computed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tracegraph.ir.bodies import carried_on, depending, inline, only, resized
+from tracegraph.ir.errors import MissingRuleError
+from tracegraph.ir.graph import Builder, Graph, Node, Op, Tangent, Value, rebuild
+from tracegraph.ir.ops.boxes import slice_, slice_update
+from tracegraph.ir.ops.broadcast import literal, spread
+from tracegraph.ir.ops.control import item
+from tracegraph.ir.ops.cotangents import add_cotangents
+from tracegraph.ir.ops.structural import reshape
+from tracegraph.ir.record import record
+from tracegraph.ir.size_values import largest
+from tracegraph.ir.sizes import Dim, Symbol, symbol
+from tracegraph.ir.types import ArrayType, Shape
+
+TransposeGraph = Callable[[Graph, Sequence[bool]], Graph]
+
+
+def transposed(
+    loop: Op,
+    ct: Sequence[Tangent],
+    operands: Sequence[Value],
+    linear: Sequence[bool],
+    body: Graph,
+    index: str,
+    trip: Dim,
+    transpose_graph: TransposeGraph,
+) -> list[Tangent]:
+    """Return a cotangent for each linear operand of a loop.
+
+    Parameters
+    ----------
+    loop : Op
+        What runs a body ``trip`` times.
+    ct, operands, linear
+        As a transposition rule gets them.
+    body : Graph
+        Of the loop that is transposed.
+    index : str
+        The name of the symbol that numbers the iterations.
+    trip : int or Size
+        How many there are.
+    transpose_graph : callable
+        The transposition of graphs.
+    """
+    if trip == 0:
+        return [*ct, *[None] * (len(operands) - len(ct))]
+    parts = _split(body, linear)
+    builder = next(x.builder for x in ct if x is not None)
+    still = [operands[k] for k in parts.still]
+    stacks = _saved(loop, parts, operands, body, index, trip) if parts.saved else []
+    back = _Backwards(parts, body, index, trip, transpose_graph).body()
+    count = len(body.outputs)
+    start = [
+        _zeros(builder, type) if cotangent is None else cotangent
+        for type, cotangent, is_linear in zip(
+            [p.array_type for p in body.params], ct, parts.flags, strict=False
+        )
+        if is_linear
+    ]
+    sums = [_zeros(builder, body.params[k].array_type) for k in parts.linear if k >= count]
+    whole = loop(*start, *sums, *stacks, *still, body=back, index=index, trip=trip)
+    places = {k: place for place, k in enumerate(parts.linear)}
+    return [item(whole, index=places[k]) if flag else None for k, flag in enumerate(linear)]
+
+
+@record
+class _Parts:
+    """The parameters and nodes of a body, by what they depend on.
+
+    Parameters
+    ----------
+    flags : list of bool
+        Which parameters are linear.
+    linear : list of int
+        Their numbers: first what is carried, then what stays the same.
+    still : list of int
+        The parameters that stay the same and are not linear.
+    values : list of int
+        The parameters that are carried and not linear.
+    saved : list of Node
+        What the linear nodes read that depends on what is carried.
+    again : list of Node
+        What they need that does not.
+    """
+
+    flags: list[bool]
+    linear: list[int]
+    still: list[int]
+    values: list[int]
+    saved: list[Node]
+    again: list[Node]
+
+
+def _split(body: Graph, linear: Sequence[bool]) -> _Parts:
+    count, total = len(body.outputs), len(body.params)
+    flags = carried_on(body, linear)
+    values = [k for k in range(count) if not flags[k]]
+    of_linear = depending(body, flags)
+    of_values = depending(body, [k in values for k in range(total)])
+    read = [
+        operand
+        for node in body
+        if node in of_linear
+        for operand in node.operands
+        if operand not in of_linear
+    ]
+    saved = [node for node in dict.fromkeys(read) if node in of_values]
+    again = [n for n in body if n not in of_linear and n not in of_values and not n.op.effect]
+    still = [k for k in range(count, total) if not flags[k]]
+    return _Parts(flags, [k for k in range(total) if flags[k]], still, values, saved, again)
+
+
+# -- forwards: what is saved ----------------------------------------------------------------------
+
+
+def _saved(
+    loop: Op, parts: _Parts, operands: Sequence[Value], body: Graph, index: str, trip: Dim
+) -> list[Value]:
+    """Compute the values of all iterations, and return a stack for each that is saved."""
+    values, still = ([operands[k] for k in part] for part in (parts.values, parts.still))
+    types = [_stack_type(node.array_type, index, trip) for node in parts.saved]
+    builder = Builder()
+    carried = [builder.parameter(body.params[k].type) for k in parts.values]
+    stacks = [builder.parameter(type) for type in types]
+    env = dict(zip([body.params[k] for k in parts.values], carried, strict=True))
+    env |= {body.params[k]: builder.parameter(body.params[k].type) for k in parts.still}
+    kept = [body.outputs[k] for k in parts.values]
+    outputs = (*kept, *parts.saved)
+    for node in only(Graph(body.params, body.nodes, outputs), [True] * len(outputs)):
+        env[node] = rebuild(builder, node, *(env[operand] for operand in node.operands))
+    pushed = [
+        _pushed(stack, env[node], index) for stack, node in zip(stacks, parts.saved, strict=True)
+    ]
+    forwards = builder.build([*(env[out] for out in kept), *pushed])
+    empty = [_zeros(operands[0].builder, type) for type in types]
+    whole = loop(*values, *empty, *still, body=forwards, index=index, trip=trip)
+    return [item(whole, index=len(values) + k) for k in range(len(types))]
+
+
+def _stack_type(type: ArrayType, index: str, trip: Dim) -> ArrayType:
+    return type.with_shape((trip, *(_largest(dim, index, trip) for dim in type.shape)))
+
+
+def _largest(dim: Dim, index: str, trip: Dim) -> Dim:
+    """Return a size that no iteration exceeds."""
+    found = largest(dim, Symbol(index), trip)
+    if found is None:
+        raise MissingRuleError(
+            f"the gradient of a loop in which a length is {dim}, {index} being the number of the "
+            "iteration: use lengths that grow or shrink evenly, or np.where on the whole"
+        )
+    return found
+
+
+def _place(shape: Shape, index: Dim) -> tuple[Dim, ...]:
+    return index, *(0 for _ in shape)
+
+
+def _pushed(stack: Value, value: Value, index: str) -> Value:
+    row = reshape(value, shape=(1, *value.shape))
+    start = _place(value.shape, symbol(index, bound=stack.shape[0]))
+    out: Value = slice_update(stack, row, start=start, step=(1,) * row.ndim)
+    return out
+
+
+def _popped(stack: Value, type: ArrayType, index: Dim) -> Value:
+    shape = (1, *type.shape)
+    row = slice_(stack, start=_place(type.shape, index), shape=shape, step=(1,) * len(shape))
+    out: Value = reshape(row, shape=type.shape)
+    return out
+
+
+# -- backwards: cotangents ------------------------------------------------------------------------
+
+
+@record
+class _Backwards:
+    """Makes the body of the loop that goes back."""
+
+    parts: _Parts
+    graph: Graph
+    index: str
+    trip: Dim
+    transpose_graph: TransposeGraph
+
+    def body(self) -> Graph:
+        """Return it: cotangents, sums and stacks, and what stays the same, are its parameters."""
+        parts, params, count = self.parts, self.graph.params, len(self.graph.outputs)
+        back: Dim = self.trip - 1 - symbol(self.index, bound=self.trip)
+        pulled = resized(self._pulled(), {Symbol(self.index): back})
+        builder = Builder()
+        cts = [builder.parameter(params[k].type) for k in parts.linear if k < count]
+        sums = [builder.parameter(params[k].type) for k in parts.linear if k >= count]
+        stacks = [
+            builder.parameter(_stack_type(node.array_type, self.index, self.trip))
+            for node in parts.saved
+        ]
+        still = [builder.parameter(params[k].type) for k in parts.still]
+        types = [param.array_type for param in pulled.params]
+        saved = [_popped(s, t, back) for s, t in zip(stacks, types, strict=False)]
+        results = inline(builder, pulled, [*saved, *still, *cts])
+        pairs = zip(sums, results[len(cts) :], strict=True)
+        totals = [total for a, b in pairs if (total := add_cotangents(a, b)) is not None]
+        return builder.build([*results[: len(cts)], *totals])
+
+    def _pulled(self) -> Graph:
+        """Return the transpose of the linear part of an iteration.
+
+        Its parameters are what is saved, what stays the same, and the cotangents.
+        """
+        parts, params, count = self.parts, self.graph.params, len(self.graph.outputs)
+        builder = Builder()
+        env = {node: builder.parameter(node.type) for node in parts.saved}
+        env |= {params[k]: builder.parameter(params[k].type) for k in parts.still}
+        values = len(env)
+        env |= {params[k]: builder.parameter(params[k].type) for k in parts.linear}
+        for node in (*parts.again, *self._linear_nodes()):
+            env[node] = rebuild(builder, node, *(env[operand] for operand in node.operands))
+        outputs = [env[self.graph.outputs[k]] for k in parts.linear if k < count]
+        whole = builder.build(outputs)
+        return self.transpose_graph(whole, [k >= values for k in range(len(whole.params))])
+
+    def _linear_nodes(self) -> list[Node]:
+        found = depending(self.graph, self.parts.flags)
+        return [node for node in self.graph if node in found]
+
+
+def _zeros(builder: Builder, type: ArrayType) -> Value:
+    number = builder.emit(literal, (), {"value": type.dtype.type(0)})
+    return spread(number, type.shape)
