@@ -23,8 +23,10 @@ class Attributes(Guards, Sizing):
     def attribute(self, traced: Traced, name: str) -> Any:
         """Return ``traced.name``."""
         if traced.is_python_scalar:
-            if name == "real" and not isinstance(traced.actual, complex):
+            if name == "real" and traced.kind is not complex:
                 return traced
+            if traced.actual is ABSENT:
+                no_value(f"the attribute {name!r}")
             found = getattr(traced.actual, name)  # raises what the number raises
             if name in PARTS and isinstance(traced.actual, complex) and self.is_noting:
                 part = VIEW_ATTRIBUTES[name](self.emitter, Sym(self.value_of(traced)))

@@ -107,13 +107,11 @@ def _sum(recording: Recording, iterable: Any, /, start: Any = 0) -> Any:
 
 
 def _has_float(items: list[Any]) -> bool:
-    return any(type(item) is Traced and type(item.actual) is float for item in items)
+    return any(type(item) is Traced and item.kind is float for item in items)
 
 
 def _is_float_or_int(item: Any) -> bool:
-    return type(item.actual if type(item) is Traced else item) in (
-        (float,) if type(item) is Traced else (float, int, bool)
-    )
+    return item.kind is float if type(item) is Traced else type(item) in (float, int, bool)
 
 
 SPECIAL: dict[Any, Callable[..., Any]] = {

@@ -24,7 +24,6 @@ from tracegraph.callables import (
     PASSING_SET,
     READS,
     WRITING_OPERATORS,
-    is_harmless,
     is_ours,
     is_pure,
     lookup,
@@ -126,7 +125,7 @@ def _call_plainly(recording: Recording, function: Any, args: Any, kwargs: Any) -
 
 def run_unfollowed(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
     """Call code that is not followed: on the real containers, whose changes are then taken over."""
-    recording.side_effects += not is_harmless(function)
+    recording.leave_to(function)
     release_leaked(recording, made=not recording.is_noting)
     real_args = tuple(release(recording, arg) for arg in args)
     real_kwargs = {name: release(recording, arg) for name, arg in kwargs.items()}

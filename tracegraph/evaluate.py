@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from tracegraph.ir.graph import Node, Value
-from tracegraph.ir.interpret import concrete_attrs
-from tracegraph.ir.size_values import attr_symbols
+from tracegraph.ir.counted import counted_sizes, mentioned
+from tracegraph.ir.graph import Graph, Node, Value
+from tracegraph.ir.interpret import concrete_attrs, interpret
 from tracegraph.ir.sizes import Symbol
 from tracegraph.ir.slicing import ancestors
 from tracegraph.recording import Recording
@@ -24,13 +25,25 @@ def evaluate(
     """
     env: dict[Node, Any] = {**recording.known_values(), **(given or {})}
     targets = [value.node for value in values]
+    sizes: dict[Symbol, int] = {}
     with np.errstate(all="ignore"):
         for node in ancestors(recording.builder.nodes, targets, env):
-            operands = [env[operand] for operand in node.operands]
-            env[node] = node.op.eager(*operands, **concrete_attrs(node, _hints(node)))
+            sizes.update((s, s.hint) for s in mentioned(node) if s.hint is not None)
+            attrs = concrete_attrs(node, sizes)
+            if any(isinstance(value, Graph) for value in attrs.values()):
+                attrs["run_graph"] = _runner(sizes)
+            env[node] = node.op.eager(*(env[operand] for operand in node.operands), **attrs)
+            if node.op.counts is not None:
+                sizes.update(counted_sizes(node, env[node]))
     return [env[target] for target in targets]
 
 
-def _hints(node: Node) -> dict[Symbol, int]:
-    found = (s for _, value in node.attrs for s in attr_symbols(value))
-    return {s: s.hint for s in found if s.hint is not None}
+def _runner(known: Mapping[Symbol, int]) -> Callable[..., list[Any]]:
+    """Return what runs the graphs that a node holds."""
+
+    def run_graph(
+        graph: Graph, *arrays: Any, sizes: Mapping[Symbol, int] = MappingProxyType({})
+    ) -> list[Any]:
+        return interpret(graph, *arrays, sizes={**known, **sizes})
+
+    return run_graph

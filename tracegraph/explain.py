@@ -29,9 +29,11 @@ from tracegraph.codegen.plan import (
     Gemm,
     GuardStep,
     Kernel,
+    Loop,
     Plan,
     SelectStep,
     Step,
+    While,
 )
 from tracegraph.codegen.signature import ArrayInput, ExactObject, Input, ScalarInput, SizeInput
 from tracegraph.ir.graph import Graph, Node, Site
@@ -227,8 +229,22 @@ def step_lines(step: Step, nodes: Sequence[Node]) -> Iterator[str]:
         for word, steps in (("then", step.then), ("else", step.orelse)):
             for inner in steps:
                 yield from (f"  {word} {line}" for line in step_lines(inner, ()))
+    elif isinstance(step, (Loop, While)):
+        yield from _loop_lines(step, nodes)
     else:
         assert isinstance(step, GuardStep)
+
+
+def _loop_lines(step: Loop | While, nodes: Sequence[Node]) -> Iterator[str]:
+    parts = [("", step.body)]
+    if isinstance(step, Loop):
+        yield f"loop: {step.index} below {step.trip}{comment(nodes)}"
+    else:
+        yield f"while loop{comment(nodes)}"
+        parts.insert(0, ("test ", step.test))
+    for word, steps in parts:
+        for inner in steps:
+            yield from (f"  {word}{line}" for line in step_lines(inner, ()))
 
 
 def operations(kernel: Kernel, nodes: Sequence[Node]) -> Iterable[str]:

@@ -303,8 +303,9 @@ def forms(escape: Escape) -> dict[Any, Callable[..., Any]]:
 def _check_not_mapped(recording: Recording) -> None:
     if recording.is_abstract:
         raise AbstractValueError(
-            "a random draw inside vmap: whether the examples share it is not said; draw for the "
-            "whole batch before vmap, or map over keys of tg.random"
+            f"a random draw inside {recording.drawn or 'vmap'}: which examples or iterations share "
+            "it is not said; draw for the whole batch before vmap or a loop, or use keys of "
+            "tg.random"
         )
 
 

@@ -11,11 +11,12 @@ from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.ops.control import guard
 from tracegraph.ir.rewrite import constant_of
 from tracegraph.ir.types import DTYPES, FLOAT64, INT64
+from tracegraph.numpy import whole_numbers
 from tracegraph.numpy.emit import Sym, Unsupported
 from tracegraph.numpy.table import RULES
 from tracegraph.pen import Pen
 from tracegraph.standin import ABSENT, Traced, TracedSize, no_value
-from tracegraph.values import operands_of, real_of, stand_ins, user_site
+from tracegraph.values import examples, operands_of, real_of, stand_ins, user_site
 
 CONVERSIONS = frozenset(
     [(source, "f") for source in "biuf"]
@@ -145,10 +146,20 @@ class Guards(Pen):
         return traced.actual
 
     def call_on_python_scalars(self, function: Any, args: Any, kwargs: Any) -> Any:
-        """Python's own arithmetic: inexact numbers stay symbolic, others are bound to a value."""
+        """Python's own arithmetic: inexact numbers stay symbolic, others are bound to a value.
+
+        Where numbers have no value, whole ones stay symbolic too.
+        """
+        has_values = all(x.actual is not ABSENT for x in stand_ins(args))
         with self.giving_up_if_raised(function):
-            real = function(*real_of(args), **real_of(kwargs))
+            real = function(*(real_of if has_values else self.examples)(args), **real_of(kwargs))
         function = AS_OPERATOR.get(function, function)
+        if not has_values:
+            self.builder.site = user_site()
+            if not kwargs and whole_numbers.is_followed(function, types_of(args)):
+                operands = [operands_of(self, x) for x in args]
+                value = whole_numbers.computed(self.emitter, function, operands, type(real))
+                return self.fresh(ABSENT, value, type(real))
         rule = RULES.get(function)
         if rule is None or kwargs or not stays_symbolic(function, real, args):
             for traced in stand_ins(args):
@@ -157,38 +168,49 @@ class Guards(Pen):
         self.builder.site = user_site()
         operands = [operands_of(self, x) for x in args]
         if function not in PYTHON_FLOAT and function not in GUARDED_FLOAT:
-            return self._by_rule(rule, operands, args, real)
+            return self._by_rule(rule, operands, args, real, has_values)
+        value = self._of_floats(function, rule, operands, args, real)
+        return self.fresh(real if has_values else ABSENT, value, type(real))
+
+    def examples(self, args: Any) -> Any:
+        """Return arguments with examples in the place of values that there are none of."""
+        return examples(self, args)
+
+    def _of_floats(self, function: Any, rule: Any, operands: Any, args: Any, real: Any) -> Value:
+        """Return what an operator of inexact Python numbers gives, and guard that it raises not."""
         wide = DTYPES["c128"] if complex in types_of(args) else FLOAT64
         values = [Sym(self.emitter.value(x, wide)) for x in operands]
         if function in (operator.pow, operator.ipow):
             return self._power(values, real)
         if function in DIVISIONS:
             self._guard_zero(values[1])
-        result = rule(self.emitter, *values)
+        result: Sym = rule(self.emitter, *values)
         if function is operator.abs and wide.kind == "c":
             in_range = RULES[np.isfinite](self.emitter, result).value
             self.guard(in_range, bool(np.isfinite(real)))
-        return self.fresh(real, result.value)
+        return result.value
 
     def _guard_zero(self, divisor: Sym) -> None:
         zero = self._literal(np.float64(0))
         self.guard(RULES[np.equal](self.emitter, divisor, zero).value, False)
 
-    def _power(self, values: list[Sym], real: float) -> Any:
+    def _power(self, values: list[Sym], real: float) -> Value:
         """Python's power of floats: raises at infinity and zero, is complex below zero."""
         base, exponent = values
         zero = self._literal(np.float64(0))
-        if constant_of(exponent.value) not in WHOLE_EXPONENTS:
+        known = constant_of(exponent.value)
+        if known is None or known not in WHOLE_EXPONENTS:
             self.guard(RULES[np.less](self.emitter, zero, base).value, True)
-        else:
+        elif int(known.item()) < 0:
             self._guard_zero(base)
-        result = RULES[np.power](self.emitter, base, exponent).value
+        result: Value = RULES[np.power](self.emitter, base, exponent).value
         self.guard(RULES[np.isfinite](self.emitter, Sym(result)).value, bool(np.isfinite(real)))
-        return self.fresh(real, result)
+        return result
 
-    def _by_rule(self, rule: Any, operands: Any, args: Any, real: Any) -> Any:
+    def _by_rule(self, rule: Any, operands: Any, args: Any, real: Any, has_values: bool) -> Any:
         try:
-            return self.fresh(real, rule(self.emitter, *operands).value)
+            value = rule(self.emitter, *operands).value
+            return self.fresh(real if has_values else ABSENT, value, type(real))
         except Unsupported:
             for traced in stand_ins(args):
                 self.observe(traced)
@@ -196,10 +218,11 @@ class Guards(Pen):
 
     def convert(self, kind: type, x: Any) -> Any:
         """Return ``kind(x)`` for float, int, bool or complex, symbolic where it can be."""
-        if x.actual is ABSENT:
+        has_value = x.actual is not ABSENT and not self.varies(x)
+        if not has_value and (kind is bool or self.drawn is None):
             no_value(f"{kind.__name__}()")
         with self.giving_up_if_raised(kind):
-            real = kind(x.actual)
+            real = kind(x.actual if has_value else self.examples(x))
         if not self.is_noting:
             return real
         if kind is bool:
@@ -214,12 +237,12 @@ class Guards(Pen):
             return kind(self.observe(x, cuts=kind in (float, complex)))
         if value.shape:
             value = self.emitter_reshape(value)
-        return self.fresh(real, self.emitter.cast(value, target))
+        return self.fresh(real if has_value else ABSENT, self.emitter.cast(value, target), kind)
 
 
 def types_of(args: Any) -> set[type]:
     """Return the types of numbers, those that stand-ins stand for."""
-    return {type(x.actual) if type(x) is Traced else type(x) for x in args}
+    return {x.kind if type(x) is Traced else type(x) for x in args}
 
 
 def stays_symbolic(function: Any, real: Any, args: Any) -> bool:

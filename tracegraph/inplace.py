@@ -47,13 +47,18 @@ class InPlace(Attributes):
         special = SPECIAL.get(name)
         if special is None or traced.is_python_scalar:
             return super().attribute(traced, name)
+        if not self.is_noting and traced.actual is not ABSENT:
+            return getattr(traced.actual, name)
         return special(self, traced)
 
     def set_attribute(self, traced: Traced, name: str, value: Any) -> None:
         """Assign ``traced.name``."""
         if name in ASSIGNMENTS:
             self.call(ASSIGNMENTS[name], (traced, value), {})
-        elif name == "shape" and self.is_noting and traced.actual is not ABSENT:
+            return
+        if traced.actual is not ABSENT:
+            self.no_effect_in_drawn(f"assigning the attribute {name!r} of an array from outside")
+        if name == "shape" and self.is_noting and traced.actual is not ABSENT:
             self._set_shape(traced, value)
         else:
             self.give_up(f"the attribute {name!r} of an array is assigned; {INSTEAD.get(name, '')}")
@@ -173,6 +178,7 @@ class Flags(ContainerStandIn):
 
     def assign(self, name: str, value: Any) -> None:
         """Assign a flag."""
+        self.recording.no_effect_in_drawn("assigning a flag of an array from outside")
         if name != "writeable" or self.owner.storage.external:
             self.recording.give_up(f"the flag {name} of an array is assigned")
         setattr(self.actual, name, real_of(value))
@@ -224,6 +230,7 @@ def resize(recording: InPlace, x: Traced, *shape: Any, refcheck: Any = True) -> 
     """Do ``x.resize(shape)``: an array of the function gets memory of another size."""
     if x.actual is ABSENT:
         no_value("an array that is resized")
+    recording.no_effect_in_drawn("resizing an array from outside")
     storage = x.storage
     real = tuple(map(real_of, shape))
     is_own = x.actual is storage.array and not storage.external

@@ -63,6 +63,7 @@ DEEPER = frozenset({"stacklevel", "source", "skip_file_prefixes", "stack_info"})
 def _tell(recording: Recording, function: Any, args: Any, kwargs: Any, *, how: bool) -> None:
     if any(map(is_abstract, stand_ins((args, kwargs)))):
         no_value("a message")
+    recording.no_effect_in_drawn("a message")
     if how:
         name = getattr(function, "__name__", "a message")
         recording.give_up(f"{name} looks at its callers or at an exception; leave that option out")

@@ -171,7 +171,18 @@ def get_item(recording: Recording, owner: Any, index: Any) -> Any:
         return recording.call(owner.__getitem__, (index,), {})
     if is_outside or stand_ins(index):
         recording.give_up(f"an item of a {kind.__name__} is read")
-    return owner[real_of(index)]
+    return owner[_observed(index)]
+
+
+def _observed(index: Any) -> Any:
+    """Return an index of what no recording follows: sizes in it are bound to what they are."""
+    if type(index) is TracedSize:
+        return operator.index(index)
+    if type(index) is tuple:
+        return tuple(map(_observed, index))
+    if type(index) is slice:
+        return slice(*map(_observed, (index.start, index.stop, index.step)))
+    return real_of(index)
 
 
 def set_item(recording: Recording, owner: Any, index: Any, value: Any) -> None:
@@ -225,6 +236,7 @@ def set_attribute(recording: Recording, owner: Any, name: str, value: Any) -> No
             "return the value instead"
         )
     if recording.is_noting:
+        recording.no_effect_in_drawn(f"assigning the attribute {name!r}")
         _note_stored(recording, owner, name, value)
         recording.note_effect(builtins.setattr, (owner, name, value))
     builtins.setattr(owner, name, externals.leaving(value))
@@ -239,6 +251,7 @@ def _note_stored(recording: Recording, owner: Any, name: str, value: Any) -> Non
 
 def delete_attribute(recording: Recording, owner: Any, name: str) -> None:
     """Do ``del owner.name``: now, and of an outside object again in each compiled call."""
+    recording.no_effect_in_drawn(f"deleting the attribute {name!r}")
     externals = recording.externals
     place = externals.place_of(owner)
     is_own = name in getattr(owner, "__dict__", ()) and not isinstance(owner, types.ModuleType)
@@ -275,6 +288,7 @@ PLAIN_STORES: tuple[Any, ...] = tuple(
 
 def store_global(recording: Recording, namespace: dict[str, Any], name: str, value: Any) -> Any:
     """Return what is really stored in a global; compiled calls store it too."""
+    recording.no_effect_in_drawn(f"assigning the global {name!r}")
     recording.externals.store_at(global_place(namespace, name), value)
     recording.note_effect(partial(operator.setitem, namespace, name), (value,))
     return recording.externals.leaving(value)
@@ -282,6 +296,7 @@ def store_global(recording: Recording, namespace: dict[str, Any], name: str, val
 
 def store_cell(recording: Recording, cell: types.CellType, value: Any) -> Any:
     """Return what is really stored in an outer variable; compiled calls store it too."""
+    recording.no_effect_in_drawn("assigning an outer variable")
     recording.externals.store_at(cell_place(cell), value)
     recording.note_effect(partial(builtins.setattr, cell, "cell_contents"), (value,))
     return recording.externals.leaving(value)

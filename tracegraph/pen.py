@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
 
+from tracegraph.callables import is_harmless
 from tracegraph.effects import Effect
+from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Builder, Site, Value
 from tracegraph.ir.record import record
+from tracegraph.ir.sizes import Dim, Symbol, symbols
 from tracegraph.numpy.emit import Emitter, Unsupported
-from tracegraph.standin import Traced
+from tracegraph.standin import Traced, TracedSize
 from tracegraph.twin import Hooks
 from tracegraph.values import name_of, user_site
 
@@ -61,7 +64,9 @@ class Pen:
     ``raised`` says whether an exception ended it, ``transforming`` counts the transformations that
     are under way, ``side_effects`` what was done to the world outside, which cannot be done again.
     ``effects`` are what compiled calls will do, ``leaked`` containers with stand-ins in them that
-    the function made and stored outside.
+    the function made and stored outside. ``drawn`` is the name of the function that is drawing the
+    body of a loop or a branch, ``drawn_since`` from which storage on arrays are made in there, and
+    ``indices`` how often the loops run whose iterations symbols count.
     """
 
     emitter: Emitter
@@ -77,6 +82,9 @@ class Pen:
         self.side_effects = 0
         self.effects: list[Effect] = []
         self.leaked: list[Any] = []
+        self.drawn: str | None = None
+        self.drawn_since = 0
+        self.indices: dict[Symbol, Dim] = {}
         self.closed = False
 
     @property
@@ -87,10 +95,13 @@ class Pen:
         """Drop the pen. Only the first reason is kept.
 
         ``lost`` says whether values are no longer known to the graph. Where only a replay would go
-        wrong, a derivative that is being computed is followed to its end.
+        wrong, a derivative that is being computed is followed to its end. What is drawn has no
+        values to go on with: there it is raised.
         """
         if not self.is_noting:
             return
+        if self.drawn is not None:
+            raise AbstractValueError(reason)
         why = Fallback(reason, site or user_site())
         if lost:
             self.failure = why
@@ -107,9 +118,27 @@ class Pen:
         self, function: Callable[..., Any], args: tuple[Any, ...], **options: Any
     ) -> None:
         """Note that something was done to the world outside, and is to be done in each call."""
+        self.no_effect_in_drawn("what it does to the world outside")
         self.side_effects += 1
         if self.is_noting:
             self.effects.append(Effect(function, args, options.pop("kwargs", {}), **options))
+
+    def no_effect_in_drawn(self, what: str) -> None:
+        """Raise where a function that is drawn once, and not run, does more than to compute."""
+        if self.drawn is not None:
+            raise AbstractValueError(
+                f"{what} cannot be part of a function that {self.drawn} is given: it would be done "
+                "once, not as often as the function runs; return values instead"
+            )
+
+    def varies(self, x: Any) -> bool:
+        """Return whether a value is a size that differs between the iterations of a loop."""
+        return type(x) is TracedSize and not self.indices.keys().isdisjoint(symbols(x.size))
+
+    def leave_to(self, function: Any) -> None:
+        """Count what code that is not followed may do."""
+        self.no_effect_in_drawn(f"the call of {name_of(function)}, which cannot be recorded,")
+        self.side_effects += not is_harmless(function)
 
     @contextmanager
     def giving_up_if_raised(self, what: Any) -> Iterator[None]:
@@ -117,6 +146,8 @@ class Pen:
         try:
             yield
         except Exception as error:
+            if self.drawn is not None:
+                raise
             self.raised |= self.is_noting
             self.give_up(
                 f"{name_of(what)} raised {type(error).__name__} for recorded values; test the "
@@ -142,7 +173,7 @@ class Pen:
             self.give_up(f"the value of an array is used: {why}")
             return None
 
-    def fresh(self, real: Any, value: Value) -> Traced:
+    def fresh(self, real: Any, value: Value, number: type | None = None) -> Traced:
         """Return a stand-in for a new array or number."""
         raise AssertionError("a recording makes stand-ins")
 

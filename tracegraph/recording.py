@@ -96,7 +96,7 @@ class Recording(InPlace):
     ) -> None:
         super().__init__(permissive=permissive)
         self.hooks_for = hooks_for
-        self.emitter = Emitter(self.builder, self.ask_size, self.guard)
+        self.emitter = Emitter(self.builder, self.ask_size, self.guard, indices=self.indices)
         self.externals = Externals(self, policy)
         self.is_abstract = False
         self.variables: dict[int, tuple[Any, Any]] = {}
@@ -172,7 +172,7 @@ class Recording(InPlace):
 
         Running it on examples raises NumPy's own exceptions about shapes and dtypes.
         """
-        if any(is_abstract(x) for x in stand_ins((args, kwargs))):
+        if self.drawn is not None or any(map(is_abstract, stand_ins((args, kwargs)))):
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return ABSENT, function(*examples(self, args), **examples(self, kwargs))
@@ -209,7 +209,8 @@ class Recording(InPlace):
                     "use array operations instead of the loop"
                 )
         if real is ABSENT:
-            raise AbstractValueError(f"vmap cannot follow this call: {self.failure}")
+            who = self.drawn or "vmap"
+            raise AbstractValueError(f"{who} cannot follow this call: {self.failure}")
         return real
 
     def _note_by_rule(
@@ -356,10 +357,12 @@ class Recording(InPlace):
                 return Traced(self, ABSENT, traced.storage, (*traced.path, *path))
         return Traced(self, ABSENT, Storage(sym.value, None))
 
-    def fresh(self, real: Any, value: Value) -> Traced:
-        """Return a stand-in for a new array or number; ``ABSENT`` where it has no value."""
+    def fresh(self, real: Any, value: Value, number: type | None = None) -> Traced:
+        """Return a stand-in for a new array, or a number; without value of the type ``number``."""
         if real is ABSENT:
-            return Traced(self, ABSENT, Storage(value, None))
+            storage = Storage(value, None)
+            storage.number = number
+            return Traced(self, ABSENT, storage)
         check_type(value.type, real)
         return self._new(real, value)
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tracegraph.codegen.signature import SizeCheck
 from tracegraph.guards import PYTHON_FLOAT
+from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.compare import equal, less, less_equal, not_equal
-from tracegraph.ir.size_values import hint
-from tracegraph.ir.sizes import Dim, Size, Symbol
+from tracegraph.ir.size_values import hint, substitute
+from tracegraph.ir.sizes import Dim, Size, Symbol, coefficient, symbols
 from tracegraph.ir.types import INT64
 from tracegraph.pen import Pen
-from tracegraph.standin import Traced, TracedSize, dim_of, is_size, no_value
+from tracegraph.standin import ABSENT, Traced, TracedSize, dim_of, is_size, no_value
 from tracegraph.values import real_of
 
 RELATIONS: dict[str, Callable[[int, int], bool]] = {
@@ -31,10 +32,12 @@ COMPARED: dict[str, Callable[[Value, Value], Value]] = {
     "<": less,
     "<=": less_equal,
 }
+NUMBERS = (bool, int, float, complex, np.generic, np.ndarray)
+ORDERS = ("<", "<=")
 SYMBOLIC_SIZE: dict[Any, Callable[..., Dim]] = {
     operator.add: operator.add, operator.sub: operator.sub, operator.mul: operator.mul,
     operator.iadd: operator.add, operator.isub: operator.sub, operator.imul: operator.mul,
-    operator.pos: operator.pos,
+    operator.pos: operator.pos, operator.neg: operator.neg,
 }  # fmt: skip
 SIZE_QUESTIONS = {  # function: (relation, operands swapped, answer negated)
     operator.eq: ("==", False, False),
@@ -67,6 +70,9 @@ class Sizing(Pen):
 
         The entry does, or a guard where a size is known only on the way.
         """
+        index = next((s for dim in (a, b) for s in symbols(dim) if s in self.indices), None)
+        if index is not None:
+            return self._ask_every_iteration(index, a, relation, b)
         left, right = hint(a), hint(b)
         if left is None or right is None:
             no_value("a size that depends on data")
@@ -79,6 +85,30 @@ class Sizing(Pen):
             self.size_checks.append(SizeCheck(a, relation, b, answer))  # type: ignore[arg-type]  # a key of RELATIONS
         return answer
 
+    def _ask_every_iteration(self, index: Symbol, a: Dim, relation: str, b: Dim) -> bool:
+        """Answer a question about the number of an iteration, which must be the same in each.
+
+        A difference that is linear is largest and smallest at the ends, and so it has one sign in
+        all iterations if it has that sign in the first and the last.
+        """
+        factor = coefficient(b - a, index)
+        if factor is not None and index not in symbols(factor):
+            ends = [{index: end} for end in (0, self.indices[index] - 1)]
+            pairs = [(substitute(a, end), substitute(b, end)) for end in ends]
+            first, last = (self.ask_size(x, relation, y) for x, y in pairs)
+            if first == last and (relation in ORDERS or self._have_one_sign(pairs)):
+                return first
+        raise AbstractValueError(
+            f"a size or the number of an iteration is looked at, and whether {a} {relation} {b} "
+            "differs between the iterations of the loop: use tg.cond or np.where, slices of one "
+            "length, and an array in the place of a list"
+        )
+
+    def _have_one_sign(self, pairs: Sequence[tuple[Dim, Dim]]) -> bool:
+        """Return whether the same of two sizes is the smaller one, if any is, in each pair."""
+        first, last = ([self.ask_size(a, "<", b), self.ask_size(b, "<", a)] for a, b in pairs)
+        return first == last
+
     def observe_size(self, size: TracedSize) -> int:
         if self.is_noting:
             self.ask_size(size.size, "==", size.actual)
@@ -88,15 +118,23 @@ class Sizing(Pen):
         """Return an operator's result where an operand is a size."""
         if not self.is_noting:
             return function(*real_of(operands))
-        if all(map(is_size, operands)):
-            if function in SYMBOLIC_SIZE:
-                dim = SYMBOLIC_SIZE[function](*map(dim_of, operands))
-                if fits_int64(dim):
-                    return self.size(dim)
-            if function in SIZE_QUESTIONS:
-                relation, swap, negate = SIZE_QUESTIONS[function]
-                a, b = map(dim_of, operands[::-1] if swap else operands)
+        if all(map(is_size, operands)) and function in SYMBOLIC_SIZE:
+            dim = SYMBOLIC_SIZE[function](*map(dim_of, operands))
+            if fits_int64(dim):
+                return self.size(dim)
+        varies = any(map(self.varies, operands))
+        if all(map(is_size, operands)) and function in SIZE_QUESTIONS:
+            relation, swap, negate = SIZE_QUESTIONS[function]
+            a, b = map(dim_of, operands[::-1] if swap else operands)
+            before = len(self.size_checks)
+            try:
                 return self.ask_size(a, relation, b) is not negate
+            except AbstractValueError:
+                if not varies:
+                    raise
+                del self.size_checks[before:]
+        if varies and all(isinstance(x, NUMBERS) for x in operands):
+            return self.call(function, tuple(map(self._size_as_scalar, operands)), {})
         if any(type(x) is Traced for x in operands):
             return self.call(function, operands, {})
         if any(type(x) in (float, np.float64) for x in operands) and function in PYTHON_FLOAT:
@@ -106,7 +144,8 @@ class Sizing(Pen):
     def _size_as_scalar(self, x: Any) -> Any:
         if type(x) is not TracedSize:
             return x
-        return self.fresh(x.actual, self.emitter.value(x.size, INT64))
+        real = ABSENT if self.varies(x) else x.actual
+        return self.fresh(real, self.emitter.value(x.size, INT64), int)
 
 
 def fits_int64(dim: Dim) -> bool:

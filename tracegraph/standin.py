@@ -7,6 +7,7 @@ call of the recording, which runs NumPy on the real values and notes the operati
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Absent:
-    """The real value of a stand-in that has none: inside ``vmap``."""
+    """The real value of a stand-in that has none: inside ``vmap``, a loop or a branch."""
 
     def __repr__(self) -> str:
         return "<no value>"
@@ -33,6 +34,7 @@ class Absent:
 
 ABSENT = Absent()
 PYTHON_SCALARS = (bool, int, float, complex)
+_births = itertools.count()
 
 
 class ArrayHolder:
@@ -74,25 +76,27 @@ class Storage:
     ``origin`` is the storage of the same memory that an argument of a transformation was before. A
     storage that ``shares`` another's memory in a way that is no structural view is good for
     reading while the other has the version that was ``seen``. ``reshaped`` is how the array looks
-    at its own memory once another shape was assigned to it.
+    at its own memory once another shape was assigned to it. ``born`` counts storages,
+    ``number`` is the type of a Python number without value.
     """
 
     __slots__ = (
-        "array", "external", "origin", "owner", "reshaped", "seen", "shares", "value", "version",
+        "array", "born", "external", "number", "origin", "owner", "reshaped", "seen", "shares",
+        "value", "version",
     )  # fmt: skip
 
     def __init__(
         self, value: Value, owner: Any, *, array: Any = None, external: bool = False
     ) -> None:
-        self.value = value
-        self.owner = owner
+        self.value, self.owner, self.external = value, owner, external
         self.array = owner if array is None else array
-        self.external = external
         self.version = 0
         self.origin: Storage | None = None
         self.shares: Storage | None = None
         self.seen = 0
         self.reshaped: tuple[Step, ...] = ()
+        self.born = next(_births)
+        self.number: type | None = None
 
     @property
     def written(self) -> bool:
@@ -153,12 +157,14 @@ class Traced(Operators):
         """The Python type that it stands for."""
         if self.actual is not ABSENT:
             return type(self.actual)
+        if self.storage.number is not None:
+            return self.storage.number
         type_ = self.storage.value.type if not self.path else self.value.type
         return np.ndarray if type_.shape else type_.dtype.type
 
     @property
     def is_python_scalar(self) -> bool:
-        return type(self.actual) in PYTHON_SCALARS
+        return type(self.actual) in PYTHON_SCALARS or self.storage.number is not None
 
     @property  # type: ignore[misc]  # isinstance asks for it
     def __class__(self) -> type:
@@ -206,8 +212,7 @@ class Traced(Operators):
         return self._items()
 
     def _items(self) -> Iterator[Any]:
-        for position in range(operator.index(self.recording.length(self))):
-            yield self[position]
+        yield from map(self.__getitem__, range(operator.index(self.recording.length(self))))
 
     def __len__(self) -> int:
         return operator.index(self.recording.length(self))
@@ -309,8 +314,8 @@ def dim_of(value: Any) -> Dim:
 def no_value(what: str) -> NoReturn:
     """Raise the error of a stand-in that has no value, where one is needed."""
     raise AbstractValueError(
-        f"{what} needs the value of an array inside vmap, which has none there; use np.where "
-        "instead of a Python `if`, and shapes instead of values"
+        f"{what} needs a value where arrays have none: inside vmap, and in what tg.cond and loops "
+        "such as tg.scan are given; use np.where or tg.cond instead of a Python `if`"
     )
 
 

@@ -129,14 +129,17 @@ def examples(recording: Knows, value: Any) -> Any:
     """Return arguments with examples in the place of values that there are none of."""
     kind = type(value)
     if kind is Traced and value.actual is ABSENT:
-        type_ = recording.value_of(value).type
-        return example_of(type_)
+        example = example_of(recording.value_of(value).type)
+        number = value.storage.number
+        return example if number is None else number(example)
     if kind is Traced and isinstance(value.actual, np.ndarray):
         return value.actual.copy()
     if kind in (tuple, list):
         return kind(examples(recording, item) for item in value)
     if kind is dict:
         return {key: examples(recording, item) for key, item in value.items()}
+    if kind is slice:
+        return slice(*(examples(recording, x) for x in (value.start, value.stop, value.step)))
     return real_of(value)
 
 
@@ -144,7 +147,7 @@ def operands_of(recording: Knows, value: Any) -> Any:
     """Return nested arguments as rules see them."""
     kind = type(value)
     if kind is Traced:
-        weak = type(value.actual) if value.is_python_scalar else None
+        weak = value.kind if value.is_python_scalar else None
         is_scalar = weak is None and value.kind is not np.ndarray
         return Sym(recording.value_of(value), weak, is_scalar)
     if kind is TracedSize:
@@ -168,7 +171,7 @@ def holds_stand_ins(part: slice) -> bool:
 def are_floats(args: Any) -> bool:
     """Return whether all arguments are Python floats, or stand for them."""
     return len(args) > 1 and all(
-        type(x) is float or (type(x) is Traced and type(x.actual) is float) for x in args
+        type(x) is float or (type(x) is Traced and x.kind is float) for x in args
     )
 
 

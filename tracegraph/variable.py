@@ -71,6 +71,7 @@ class Variable(Tensor):
         new = apply(_as_new, new, dtype=self._data.dtype)
         recording = active()
         if recording is not None and recording.is_noting and type(new) is Traced:
+            recording.no_effect_in_drawn("assigning a Variable")
             known_place(recording, self)
             recording.variables[id(self)] = (self, new)
             recording.note_effect(_store, (self, new))

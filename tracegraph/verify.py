@@ -36,7 +36,7 @@ from tracegraph.ir.counted import counted_sizes
 from tracegraph.ir.errors import OptionError, VerificationError
 from tracegraph.ir.graph import Graph, Node
 from tracegraph.ir.interpret import interpret
-from tracegraph.ir.passes import PIPELINE
+from tracegraph.ir.passes import PIPELINE, everywhere
 from tracegraph.ir.record import record, replace
 from tracegraph.ir.sizes import Symbol, symbols
 from tracegraph.ir.tolerance import Difference, difference
@@ -176,7 +176,7 @@ class Verifier(NativeCallable):
         """Raise the error for a wrong value, after finding out what computed it."""
         graph = trace.recorded
         for one in PIPELINE:
-            changed = one(graph)
+            changed = everywhere(one, graph)
             with np.errstate(all="ignore"):
                 got = interpret(changed, *arrays, sizes=sizes)
             wrong = difference(graph, arrays, got, sizes=sizes, fp=self.fp)

@@ -7,7 +7,7 @@ on the real values, so a rule checks no errors; where it cannot express a call i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ from tracegraph.ir.ops.creation import size_value
 from tracegraph.ir.ops.selection import flatnonzero
 from tracegraph.ir.ops.structural import reshape
 from tracegraph.ir.record import record
-from tracegraph.ir.sizes import Dim, Size, nonnegative, symbol, symbols
+from tracegraph.ir.sizes import Dim, Size, Symbol, nonnegative, symbol, symbols
 from tracegraph.ir.types import BOOL, DType, Shape, canonical, is_supported
 
 
@@ -90,6 +90,8 @@ class Emitter:
         the rule has checked.
     is_example : bool
         Whether that is what NumPy gives for examples, as inside vmap.
+    indices : mapping of Symbol to int or Size
+        How often the loops run whose iterations symbols count.
     """
 
     builder: Builder
@@ -98,6 +100,11 @@ class Emitter:
     given: Any = None
     is_example: bool = False
     counts: dict[Any, Size] = field(default_factory=dict)
+    indices: Mapping[Symbol, Dim] = field(default_factory=dict)
+
+    def varies(self, dim: Dim) -> bool:
+        """Return whether a size differs between the iterations of a loop."""
+        return not self.indices.keys().isdisjoint(symbols(dim))
 
     def literal(self, number: Any, dtype: DType) -> Value:
         """Return a scalar constant."""

@@ -20,6 +20,7 @@ from tracegraph.ir.ops.broadcast import broadcast_to, full_like, spread, sum_
 from tracegraph.ir.ops.choice import select
 from tracegraph.ir.ops.compare import equal, greater_equal, less, logical_and
 from tracegraph.ir.ops.contract import permuted
+from tracegraph.ir.ops.identity import mark
 from tracegraph.ir.ops.index import gather, scatter, scatter_add
 from tracegraph.ir.ops.reduce import all_
 from tracegraph.ir.ops.selection import flatnonzero
@@ -281,12 +282,15 @@ def inside(e: Emitter, index: Value, length: Dim) -> Value:
 
 
 def known_places(index: Value) -> Any:
-    """Return places as an array where they depend on no input and no size, or None."""
+    """Return places as an array where they depend on no input and no size, or None.
+
+    A marked value stands for an input of a transformation.
+    """
     found = {index.node}
     pending = [index.node]
     while pending:
         node = pending.pop()
-        if node.op is PARAMETER or len(found) > KNOWN_LIMIT:
+        if node.op in (PARAMETER, mark) or len(found) > KNOWN_LIMIT:
             return None
         pending.extend(new := [operand for operand in node.operands if operand not in found])
         found.update(new)

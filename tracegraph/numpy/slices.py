@@ -86,6 +86,8 @@ def slice_range(e: Emitter, index: slice, length: Dim) -> Range:
     start = first if index.start is None else _clamped(e, index.start, length, low, high)
     stop = last if index.stop is None else _clamped(e, index.stop, length, low, high)
     distance = stop - start if step > 0 else start - stop
+    if abs(step) == 1 and e.varies(distance) and nonnegative(distance):
+        return Range(start, distance, step)  # of a length that grows from nothing
     if not e.holds(1, "<=", distance):
         return Range(0, 0, step)
     return Range(start, floordiv(distance + abs(step) - 1, abs(step)), step)

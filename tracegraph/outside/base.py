@@ -111,6 +111,7 @@ class OutsideContainer(ContainerStandIn):
     def perform(self, name: str, *args: Any) -> Any:
         """Do what changes the container by a method of that name: now, and in compiled calls."""
         recording, externals = self.recording, self.recording.externals
+        recording.no_effect_in_drawn("changing a container from outside")
         if self._entry is self.actual and self._copy is None:
             self._entry = shallow_copy(self.actual)
         method = getattr(type(self.actual), name)

@@ -1,6 +1,7 @@
 """Functions of functions: derivatives and batching, composable in any order."""
 
 from tracegraph.transforms.batch import vmap
+from tracegraph.transforms.checkpoint import checkpoint
 from tracegraph.transforms.forward import jvp
 from tracegraph.transforms.marking import Transformed
 from tracegraph.transforms.reverse import (
@@ -15,6 +16,7 @@ from tracegraph.transforms.reverse import (
 __all__ = [
     "Pullback",
     "Transformed",
+    "checkpoint",
     "grad",
     "hessian",
     "jacobian",

@@ -1,0 +1,362 @@
+"""Loops in a recording: their bodies are drawn once, and what they carry becomes operands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from tracegraph.control.drawing import (
+    Body,
+    Drawn,
+    draw,
+    following,
+    forget,
+    joint,
+    part_between,
+    results,
+    source,
+    stand_in,
+    value_of_leaf,
+    values_as,
+)
+from tracegraph.control.leaves import Form
+from tracegraph.control.plain import check_truth, row_of, stack_of
+from tracegraph.ir.bodies import fresh_name
+from tracegraph.ir.errors import AbstractValueError
+from tracegraph.ir.graph import Node, Value
+from tracegraph.ir.ops.boxes import slice_, slice_update
+from tracegraph.ir.ops.compare import logical_and
+from tracegraph.ir.ops.control import items
+from tracegraph.ir.ops.loop import loop as loop_op
+from tracegraph.ir.ops.loop import while_loop as while_op
+from tracegraph.ir.ops.structural import reshape
+from tracegraph.ir.record import record
+from tracegraph.ir.sizes import Dim, Size, Symbol, nonnegative, symbol
+from tracegraph.ir.types import BOOL, INT64, type_symbols
+from tracegraph.recording import Recording
+from tracegraph.standin import ABSENT, Traced
+from tracegraph.transforms.marking import add_graph
+
+Function = Callable[..., Any]
+
+
+@record
+class Carried:
+    """What a loop carries: its form, the values at the start, the parameters of the body."""
+
+    form: Form
+    init: list[Value]
+    sources: list[Value]
+
+    @staticmethod
+    def of(recording: Recording, what: str, whole: Any) -> Carried:
+        """Return what is carried, from the tree at the start."""
+        form, leaves = Form.of(what, whole)
+        init = values_as(recording, form, leaves)
+        return Carried(form, init, [source(recording, value.type) for value in init])
+
+    def stand_ins(self, recording: Recording) -> list[Traced]:
+        """Return what stands for the leaves when a function is drawn."""
+        pairs = zip(self.sources, self.form.leaves, strict=True)
+        return [stand_in(recording, value, leaf) for value, leaf in pairs]
+
+    def handed_over(self, recording: Recording) -> Any:
+        """Return the tree that a function gets when it is drawn."""
+        return self.form.tree(self.stand_ins(recording))
+
+
+# -- a known number of iterations -----------------------------------------------------------------
+
+
+def fori_loop(recording: Recording, lower: Dim, upper: Dim, body: Function, init: Any) -> Any:
+    """``tg.fori_loop`` between sizes."""
+    carried = Carried.of(recording, "the carry of tg.fori_loop", init)
+    trip = upper - lower
+    if _is_empty(recording, trip):
+        return carried.form.tree(results(recording, carried.form, carried.init, None))
+    index = _new_index(recording, trip)
+    follow, number = following(recording, body), recording.size(lower + index)
+
+    def once() -> Any:
+        return carried.form.check(follow(number, carried.handed_over(recording)))
+
+    drawn = draw(recording, "tg.fori_loop", [body], once)
+    targets = values_as(recording, carried.form, drawn.result)
+    found, holds = _looped(recording, carried, targets, drawn, index, trip)
+    return carried.form.tree(results(recording, carried.form, found, holds))
+
+
+def _is_empty(recording: Recording, trip: Dim) -> bool:
+    """Return whether a loop does not run at all; one that never counts down may be empty too."""
+    if recording.emitter.varies(trip):
+        if not (nonnegative(trip) or recording.ask_size(0, "<=", trip)):
+            raise AbstractValueError(f"a loop within a loop runs {trip} times, which is negative")
+        return False
+    return recording.ask_size(trip, "<=", 0)
+
+
+def _new_index(recording: Recording, trip: Dim) -> Size:
+    """Return the symbol that counts the iterations of a loop that is drawn next.
+
+    What is asked of it is asked of all iterations; examples are made for the first.
+    """
+    name = fresh_name("k")
+    recording.indices[Symbol(name)] = trip
+    return symbol(name, bound=trip, hint=0)
+
+
+def _looped(
+    recording: Recording,
+    carried: Carried,
+    targets: Sequence[Value],
+    drawn: Drawn,
+    index: Size,
+    trip: Dim,
+) -> tuple[list[Value], Value | None]:
+    """Add a loop, and return what it carries out; last, whether what was assumed holds."""
+    count = len(targets)
+    ((counter,), _) = index.terms[0]
+    assert isinstance(counter, Symbol)
+    part = part_between(recording, carried.sources, [*targets, *drawn.predicates], counter)
+    forget(recording, carried.sources, counter)
+    is_checked = bool(drawn.assumed)
+    body = Body(carried.sources, part.frontier, is_checked=is_checked, flags=is_checked)
+    found = body.add(part)
+    flags = [body.holds(flag, drawn.expected, found[count:]) for flag in body.flags]
+    graph = body.build([*found[:count], *flags])
+    operands = [*carried.init, *_true(recording, flags), *_values(recording, part.frontier)]
+    attrs = {"body": graph, "index": counter.name, "trip": trip}
+    whole = items(recording.builder.emit(loop_op, operands, attrs))
+    return whole[:count], whole[count] if is_checked else None
+
+
+def _true(recording: Recording, flags: Sequence[Value]) -> list[Value]:
+    return [recording.emitter.literal(True, BOOL) for _ in flags]
+
+
+def _values(recording: Recording, nodes: Sequence[Node]) -> list[Value]:
+    return [Value(recording.builder, node) for node in nodes]
+
+
+def scan(
+    recording: Recording,
+    what: str,
+    f: Function,
+    step: Function,
+    init: Any,
+    xs: Any,
+    length: Dim | None,
+    reverse: bool,
+) -> Any:
+    """``tg.scan``, and ``tg.map``, which carries nothing; ``step`` calls the user's ``f``."""
+    carried = Carried.of(recording, f"the carry of {what}", init)
+    form, leaves = Form.of(f"the xs of {what}", xs)
+    arrays = [value_of_leaf(recording, leaf) for leaf in leaves]
+    trip = _common_length(recording, what, arrays, length)
+    index = _new_index(recording, trip)
+    at: Dim = trip - 1 - index if reverse else index
+
+    def once() -> Any:
+        rows = [
+            stand_in(recording, row(array, at), row_of(leaf))
+            for array, leaf in zip(arrays, form.leaves, strict=True)
+        ]
+        carry, y = step(carried.handed_over(recording), form.tree(rows))
+        return carried.form.check(carry), *Form.of(f"the y of {what}", y)
+
+    drawn = draw(recording, what, [f], once)
+    carry, ys, rows = drawn.result
+    updates = [value_of_leaf(recording, leaf) for leaf in rows]
+    for leaf in ys.leaves:
+        if any(s in recording.indices for s in type_symbols([leaf.type])):
+            raise TypeError(f"{ys.what} is {leaf}, whose shape differs between iterations")
+    stacks = Form(ys.what, ys.treedef, tuple(stack_of(leaf, trip) for leaf in ys.leaves))
+    with_stacks, targets = _with_stacks(recording, carried, stacks, updates, at)
+    targets = [*values_as(recording, carried.form, carry), *targets]
+    found, holds = _looped(recording, with_stacks, targets, drawn, index, trip)
+    out = results(recording, with_stacks.form, found, holds)
+    count = len(carried.init)
+    return carried.form.tree(out[:count]), stacks.tree(out[count:])
+
+
+def _with_stacks(
+    recording: Recording, carried: Carried, stacks: Form, updates: Sequence[Value], at: Dim
+) -> tuple[Carried, list[Value]]:
+    """Carry a stack for each result, and return the stacks after an iteration."""
+    types = [leaf.type for leaf in stacks.leaves]
+    start = [recording.emitter.full(type.shape, 0, type.dtype) for type in types]
+    sources = [source(recording, type) for type in types]
+    targets = [with_row(stack, update, at) for stack, update in zip(sources, updates, strict=True)]
+    leaves = (*carried.form.leaves, *stacks.leaves)
+    form = Form(carried.form.what, carried.form.treedef, leaves)
+    return Carried(form, [*carried.init, *start], [*carried.sources, *sources]), targets
+
+
+def row(array: Value, at: Dim) -> Value:
+    """Return ``array[at]``."""
+    rest = array.shape[1:]
+    box = slice_(array, start=_start(rest, at), shape=(1, *rest), step=(1,) * array.ndim)
+    out: Value = reshape(box, shape=rest)
+    return out
+
+
+def with_row(stack: Value, update: Value, at: Dim) -> Value:
+    """Return a stack with ``stack[at]`` replaced."""
+    line = reshape(update, shape=(1, *update.shape))
+    out: Value = slice_update(stack, line, start=_start(update.shape, at), step=(1,) * stack.ndim)
+    return out
+
+
+def _start(rest: Sequence[Dim], at: Dim) -> tuple[Dim, ...]:
+    return at, *(0 for _ in rest)
+
+
+def _common_length(
+    recording: Recording, what: str, arrays: Sequence[Value], length: Dim | None
+) -> Dim:
+    """Return how many rows arrays have."""
+    lengths = [] if length is None else [length]
+    for array in arrays:
+        if not array.ndim:
+            raise ValueError(f"{what} goes along the first axis of xs, but a number has none")
+        lengths.append(array.shape[0])
+    if not lengths:
+        raise ValueError(f"{what} needs arrays in xs, or a length")
+    if not all(recording.emitter.same_dim(lengths[0], other) for other in lengths[1:]):
+        raise ValueError(f"{what} needs xs of one length, got {', '.join(map(str, lengths))}")
+    if not (nonnegative(lengths[0]) or recording.ask_size(0, "<=", lengths[0])):
+        raise ValueError(f"{what} needs a length that is not negative, got {lengths[0]}")
+    return lengths[0]
+
+
+# -- as long as a condition holds -----------------------------------------------------------------
+
+
+def while_loop(recording: Recording, test: Function, body: Function, init: Any) -> Any:
+    """``tg.while_loop``."""
+    follow = partial(following, recording)
+    return _repeated(recording, "tg.while_loop", [test, body], follow(test), follow(body), init)
+
+
+def counting_loop(recording: Recording, lower: Any, upper: Any, body: Function, init: Any) -> Any:
+    """``tg.fori_loop`` between numbers that are computed from data."""
+    first, end = (_whole_number(recording, bound) for bound in (lower, upper))
+    follow = following(recording, body)
+
+    def step(state: Any) -> Any:
+        index, carry = state
+        return index + 1, follow(index, carry)
+
+    def goes_on(state: Any) -> Any:
+        return state[0] < end
+
+    return _repeated(recording, "tg.fori_loop", [body], goes_on, step, (first, init))[1]
+
+
+def _whole_number(recording: Recording, bound: Any) -> Any:
+    """Return a bound as a Python int that is recorded."""
+    if type(bound) is not Traced:
+        return bound
+    value = recording.emitter.cast(recording.value_of(bound), INT64)
+    real = bound.actual if bound.actual is ABSENT else int(bound.actual)
+    return recording.fresh(real, value, int)
+
+
+def _repeated(
+    recording: Recording,
+    what: str,
+    functions: Sequence[Function],
+    test: Function,
+    body: Function,
+    init: Any,
+) -> Any:
+    """Draw the condition and the body of a loop, which call some functions of the user's."""
+    carried = Carried.of(recording, f"the carry of {what}", init)
+    asked = draw(recording, what, functions, lambda: _condition(recording, carried, test))
+
+    def once() -> Any:
+        return carried.form.check(body(carried.handed_over(recording)))
+
+    drawn = draw(recording, what, functions, once)
+    condition = value_of_leaf(recording, asked.result)
+    targets = values_as(recording, carried.form, drawn.result)
+    found, holds = _While(recording, carried, asked, condition, drawn, targets).looped()
+    return carried.form.tree(results(recording, carried.form, found, holds))
+
+
+def _condition(recording: Recording, carried: Carried, test: Function) -> Any:
+    """Return the answer of a condition, which may only look at what is carried."""
+    given = carried.stand_ins(recording)
+    answer = test(carried.form.tree(given))
+    if any(leaf.storage.written for leaf in given):
+        raise AbstractValueError("the condition writes into an array that it is given")
+    check_truth("the condition of tg.while_loop", answer)
+    return answer
+
+
+class _While:
+    """Puts a while loop together; what is assumed may be so of the condition and of the body.
+
+    The loop ends where an assumption fails. The condition is asked once more than the body runs, so
+    what it assumes is looked at behind the loop too.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        carried: Carried,
+        asked: Drawn,
+        condition: Value,
+        drawn: Drawn,
+        targets: Sequence[Value],
+    ) -> None:
+        self.recording, self.carried, self.asked, self.drawn = recording, carried, asked, drawn
+        self.count, sources = len(targets), carried.sources
+        self.test = part_between(recording, sources, [condition, *asked.predicates], None)
+        self.body = part_between(recording, sources, [*targets, *drawn.predicates], None)
+        forget(recording, sources)
+        self.frontier = joint([self.test, self.body])
+        self.is_checked = bool(asked.assumed or drawn.assumed)
+
+    def looped(self) -> tuple[list[Value], Value | None]:
+        """Add the loop, and return what it carries out; last, whether what was assumed holds."""
+        recording, count = self.recording, self.count
+        start = _true(recording, [*self._new().flags])
+        still = _values(recording, self.frontier)
+        whole = items(
+            recording.builder.emit(
+                while_op,
+                [*self.carried.init, *start, *still],
+                {"test": self._test_graph(), "body": self._body_graph()},
+            )
+        )
+        if not self.is_checked:
+            return whole, None
+        (last,) = add_graph(recording, self._last_graph(), [*whole, *still])
+        return whole[:count], last
+
+    def _new(self) -> Body:
+        flags = int(self.is_checked)
+        return Body(self.carried.sources, self.frontier, is_checked=self.is_checked, flags=flags)
+
+    def _test_graph(self) -> Any:
+        graph = self._new()
+        condition = graph.add(self.test)[0]
+        for flag in graph.flags:
+            condition = logical_and(flag, condition)
+        return graph.build([condition])
+
+    def _body_graph(self) -> Any:
+        graph = self._new()
+        found = graph.add(self.body)
+        flags = []
+        for flag in graph.flags:
+            before = graph.holds(flag, self.asked.expected, graph.add(self.test)[1:])
+            flags.append(graph.holds(before, self.drawn.expected, found[self.count :]))
+        return graph.build([*found[: self.count], *flags])
+
+    def _last_graph(self) -> Any:
+        graph = self._new()
+        (flag,) = graph.flags
+        return graph.build([graph.holds(flag, self.asked.expected, graph.add(self.test)[1:])])

@@ -1,0 +1,120 @@
+"""What functions that are drawn may not change, and is put back if they do.
+
+Outside objects are guarded by the recording. What the recorded function itself has made, lists say,
+are real objects: they are compared with what they held before.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from tracegraph.containers import KINDS, is_dataclass
+from tracegraph.made import attributes_of, is_made
+from tracegraph.recording import Recording
+
+EMPTY = object()
+"""The content of a cell that has none."""
+
+
+@contextmanager
+def unchanged(recording: Recording, functions: Sequence[Any]) -> Iterator[None]:
+    """Within this, what functions can reach stays as it is.
+
+    Raises
+    ------
+    AbstractValueError
+        It did not; it is again what it was.
+    """
+    before = [(one, _content(one)) for one in _reachable(recording, functions)]
+    try:
+        yield
+    finally:
+        changed = [(one, old) for one, old in before if not _same(_content(one), old)]
+        for one, old in changed:
+            _put_back(one, old)
+    if changed:
+        kind = type(changed[0][0]).__name__
+        what = "an outer variable" if kind == "cell" else f"a {kind} from outside"
+        recording.no_effect_in_drawn(f"changing {what}")
+
+
+def _reachable(recording: Recording, functions: Iterable[Any]) -> list[Any]:
+    """Return the containers, variables and objects that functions lead to.
+
+    An iterator cannot be put back: that a function leads to one is refused.
+    """
+    found: list[Any] = []
+    seen: set[int] = set()
+    pending = list(functions)
+    while pending:
+        one = pending.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, Iterator):
+            recording.no_effect_in_drawn("advancing an iterator from outside")
+        if _can_change(recording, one):
+            found.append(one)
+            pending.extend(_content(one))
+        else:
+            pending.extend(_inside(one))
+    return found
+
+
+def _can_change(recording: Recording, one: Any) -> bool:
+    kind = type(one)
+    is_plain = kind in (types.CellType, list, dict, set, deque)
+    return is_plain or is_dataclass(kind) or is_made(recording, one)
+
+
+def _inside(one: Any) -> Iterable[Any]:
+    """Return what an object that does not change leads to."""
+    kind = type(one)
+    if kind is types.FunctionType:
+        named = (one.__kwdefaults__ or {}).values()
+        return [*(one.__closure__ or ()), *(one.__defaults__ or ()), *named]
+    if kind is types.MethodType:
+        return [one.__self__, one.__func__]
+    if kind is functools.partial:
+        return [one.func, *one.args, *one.keywords.values()]
+    container = KINDS[kind]
+    return () if container is None else container.flatten(one)[0]
+
+
+def _content(one: Any) -> list[Any]:
+    if type(one) is types.CellType:
+        try:
+            return [one.cell_contents]
+        except ValueError:
+            return [EMPTY]
+    if type(one) is dict:
+        return [part for pair in one.items() for part in pair]
+    if isinstance(one, (list, set, deque)):
+        return list(one)
+    return [part for pair in attributes_of(one).items() for part in pair]
+
+
+def _same(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
+
+
+def _put_back(one: Any, content: list[Any]) -> None:
+    if type(one) is types.CellType:
+        one.cell_contents = content[0]
+    elif type(one) is dict:
+        one.clear()
+        one.update(zip(content[::2], content[1::2], strict=True))
+    elif isinstance(one, (list, deque)):
+        one.clear()
+        one.extend(content)
+    elif isinstance(one, set):
+        one.clear()
+        one.update(content)
+    else:
+        for name, value in zip(content[::2], content[1::2], strict=True):
+            object.__setattr__(one, name, value)

@@ -1,0 +1,135 @@
+"""Python's whole numbers where they have no value: int64, with guards that nothing leaves it.
+
+Elsewhere whole numbers are bound to the value seen. What a loop carries changes in each iteration.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Collection
+from typing import Any
+
+from tracegraph.ir.graph import Value
+from tracegraph.ir.ops import bitwise, compare
+from tracegraph.ir.ops.arithmetic import add, multiply, negative, subtract
+from tracegraph.ir.ops.broadcast import full_like
+from tracegraph.ir.ops.cast import cast
+from tracegraph.ir.ops.division import floor_divide, remainder
+from tracegraph.ir.ops.signs import absolute
+from tracegraph.ir.rewrite import constant_of
+from tracegraph.ir.types import BOOL, FLOAT64, INT64
+from tracegraph.numpy.emit import Emitter, Unsupported
+
+LIMIT = 2**62
+"""Sums and differences of numbers below this are in int64."""
+
+MOST = 16
+"""The largest exponent that is written out."""
+
+Rule = Callable[[Emitter, list[Value]], Value]
+
+
+def _small(e: Emitter, value: Value) -> None:
+    """Guard that a number is far enough from the ends of int64."""
+    known = constant_of(value)
+    if known is not None and abs(int(known)) < LIMIT:
+        return
+    for relation, limit in ((compare.less, LIMIT), (compare.greater, -LIMIT)):
+        e.guard(relation(value, full_like(value, limit)), True)
+
+
+def _with_small_operands(op: Any) -> Rule:
+    def rule(e: Emitter, operands: list[Value]) -> Value:
+        for operand in operands:
+            _small(e, operand)
+        result: Value = op(*operands)
+        return result
+
+    return rule
+
+
+def _product(e: Emitter, operands: list[Value]) -> Value:
+    about = absolute(multiply(*(cast(operand, dtype=FLOAT64) for operand in operands)))
+    e.guard(compare.less(about, full_like(about, float(LIMIT))), True)
+    product: Value = multiply(*operands)
+    return product
+
+
+def _quotient(op: Any) -> Rule:
+    def rule(e: Emitter, operands: list[Value]) -> Value:
+        dividend, divisor = operands
+        _small(e, dividend)
+        e.guard(compare.equal(divisor, full_like(divisor, 0)), False)
+        result: Value = op(dividend, divisor)
+        return result
+
+    return rule
+
+
+def _power(e: Emitter, operands: list[Value]) -> Value:
+    """A power with a constant exponent: squares, and products of them."""
+    base, exponent = operands
+    known = constant_of(exponent)
+    if known is None or not 0 <= int(known.item()) <= MOST:
+        raise Unsupported("a power of a whole number that is computed; use np.power")
+    about = absolute(cast(base, dtype=FLOAT64))
+    result, size = e.literal(1, INT64), e.literal(1, FLOAT64)
+    for _ in range(int(known.item())):
+        result, size = multiply(result, base), multiply(size, about)
+    e.guard(compare.less(size, full_like(size, float(LIMIT))), True)
+    return result
+
+
+def _plain(op: Any) -> Rule:
+    return lambda e, operands: op(*operands)
+
+
+ARITHMETIC: dict[Any, Rule] = {
+    operator.add: _with_small_operands(add),
+    operator.sub: _with_small_operands(subtract),
+    operator.mul: _product,
+    operator.floordiv: _quotient(floor_divide),
+    operator.mod: _quotient(remainder),
+    operator.pow: _power,
+    operator.neg: _with_small_operands(negative),
+    operator.abs: _with_small_operands(absolute),
+    operator.pos: _plain(lambda value: value),
+}
+COMPARISONS: dict[Any, Rule] = {
+    operator.lt: _plain(compare.less),
+    operator.le: _plain(compare.less_equal),
+    operator.gt: _plain(compare.greater),
+    operator.ge: _plain(compare.greater_equal),
+    operator.eq: _plain(compare.equal),
+    operator.ne: _plain(compare.not_equal),
+}
+LOGIC: dict[Any, Rule] = {
+    operator.and_: _plain(bitwise.bitwise_and),
+    operator.or_: _plain(bitwise.bitwise_or),
+    operator.xor: _plain(bitwise.bitwise_xor),
+}
+IN_PLACE: dict[Any, Any] = {
+    operator.iadd: operator.add,
+    operator.isub: operator.sub,
+    operator.imul: operator.mul,
+    operator.ifloordiv: operator.floordiv,
+    operator.imod: operator.mod,
+    operator.ipow: operator.pow,
+    operator.iand: operator.and_,
+    operator.ior: operator.or_,
+    operator.ixor: operator.xor,
+}
+RULES: dict[Any, Rule] = {**ARITHMETIC, **COMPARISONS, **LOGIC}
+
+
+def is_followed(function: Any, kinds: Collection[type]) -> bool:
+    """Return whether a function of Python numbers of these types is one of whole numbers."""
+    return IN_PLACE.get(function, function) in RULES and {int, bool}.issuperset(kinds)
+
+
+def computed(e: Emitter, function: Any, operands: list[Any], result: type) -> Value:
+    """Return what a function of whole numbers gives, an int or a bool."""
+    function = IN_PLACE.get(function, function)
+    of_bools = function in LOGIC and result is bool
+    values = [e.value(operand, BOOL if of_bools else INT64) for operand in operands]
+    return RULES[function](e, values)
