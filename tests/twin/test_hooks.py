@@ -4,6 +4,7 @@ import math
 import sys
 from types import ModuleType
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -64,8 +65,15 @@ EVENTS: dict[str, list[tuple[Any, ...]]] = {
         ("setattr", O, "m", [3]),
     ],
     "o.n: int = x": [("setattr", O, "n", 3)],
-    "for o.n in (x,): pass": [("iter", (3,)), ("setattr", O, "n", 3)],
-    "for [y, o[0]] in ((1, x),): pass": [("iter", ((1, 3),)), ("setitem", O, 0, 3)],
+    "for o.n in (x,): pass": [("loop", (3,), ANY, ANY, (), None), ("setattr", O, "n", 3)],
+    "for [y, o[0]] in ((1, x),): pass": [
+        ("loop", ((1, 3),), ANY, ANY, ("y",), None),
+        ("setitem", O, 0, 3),
+    ],
+    "locals()\nfor y in (): pass": [("frame_access", "locals"), ("iter", ())],
+    "while x: x -= 3": [("while_", ANY, ANY, ANY, ANY, ("x",), None), ("inplace", "-=", 3, 3)],
+    "def g():\n  nonlocal x\n  x = 4\ng()": [("call", ANY), ("rebinds", ("x",))],
+    "class K:\n  'text'\n  nonlocal x\n  x = 4": [("rebinds", ("x",))],
     "o.n = x; del o.n, o[1]": [("setattr", O, "n", 3), ("delattr", O, "n"), ("delitem", O, 1)],
     "with o as o.n, o as o[0]: pass": [
         ("manager", O),
@@ -102,7 +110,6 @@ EVENTS: dict[str, list[tuple[Any, ...]]] = {
         ("joined", "3", "-{", "03"),
     ],
     "return lambda: len": [],
-    "while x: x -= 3": [("inplace", "-=", 3, 3)],
     "class K:\n  y = x is o\n  z = [y]": [("is_", 3, O), ("new", [False])],
     "match o.kind:\n  case 'thing' if x is o: pass": [("getattr", O, "kind"), ("is_", 3, O)],
     "match x:\n  case int() | o.kind: pass": [("frame_access", "case of int")],

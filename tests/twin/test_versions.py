@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.twin.loop_hooks import HOOKS, twin_by
 from tests.twin.support import define, outcome, plain_twin, watched
 
 since_312 = pytest.mark.skipif(sys.version_info < (3, 12), reason="needs Python 3.12")
@@ -65,6 +66,23 @@ def test_f_strings_with_their_own_quotes_inside() -> None:
     """
     function = define(source)
     assert plain_twin(function)() == function() == "    [1, 2]2"
+
+
+@since_312
+@pytest.mark.parametrize("how", HOOKS)
+def test_loops_that_define_generic_things(how: str) -> None:
+    source = """
+        def f(n):
+            for i in range(n):
+                type Pair[A] = tuple[A, i]
+                def g[T](x: T, k=i) -> T: return T.__name__, k, i, Pair.__name__
+                class K[U]:
+                    kind = U.__name__, i
+                    def m[V](self): return V.__name__, U.__name__, i
+            return g(1), K.kind, K().m(), g.__qualname__, K.__qualname__, K.m.__qualname__
+    """
+    function = define(source)
+    assert twin_by(how, function)(3) == plain_twin(function)(3) == function(3)
 
 
 @since_312

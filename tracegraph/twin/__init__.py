@@ -6,8 +6,16 @@
 """
 
 from tracegraph.twin.errors import TwinError
-from tracegraph.twin.hooks import Hooks
+from tracegraph.twin.hooks import Exit, Hooks
 from tracegraph.twin.make import is_generator_like, is_twin_code, make_twin
 from tracegraph.twin.plain import PlainHooks
 
-__all__ = ["Hooks", "PlainHooks", "TwinError", "is_generator_like", "is_twin_code", "make_twin"]
+__all__ = [
+    "Exit",
+    "Hooks",
+    "PlainHooks",
+    "TwinError",
+    "is_generator_like",
+    "is_twin_code",
+    "make_twin",
+]

@@ -14,6 +14,7 @@ see `hooks.Hooks`); the others are small helpers around them:
     $in(item, container)         hooks.contains, in the order in which `in` evaluates
     $imported("m", "n", value)   what `from m import n` gave, read again through getattr to be seen
     $slice                       the builtin, whatever the module calls `slice`
+    $exit("break", "return")     how the body of a loop may be left; notes how it was
     $visible(names)              the result of `locals()`, without `$` names
 """
 
@@ -25,7 +26,7 @@ from importlib.util import resolve_name
 from types import CellType, FunctionType, ModuleType
 from typing import Any
 
-from tracegraph.twin.hooks import Hooks
+from tracegraph.twin.hooks import Exit, Hooks
 
 
 class AttributeTarget:
@@ -139,12 +140,14 @@ _MADE_OF_HOOKS: dict[str, Callable[[Hooks], Any]] = {
     "storing_cell": lambda hooks: partial(partial, hooks.store_cell),
     "in": lambda hooks: partial(_in, hooks),
     "slice": lambda hooks: builtins.slice,
+    "exit": lambda hooks: Exit,
     "visible": lambda hooks: _visible,
 }
 
 _HOOKS = (
     *("call", "getattr", "getitem", "inplace", "is_", "new", "iter", "format", "joined", "manager"),
     *("load_global", "load_cell", "store_global", "store_cell", "frame_access"),
+    *("loop", "while_", "rebinds"),
 )
 
 NAMES = tuple(f"${name}" for name in (*_HOOKS, *_MADE_OF_HOOKS, "global", "cell", "imported"))

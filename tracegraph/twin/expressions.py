@@ -19,7 +19,7 @@ from tracegraph.twin.scopes import Home, Kind, Scope
 from tracegraph.twin.syntax import Comprehension, mangle
 
 # Builtins that look at the frame they are called from; the flag: only when without arguments.
-_FRAME_BUILTINS = {
+FRAME_BUILTINS = {
     "locals": False,
     "globals": False,
     "eval": False,
@@ -165,7 +165,7 @@ class Expressions(ast.NodeVisitor):
         name = function.id
         if name == "super":
             return None if has_arguments else node
-        if name not in _FRAME_BUILTINS or (_FRAME_BUILTINS[name] and has_arguments):
+        if name not in FRAME_BUILTINS or (FRAME_BUILTINS[name] and has_arguments):
             return None
         call: ast.expr = ast.Call(function, self._list(node.args), self._list(node.keywords))
         ast.copy_location(call, node)

@@ -1,6 +1,25 @@
 """What a twin asks of its owner: one method for each construct of the user's function."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
+
+
+class Exit:
+    """How a loop that hooks have run was left: what the twin then does in its place.
+
+    Attributes
+    ----------
+    kinds : tuple of str
+        The ways out that stand in the body: "break", "return" or both.
+    value : None, True or a tuple
+        None: the loop was not left, so its `else` follows; True: by `break`; `(e,)`: by `return e`.
+    """
+
+    __slots__ = ("kinds", "value")
+
+    def __init__(self, *kinds: str) -> None:
+        self.kinds = kinds
+        self.value: Any = None
 
 
 class Hooks(Protocol):
@@ -58,7 +77,53 @@ class Hooks(Protocol):
         """An f-string: its constant parts and what `format` returned, in order."""
 
     def iter(self, iterable: Any, /) -> Any:
-        """What a `for` loop or comprehension runs over; returns an iterable."""
+        """What a comprehension runs over, or a loop of which nothing else is told; an iterable."""
+
+    def loop(
+        self,
+        iterable: Any,
+        body: Callable[[Any], Any],
+        plain: Callable[[Any], Any],
+        names: tuple[str, ...],
+        exit: Exit | None,
+        /,
+    ) -> Any:
+        """What a `for` statement runs over; returns an iterable, of whose items the twin runs each.
+
+        `body(item)` runs one iteration too, with hooks, and `plain(item)` without any. Both act on
+        the very variables of the twin, which are their closure cells: `names` are those that an
+        iteration may bind, others are only read. They return None; True after `break`; `(e,)` in
+        place of `return e`.
+
+        So iterations may be run here, or whenever the twin asks for the next item, and only the
+        rest be given to the twin. If one that was run here left the loop, what it returned goes
+        into `exit.value`, and no item may follow. Without `exit` the body can leave the loop by an
+        exception alone; what is run while the twin asks for an item must not raise StopIteration.
+        A variable that is not bound raises NameError here, and its subclass UnboundLocalError where
+        the twin runs the iteration.
+        """
+
+    def while_(
+        self,
+        test: Callable[[], Any],
+        body: Callable[[], Any],
+        plain_test: Callable[[], Any],
+        plain: Callable[[], Any],
+        names: tuple[str, ...],
+        exit: Exit | None,
+        /,
+    ) -> Callable[[], bool]:
+        """As `loop`, for a `while` statement. What it returns is called ahead of each test.
+
+        True: the twin evaluates the test, and runs an iteration if it holds. False: the loop has
+        been run to its end, the failing test included, or left as `exit.value` tells.
+        """
+
+    def rebinds(self, names: tuple[str, ...], /) -> None:
+        """A function or class inside the twin starts that may bind these variables around it.
+
+        They are the twin's own, so no hook is called where they are stored.
+        """
 
     def store_global(self, name: str, value: Any, /) -> Any:
         """Returns what is to be stored in the global `name`."""

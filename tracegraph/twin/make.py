@@ -1,11 +1,13 @@
 """Makes the twin of a function: finds its source, rewrites it, compiles it, binds it."""
 
 import inspect
+import re
 import sys
 import threading
 import weakref
 from collections.abc import Callable
 from types import CodeType, FunctionType
+from typing import Any
 
 from tracegraph.twin.assemble import compile_at
 from tracegraph.twin.cells import NAMES, closure_of
@@ -16,6 +18,9 @@ from tracegraph.twin.statements import rewritten_body
 
 # The last constant of every code object of a twin. No instruction loads it.
 _MARK = "$tracegraph.twin"
+
+# What the functions of loops add to the qualified names of what stands in them.
+_OF_LOOPS = re.compile(r"\.<locals>\.\$\w+")
 
 _GENERATOR_LIKE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
@@ -62,19 +67,39 @@ def _twin_code(function: FunctionType) -> CodeType:
         raise TwinError(reason, original.co_filename, original.co_firstlineno)
     # Only the outermost flags can differ: CO_NESTED, and what `types.coroutine` has added.
     code = code.replace(co_flags=original.co_flags)
-    return _marked(code, code.co_qualname, original.co_qualname)
+    return _finished(_Names(code, original), code, code.co_name, (_MARK,))
 
 
-def _marked(code: CodeType, prefix: str, qualname: str) -> CodeType:
-    """Mark the code and all code in it, and give both the qualified names of the original."""
-    consts = [
-        _marked(each, prefix, qualname) if isinstance(each, CodeType) else each
-        for each in code.co_consts
-    ]
-    name = code.co_qualname
-    if name == prefix or name.startswith(f"{prefix}."):
-        name = qualname + name[len(prefix) :]
-    return code.replace(co_consts=(*consts, _MARK), co_qualname=name)
+class _Names:
+    """The qualified names of the original, for a twin's code and all code in it."""
+
+    def __init__(self, code: CodeType, original: CodeType) -> None:
+        self.prefix, self.qualname = code.co_qualname, original.co_qualname
+
+    def of(self, name: str) -> str:
+        if name == self.prefix or name.startswith(f"{self.prefix}."):
+            name = self.qualname + name[len(self.prefix) :]
+        return _OF_LOOPS.sub("", name)
+
+
+def _finished(names: _Names, code: CodeType, name: str, mark: tuple[str, ...]) -> CodeType:
+    """Give the code, that of a function `name`, and all in it the user's names and the mark.
+
+    The functions of loops are called as the function they stand in, since tracebacks show that.
+    Those without hooks have no mark, nor has what they define: these are the user's functions.
+    """
+    if code.co_name.startswith("$plain"):
+        mark = ()
+    qualname = names.of(code.co_qualname)
+    consts: list[Any] = []
+    for each in code.co_consts:
+        if isinstance(each, CodeType):
+            is_loop = each.co_name.startswith("$")
+            each = _finished(names, each, name if is_loop else each.co_name, mark)
+        elif each == code.co_qualname and not code.co_flags & inspect.CO_NEWLOCALS:
+            each = qualname  # what a class body stores as `__qualname__`
+        consts.append(each)
+    return code.replace(co_consts=(*consts, *mark), co_name=name, co_qualname=qualname)
 
 
 def _dressed(twin: FunctionType, function: FunctionType) -> FunctionType:

@@ -5,6 +5,8 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from tracegraph.twin.hooks import Exit
+
 INPLACE: dict[str, Callable[[Any, Any], Any]] = {
     "+=": operator.iadd,
     "-=": operator.isub,
@@ -22,6 +24,11 @@ INPLACE: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 CONVERSIONS: dict[str, Callable[[Any], str]] = {"r": repr, "s": str, "a": ascii}
+
+
+def _go_on() -> bool:
+    return True
+
 
 _call: Callable[..., Any] = operator.call
 
@@ -66,6 +73,17 @@ class PlainHooks:
 
     def iter(self, iterable: Any, /) -> Any:
         return iterable
+
+    def loop(self, iterable: Any, body: Any, plain: Any, names: Any, exit: Exit | None, /) -> Any:
+        return self.iter(iterable)
+
+    def while_(
+        self, test: Any, body: Any, plain_test: Any, plain: Any, names: Any, exit: Exit | None, /
+    ) -> Callable[[], bool]:
+        return _go_on
+
+    def rebinds(self, names: tuple[str, ...], /) -> None:
+        pass
 
     def joined(self, /, *parts: Any) -> Any:
         return "".join(parts)

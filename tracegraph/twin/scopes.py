@@ -47,7 +47,7 @@ class Scope:
         kind: Kind,
         parent: "Scope | None",
         private: str | None,
-        names: "_Names",
+        names: "Names",
         free: frozenset[str] = frozenset(),
     ) -> None:
         self.kind = kind
@@ -56,6 +56,7 @@ class Scope:
         self.free = free
         self.bound = names.bound - names.globals - names.nonlocals
         self.globals = names.globals
+        self.nonlocals = names.nonlocals
 
     @classmethod
     def of_function(
@@ -66,7 +67,7 @@ class Scope:
         free: frozenset[str] = frozenset(),
     ) -> "Scope":
         """The scope of a function; `free` holds the names it takes from around the twin."""
-        names = _Names(private)
+        names = Names(private)
         names.bind(each.arg for each in parameters(node.args))
         names.collect(inner_parts(node))
         return cls(Kind.FUNCTION, parent, private, names, free)
@@ -74,7 +75,7 @@ class Scope:
     @classmethod
     def of_class(cls, node: ast.ClassDef, parent: "Scope") -> "Scope":
         """The scope of a class body."""
-        names = _Names(node.name)
+        names = Names(node.name)
         names.collect(node.body)
         names.bound |= _OF_EVERY_CLASS
         return cls(Kind.CLASS, parent, node.name, names)
@@ -82,14 +83,14 @@ class Scope:
     @classmethod
     def of_comprehension(cls, node: Comprehension, parent: "Scope") -> "Scope":
         """The scope of a comprehension, a function of its own even where 3.12 inlines it."""
-        names = _Names(parent.private)
+        names = Names(parent.private)
         names.collect(generator.target for generator in node.generators)
         return cls(Kind.COMPREHENSION, parent, parent.private, names)
 
     @classmethod
     def of_type_params(cls, node: ScopeNode, parent: "Scope") -> "Scope":
         """The scope between a generic definition and its surroundings."""
-        names = _Names(parent.private)
+        names = Names(parent.private)
         names.bind(each.name for each in type_params(node))
         return cls(Kind.TYPE_PARAMS, parent, parent.private, names)
 
@@ -115,7 +116,7 @@ class Scope:
         return scope
 
 
-class _Names(ast.NodeVisitor):
+class Names(ast.NodeVisitor):
     """Collects what the statements of one scope bind and declare."""
 
     def __init__(self, private: str | None) -> None:
@@ -123,6 +124,7 @@ class _Names(ast.NodeVisitor):
         self.bound: set[str] = set()
         self.globals: set[str] = set()
         self.nonlocals: set[str] = set()
+        self.iterated: set[str] = set()  # what comprehensions bind for themselves
         self._in_comprehension = False
 
     def collect(self, nodes: Iterable[ast.AST]) -> None:
@@ -133,8 +135,9 @@ class _Names(ast.NodeVisitor):
         self.bound.update(mangle(name, self.private) for name in names)
 
     def visit_Name(self, node: ast.Name) -> None:
-        if not isinstance(node.ctx, ast.Load) and not self._in_comprehension:
-            self.bind([node.id])
+        if not isinstance(node.ctx, ast.Load):
+            names = self.iterated if self._in_comprehension else self.bound
+            names.add(mangle(node.id, self.private))
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
         self.bind([node.target.id])

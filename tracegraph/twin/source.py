@@ -13,6 +13,7 @@ from tracegraph.twin.syntax import (
     ScopeNode,
     first_line,
     import_name,
+    in_scope,
     inner_parts,
     name_of,
     outer_parts,
@@ -93,10 +94,7 @@ def _may_hold(node: ast.AST, line: int) -> bool:
 def _preamble(module: ast.Module) -> tuple[ast.stmt, ...]:
     imported: set[str] = set()
     mentions_super = False
-    pending: list[ast.AST] = [module]
-    while pending:
-        node = pending.pop()
-        pending += outer_parts(node) if isinstance(node, ScopeNode) else ast.iter_child_nodes(node)
+    for node in in_scope([module]):
         if isinstance(node, ast.Import | ast.ImportFrom):
             imported.update(import_name(alias) for alias in node.names)
         elif isinstance(node, ast.Name):

@@ -4,7 +4,8 @@ import ast
 from types import CodeType
 from typing import Any
 
-from tracegraph.twin.expressions import Expressions, at_name, hook
+from tracegraph.twin.expressions import at_name, hook
+from tracegraph.twin.loops import Loops
 from tracegraph.twin.scopes import Home, Scope
 from tracegraph.twin.source import Site
 from tracegraph.twin.syntax import (
@@ -40,12 +41,24 @@ def rewritten_body(site: Site, code: CodeType) -> Any:
     return Statements(scope).function_body(site.node)
 
 
-class Statements(Expressions):
+class Statements(Loops):
     """The whole rewriter."""
 
     def function_body(self, node: FunctionNode) -> Any:
         """The rewritten body, a list of statements, or the one expression of a lambda."""
-        return self._field(node.body)
+        with self.loops_of(node):
+            body = self._field(node.body)
+        return body if isinstance(node, ast.Lambda) else self._rebinding(node.body, body)
+
+    def _rebinding(self, original: list[ast.stmt], body: list[ast.stmt]) -> list[ast.stmt]:
+        """The body of a definition in the twin, which tells that it stores in variables around."""
+        inside = [name for name in self.scope.nonlocals if self.scope.find(name) is Home.INSIDE]
+        if self.scope.parent is None or not inside:
+            return body
+        names = ast.Tuple([ast.Constant(name) for name in sorted(inside)], ast.Load())
+        told = ast.copy_location(ast.Expr(hook("rebinds", names)), original[0])
+        docstring = original[:1] if _is_text(original[0]) else []
+        return [*docstring, told, *body[len(docstring) :]]
 
     # ---- assignment ----
 
@@ -122,12 +135,7 @@ class Statements(Expressions):
     def visit_TypeAlias(self, node: Any) -> list[ast.stmt]:
         return [*self._announced("type", [node.name.id], node), node]
 
-    # ---- loops ----
-
-    def visit_For(self, node: ast.For) -> ast.stmt:
-        iterable = self.iterated(self.visit(node.iter))
-        body, orelse = self._list(node.body), self._list(node.orelse)
-        return ast.copy_location(ast.For(self.visit(node.target), iterable, body, orelse), node)
+    # ---- contexts ----
 
     def visit_With(self, node: ast.With) -> ast.stmt:
         items = [self.managed(item) for item in node.items]
@@ -158,7 +166,7 @@ class Statements(Expressions):
         with self.inside(around):
             bases, keywords = self._list(node.bases), self._list(node.keywords)
         with self.inside(Scope.of_class(node, around)):
-            body = self._list(node.body)
+            body = self._rebinding(node.body, self._list(node.body))
         return self._placed(ast.ClassDef(node.name, bases, keywords, body, decorators), node)
 
     def _decorators(self, node: Any) -> list[ast.expr]:
@@ -179,6 +187,12 @@ class Statements(Expressions):
     def _placed(self, new: Any, node: Any) -> ast.stmt:
         with_type_params(new, type_params(node))
         return ast.copy_location(new, node)  # type: ignore[no-any-return]
+
+
+def _is_text(node: ast.stmt) -> bool:
+    """Whether a statement is a docstring where it is the first."""
+    value = node.value if isinstance(node, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
 def _is_deleted(node: ast.Name) -> bool:

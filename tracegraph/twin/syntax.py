@@ -53,6 +53,15 @@ def inner_parts(node: ScopeNode) -> list[Any]:
     return [node.body] if isinstance(node, ast.Lambda) else node.body
 
 
+def in_scope(nodes: Sequence[ast.AST]) -> Iterator[ast.AST]:
+    """The nodes and all in them that is evaluated in the same scope, or in comprehensions there."""
+    pending = [*nodes]
+    while pending:
+        node = pending.pop()
+        yield node
+        pending += outer_parts(node) if isinstance(node, ScopeNode) else ast.iter_child_nodes(node)
+
+
 def import_name(alias: ast.alias) -> str:
     """The name that `import` binds: `a` for `a.b`, `c` for `a.b as c`."""
     return alias.asname or alias.name.partition(".")[0]
