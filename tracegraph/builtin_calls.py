@@ -14,8 +14,16 @@ import numpy as np
 from tracegraph import messages
 from tracegraph.numpy.scalars import compensated_total
 from tracegraph.outside import OutsideContainer, opened
+from tracegraph.ranges import SizeRange
 from tracegraph.recording import Recording
-from tracegraph.standin import ArrayHolder, Text, Traced, TracedSize
+from tracegraph.standin import (
+    ArrayHolder,
+    Text,
+    Traced,
+    TracedSize,
+    dim_of,
+    is_size,
+)
 from tracegraph.text import holds_recorded, is_asked_itself, text_of
 from tracegraph.values import real_of
 
@@ -68,6 +76,16 @@ def _convert(kind: type) -> Any:
     return convert
 
 
+def _range(recording: Recording, *args: Any) -> Any:
+    """Return the recordable form of ``range``: with a size it runs over sizes."""
+    is_known = all(is_size(arg) for arg in args) and any(type(arg) is TracedSize for arg in args)
+    step = args[2] if len(args) == 3 else 1
+    if not is_known or not recording.is_noting or type(step) is not int or not step:
+        return range(*args)
+    start, stop = (0, args[0]) if len(args) == 1 else args[:2]
+    return SizeRange(recording, dim_of(start), dim_of(stop), step, range(*real_of(args)))
+
+
 def is_array(value: Any) -> bool:
     """Return whether a value has NumPy's attributes: not a stand-in of a Python number."""
     if issubclass(type(value), ArrayHolder):
@@ -118,6 +136,7 @@ SPECIAL: dict[Any, Callable[..., Any]] = {
     isinstance: _isinstance,
     type: _type,
     len: _len,
+    range: _range,
     sum: _sum,
     print: messages.say,
     warnings.warn: messages.warn,

@@ -107,7 +107,7 @@ class Changes:
     def before_write(self, storage: Storage) -> None:
         """End the recording where a write reaches memory that another input shows too."""
         if storage.external or storage.born < self.recording.drawn_since:
-            self.recording.no_effect_in_drawn("writing into an array from outside")
+            self.recording.note_outer_write(storage)
         while storage.origin is not None:
             storage = storage.origin
         if not storage.external or storage.written:

@@ -68,6 +68,6 @@ def as_real(data: Any) -> Any:
 
 def seen_by_user(data: Any) -> Any:
     """Return what ``.numpy()`` gives: a stand-in only to code that is recorded itself."""
-    if type(data) is Traced and data.recording.hooks_for is not None:
+    if type(data) is Traced and data.recording.follows:
         return data
     return as_real(data)

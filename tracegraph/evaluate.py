@@ -1,7 +1,8 @@
-"""Values of what a transformation added to a recording, computed from its inputs."""
+"""What a transformation adds to a recording, and the values of that, computed from its inputs."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -9,11 +10,14 @@ from typing import Any
 import numpy as np
 
 from tracegraph.ir.counted import counted_sizes, mentioned
-from tracegraph.ir.graph import Graph, Node, Value
+from tracegraph.ir.graph import Graph, Node, Value, rebuild, replay
 from tracegraph.ir.interpret import concrete_attrs, interpret
 from tracegraph.ir.sizes import Symbol
 from tracegraph.ir.slicing import ancestors
 from tracegraph.recording import Recording
+
+tokens = itertools.count()
+"""Numbers that keep marks apart."""
 
 
 def evaluate(
@@ -47,3 +51,9 @@ def _runner(known: Mapping[Symbol, int]) -> Callable[..., list[Any]]:
         return interpret(graph, *arrays, sizes={**known, **sizes})
 
     return run_graph
+
+
+def add_graph(recording: Recording, graph: Graph, args: Sequence[Value]) -> list[Value]:
+    """Copy a graph into a recording, sharing what is there already."""
+    builder = recording.builder
+    return replay(graph, args, lambda node, *xs: rebuild(builder, node, *xs))

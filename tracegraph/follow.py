@@ -16,7 +16,7 @@ from tracegraph.values import real_of
 
 def call_twin(recording: Recording, function: types.FunctionType, args: Any, kwargs: Any) -> Any:
     """Call the twin of a user's function."""
-    if recording.hooks_for is None:
+    if recording.hooks_for is None or not recording.follows:
         return function(*args, **kwargs)
     try:
         twin = make_twin(function, recording.hooks_for)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import builtins
 import functools
 import types
+from collections.abc import Callable
 from typing import Any
 
 from tracegraph.calls import assign_attribute, attribute_of, call, followed
+from tracegraph.control.running import rest_of
+from tracegraph.control.variables import LoopCode
 from tracegraph.library_calls import Manager
 from tracegraph.made import manager_of
 from tracegraph.objects import (
@@ -24,7 +27,7 @@ from tracegraph.places import cell_place, global_place
 from tracegraph.recording import active
 from tracegraph.standin import Text, Traced
 from tracegraph.text import formatted, holds_recorded, is_asked_itself, joined, text_of
-from tracegraph.twin import PlainHooks
+from tracegraph.twin import Exit, PlainHooks
 
 
 class RecordingHooks(PlainHooks):
@@ -107,6 +110,44 @@ class RecordingHooks(PlainHooks):
         if recording is None:
             return function(*args, **kwargs)
         return call(recording, function, args, kwargs)
+
+    def loop(
+        self,
+        iterable: Any,
+        body: Callable[[Any], Any],
+        plain: Callable[[Any], Any],
+        names: tuple[str, ...],
+        exit: Exit | None,
+        /,
+    ) -> Any:
+        """Let the twin run a ``for`` statement.
+
+        A recording may run it here instead: draw one run of ``body`` through its closure cells, run
+        ``plain`` for the values, and return what is left to run, which may be nothing.
+        """
+        recording = active()
+        if recording is None or not recording.is_noting or exit is not None:
+            return self.iter(iterable)
+        return self.iter(rest_of(recording, iterable, LoopCode(body, plain, names)))
+
+    def while_(
+        self,
+        test: Callable[[], Any],
+        body: Callable[[], Any],
+        plain_test: Callable[[], Any],
+        plain: Callable[[], Any],
+        names: tuple[str, ...],
+        exit: Exit | None,
+        /,
+    ) -> Callable[[], bool]:
+        """Let the twin run a ``while`` statement, as in ``loop``."""
+        return super().while_(test, body, plain_test, plain, names, exit)
+
+    def rebinds(self, names: tuple[str, ...], /) -> None:
+        """End a drawing: what an iteration does to these variables no other hook sees."""
+        recording = active()
+        if recording is not None and recording.journal is not None:
+            recording.no_effect_in_drawn(f"assigning the outer variable {names[0]!r}")
 
     def manager(self, value: Any, /) -> Any:
         recording = active()

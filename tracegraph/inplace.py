@@ -66,6 +66,7 @@ class InPlace(Attributes):
 
     def _set_shape(self, traced: Traced, shape: Any) -> None:
         """Give the array itself another shape: the caller's too, where it came from outside."""
+        self.no_effect_in_drawn("assigning the shape of an array")
         storage, before = traced.storage, self.present_value(traced)
         is_whole = traced.actual is storage.array
         if is_whole and storage.external:

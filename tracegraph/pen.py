@@ -14,7 +14,7 @@ from tracegraph.ir.graph import Builder, Site, Value
 from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim, Symbol, symbols
 from tracegraph.numpy.emit import Emitter, Unsupported
-from tracegraph.standin import Traced, TracedSize
+from tracegraph.standin import Storage, Traced, TracedSize
 from tracegraph.twin import Hooks
 from tracegraph.values import name_of, user_site
 
@@ -66,7 +66,9 @@ class Pen:
     ``effects`` are what compiled calls will do, ``leaked`` containers with stand-ins in them that
     the function made and stored outside. ``drawn`` is the name of the function that is drawing the
     body of a loop or a branch, ``drawn_since`` from which storage on arrays are made in there, and
-    ``indices`` how often the loops run whose iterations symbols count.
+    ``indices`` how often the loops run whose iterations symbols count. ``journal`` has what memory
+    held that was there before an iteration and that it changes, where that can be drawn;
+    ``undrawn`` why loops were recorded iteration by iteration.
     """
 
     emitter: Emitter
@@ -82,9 +84,12 @@ class Pen:
         self.side_effects = 0
         self.effects: list[Effect] = []
         self.leaked: list[Any] = []
+        self.follows = True
         self.drawn: str | None = None
         self.drawn_since = 0
         self.indices: dict[Symbol, Dim] = {}
+        self.journal: dict[Storage, tuple[Value, int]] | None = None
+        self.undrawn: list[Fallback] = []
         self.closed = False
 
     @property
@@ -109,6 +114,15 @@ class Pen:
             self.unreplayable = self.unreplayable or why
             self.settle()
 
+    def limit_length(self, most: int) -> None:
+        """Give up where a graph has more nodes than this."""
+        if len(self.builder.nodes) > most:
+            why = f" because {self.undrawn[0].reason}" if self.undrawn else ""
+            self.give_up(
+                f"more than {most} operations in one call: a Python loop was unrolled{why}; use "
+                "array operations instead of the loop"
+            )
+
     def settle(self) -> None:
         """Drop the pen for what only hinders a replay, unless a derivative needs it still."""
         if not self.permissive and not self.transforming:
@@ -130,6 +144,13 @@ class Pen:
                 f"{what} cannot be part of a function that {self.drawn} is given: it would be done "
                 "once, not as often as the function runs; return values instead"
             )
+
+    def note_outer_write(self, storage: Storage) -> None:
+        """Take notice of a write into memory that what is drawn has not made itself."""
+        if self.journal is None:
+            self.no_effect_in_drawn("writing into an array from outside")
+        else:
+            self.journal.setdefault(storage, (storage.value, storage.version))
 
     def varies(self, x: Any) -> bool:
         """Return whether a value is a size that differs between the iterations of a loop."""

@@ -83,8 +83,9 @@ class Recording(InPlace):
     policy : Policy, optional
         What earlier calls taught about the inputs.
     permissive : bool
-        For a derivative that is computed once: what only hinders a replay (an effect, a call of
-        unknown code on known values) does not end the recording.
+        For a derivative that is computed once: what only hinders a replay does not end it.
+    follows : bool
+        Whether functions are recorded by their twins; a tape's are only where it draws.
     """
 
     def __init__(
@@ -93,9 +94,10 @@ class Recording(InPlace):
         policy: Policy | None = None,
         *,
         permissive: bool = False,
+        follows: bool = True,
     ) -> None:
         super().__init__(permissive=permissive)
-        self.hooks_for = hooks_for
+        self.hooks_for, self.follows = hooks_for, follows
         self.emitter = Emitter(self.builder, self.ask_size, self.guard, indices=self.indices)
         self.externals = Externals(self, policy)
         self.is_abstract = False
@@ -203,11 +205,7 @@ class Recording(InPlace):
             # The eager result is right whatever happened to the notes of it.
             self.give_up(f"{name_of(function)}: {fault_text(fault)}")
         finally:
-            if len(self.builder.nodes) > NODE_LIMIT:
-                self.give_up(
-                    f"more than {NODE_LIMIT} operations in one call: a Python loop was unrolled; "
-                    "use array operations instead of the loop"
-                )
+            self.limit_length(NODE_LIMIT)
         if real is ABSENT:
             who = self.drawn or "vmap"
             raise AbstractValueError(f"{who} cannot follow this call: {self.failure}")

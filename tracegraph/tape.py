@@ -8,6 +8,7 @@ import numpy as np
 
 from tracegraph import tree
 from tracegraph.evaluate import evaluate
+from tracegraph.hooks import hooks_for
 from tracegraph.ir.errors import DifferentiationError
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.slicing import between
@@ -49,7 +50,7 @@ class GradientTape:
     def __enter__(self) -> GradientTape:
         recording = active()
         if recording is None or not recording.is_noting:
-            recording = Recording(permissive=True)
+            recording = Recording(hooks_for, permissive=True, follows=False)
             self._own = recording.activate()
             self._own.__enter__()
         self._recording = recording

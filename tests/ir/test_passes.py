@@ -131,6 +131,12 @@ HOLDS: dict[tuple[str, int], tuple[Case, ...]] = {
     ("slice", 1): (
         Case(lambda x: slice_(_updated(x, x), start=(1,), shape=_inner(x), step=(1,)), ALL),
     ),
+    ("slice", 2): (
+        Case(lambda x: slice_(_updated(x, x), start=(0,), shape=(1,), step=(1,)), ALL),
+        Case(
+            lambda x: slice_(_updated(x, x), start=(x.shape[0] - 1,), shape=(1,), step=(-1,)), ALL
+        ),
+    ),
     ("slice_update", 0): (Case(lambda x: _updated(_updated(x, full_like(x, 1)), x), ALL),),
     ("cast", 0): (Case(lambda x: cast(x, dtype=x.dtype), ALL),),
     ("sum", 0): (Case(lambda x: sum_(x, axes=()), NUMERIC),),

@@ -16,8 +16,7 @@ import numpy as np
 from tracegraph.calls import call
 from tracegraph.control.leaves import Form, Leaf
 from tracegraph.control.restoring import unchanged
-from tracegraph.evaluate import evaluate
-from tracegraph.hooks import hooks_for
+from tracegraph.evaluate import evaluate, tokens
 from tracegraph.ir.autodiff import zeros
 from tracegraph.ir.bodies import only
 from tracegraph.ir.counted import counters
@@ -39,7 +38,9 @@ from tracegraph.ir.types import BOOL, ArrayType
 from tracegraph.outside import opened
 from tracegraph.recording import Recording
 from tracegraph.standin import ABSENT, ArrayHolder, Storage, Traced, TracedSize
-from tracegraph.transforms.marking import tokens
+
+Journal = dict[Storage, tuple[Value, int]]
+"""What memory held before it was written, and in which version it was."""
 
 Predicate = tuple[Value, bool]
 """What a function assumes: a bool, and its expected value."""
@@ -77,38 +78,57 @@ def following(recording: Recording, function: Any) -> Callable[..., Any]:
 
 
 def draw(
-    recording: Recording, what: str, functions: Sequence[Any], run: Callable[[], Any]
+    recording: Recording,
+    what: str,
+    functions: Sequence[Any],
+    run: Callable[[], Any],
+    journal: Journal | None = None,
 ) -> Drawn:
     """Call ``run``, which calls some functions of the user's, without values.
+
+    Parameters
+    ----------
+    recording : Recording
+        Where it is drawn.
+    what : str
+        What draws, for messages.
+    functions : sequence
+        What the user's functions can reach must stay as it is.
+    run : callable
+        Calls them.
+    journal : dict, optional
+        Takes what memory held that they write into, where they may.
 
     Raises
     ------
     AbstractValueError
         A function needs values, or does more than to compute.
     """
-    before = len(recording.guards)
-    with _drawing(recording, what), unchanged(recording, functions):
+    before, refused = len(recording.guards), AbstractValueError.made
+    with _drawing(recording, what, journal), unchanged(recording, functions):
         try:
             result = run()
         finally:
             guards = recording.take_guards(before)
+    if journal is not None and AbstractValueError.made != refused:
+        raise AbstractValueError("an exception is caught that comes of a missing value")
     builder = recording.builder
     return Drawn(result, [(Value(builder, n.operands[0]), expect) for n, expect in guards])
 
 
 @contextmanager
-def _drawing(recording: Recording, what: str) -> Iterator[None]:
+def _drawing(recording: Recording, what: str, journal: Journal | None) -> Iterator[None]:
     """Within this a recording draws; one that follows no functions otherwise, as a tape, does."""
     before = recording.is_abstract, recording.drawn, recording.drawn_since
-    follows = recording.hooks_for
+    follows, outer = recording.follows, recording.journal
     newest = Storage(recording.emitter.literal(True, BOOL), None)
     recording.is_abstract, recording.drawn, recording.drawn_since = True, what, newest.born
-    recording.hooks_for = follows or hooks_for
+    recording.follows, recording.journal = True, journal
     try:
         yield
     finally:
         recording.is_abstract, recording.drawn, recording.drawn_since = before
-        recording.hooks_for = follows
+        recording.follows, recording.journal = follows, outer
 
 
 def source(recording: Recording, type: ArrayType) -> Value:

@@ -23,6 +23,7 @@ from tracegraph.control.drawing import (
 )
 from tracegraph.control.leaves import Form
 from tracegraph.control.plain import result_of
+from tracegraph.evaluate import add_graph
 from tracegraph.ir.bodies import inline
 from tracegraph.ir.graph import Builder, Graph, Value
 from tracegraph.ir.ops.broadcast import full_like
@@ -32,7 +33,6 @@ from tracegraph.ir.ops.control import cond as cond_op
 from tracegraph.ir.ops.control import items
 from tracegraph.ir.types import INT64, ArrayType
 from tracegraph.recording import Recording
-from tracegraph.transforms.marking import add_graph
 
 Function = Callable[..., Any]
 

@@ -22,6 +22,7 @@ from tracegraph.control.drawing import (
 )
 from tracegraph.control.leaves import Form
 from tracegraph.control.plain import check_truth, row_of, stack_of
+from tracegraph.evaluate import add_graph
 from tracegraph.ir.bodies import fresh_name
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Node, Value
@@ -36,7 +37,6 @@ from tracegraph.ir.sizes import Dim, Size, Symbol, nonnegative, symbol
 from tracegraph.ir.types import BOOL, INT64, type_symbols
 from tracegraph.recording import Recording
 from tracegraph.standin import ABSENT, Traced
-from tracegraph.transforms.marking import add_graph
 
 Function = Callable[..., Any]
 
@@ -75,7 +75,7 @@ def fori_loop(recording: Recording, lower: Dim, upper: Dim, body: Function, init
     trip = upper - lower
     if _is_empty(recording, trip):
         return carried.form.tree(results(recording, carried.form, carried.init, None))
-    index = _new_index(recording, trip)
+    index = new_index(recording, trip)
     follow, number = following(recording, body), recording.size(lower + index)
 
     def once() -> Any:
@@ -83,7 +83,7 @@ def fori_loop(recording: Recording, lower: Dim, upper: Dim, body: Function, init
 
     drawn = draw(recording, "tg.fori_loop", [body], once)
     targets = values_as(recording, carried.form, drawn.result)
-    found, holds = _looped(recording, carried, targets, drawn, index, trip)
+    found, holds = looped(recording, carried.init, carried.sources, targets, drawn, index)
     return carried.form.tree(results(recording, carried.form, found, holds))
 
 
@@ -96,7 +96,7 @@ def _is_empty(recording: Recording, trip: Dim) -> bool:
     return recording.ask_size(trip, "<=", 0)
 
 
-def _new_index(recording: Recording, trip: Dim) -> Size:
+def new_index(recording: Recording, trip: Dim) -> Size:
     """Return the symbol that counts the iterations of a loop that is drawn next.
 
     What is asked of it is asked of all iterations; examples are made for the first.
@@ -106,27 +106,27 @@ def _new_index(recording: Recording, trip: Dim) -> Size:
     return symbol(name, bound=trip, hint=0)
 
 
-def _looped(
+def looped(
     recording: Recording,
-    carried: Carried,
+    init: Sequence[Value],
+    sources: Sequence[Value],
     targets: Sequence[Value],
     drawn: Drawn,
     index: Size,
-    trip: Dim,
 ) -> tuple[list[Value], Value | None]:
     """Add a loop, and return what it carries out; last, whether what was assumed holds."""
     count = len(targets)
     ((counter,), _) = index.terms[0]
     assert isinstance(counter, Symbol)
-    part = part_between(recording, carried.sources, [*targets, *drawn.predicates], counter)
-    forget(recording, carried.sources, counter)
+    part = part_between(recording, sources, [*targets, *drawn.predicates], counter)
+    forget(recording, sources, counter)
     is_checked = bool(drawn.assumed)
-    body = Body(carried.sources, part.frontier, is_checked=is_checked, flags=is_checked)
+    body = Body(sources, part.frontier, is_checked=is_checked, flags=is_checked)
     found = body.add(part)
     flags = [body.holds(flag, drawn.expected, found[count:]) for flag in body.flags]
     graph = body.build([*found[:count], *flags])
-    operands = [*carried.init, *_true(recording, flags), *_values(recording, part.frontier)]
-    attrs = {"body": graph, "index": counter.name, "trip": trip}
+    operands = [*init, *_true(recording, flags), *_values(recording, part.frontier)]
+    attrs = {"body": graph, "index": counter.name, "trip": recording.indices[counter]}
     whole = items(recording.builder.emit(loop_op, operands, attrs))
     return whole[:count], whole[count] if is_checked else None
 
@@ -154,7 +154,7 @@ def scan(
     form, leaves = Form.of(f"the xs of {what}", xs)
     arrays = [value_of_leaf(recording, leaf) for leaf in leaves]
     trip = _common_length(recording, what, arrays, length)
-    index = _new_index(recording, trip)
+    index = new_index(recording, trip)
     at: Dim = trip - 1 - index if reverse else index
 
     def once() -> Any:
@@ -174,7 +174,7 @@ def scan(
     stacks = Form(ys.what, ys.treedef, tuple(stack_of(leaf, trip) for leaf in ys.leaves))
     with_stacks, targets = _with_stacks(recording, carried, stacks, updates, at)
     targets = [*values_as(recording, carried.form, carry), *targets]
-    found, holds = _looped(recording, with_stacks, targets, drawn, index, trip)
+    found, holds = looped(recording, with_stacks.init, with_stacks.sources, targets, drawn, index)
     out = results(recording, with_stacks.form, found, holds)
     count = len(carried.init)
     return carried.form.tree(out[:count]), stacks.tree(out[count:])

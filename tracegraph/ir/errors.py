@@ -46,7 +46,15 @@ class AbstractValueError(TracegraphError, TypeError):
     """A value was needed of a tensor that has none: inside ``vmap`` or after leaving it.
 
     Fix: use ``np.where`` instead of a Python ``if``, and return every result instead of storing it.
+
+    ``made`` counts them: a function that catches one has gone a way that is not its own.
     """
+
+    made = 0
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        AbstractValueError.made += 1
 
 
 class RecordingError(TracegraphError, RuntimeError):

@@ -280,7 +280,13 @@ def _is_multiple_call(call: Call, divisor: int) -> bool:
 
 
 def nonnegative(value: Dim) -> bool:
-    """Return whether ``value >= 0`` follows from the lower bounds of its symbols."""
+    """Return whether ``value >= 0`` follows from the bounds of its symbols.
+
+    >>> k, n = symbol("k", bound=symbol("n")), symbol("n")
+    >>> nonnegative(n - k - 1), nonnegative(k - 1)
+    (True, False)
+    """
+    value = _least(value)
     if isinstance(value, int):
         return value >= 0
     shifted: Dim = 0
@@ -290,6 +296,27 @@ def nonnegative(value: Dim) -> bool:
             return False
         shifted = shifted + factor * product
     return all(factor >= 0 for _, factor in _terms(shifted))
+
+
+def _least(value: Dim) -> Dim:
+    """Return a size that ``value`` is not below, with upper bounds for what is subtracted.
+
+    The bound of one loop's index may be the index of another.
+    """
+    while any(_is_bounded(monomial) for monomial, factor in _terms(value) if factor < 0):
+        total: Dim = 0
+        for monomial, factor in _terms(value):
+            term: Dim = factor
+            for atom in monomial:
+                bounded = factor < 0 and isinstance(atom, Symbol) and atom.bound is not None
+                term = term * (atom.bound - 1 if bounded else Size((((atom,), 1),)))  # type: ignore[operator, union-attr]  # `bounded` narrows both
+            total = total + term
+        value = total
+    return value
+
+
+def _is_bounded(monomial: Monomial) -> bool:
+    return any(isinstance(atom, Symbol) and atom.bound is not None for atom in monomial)
 
 
 def _shifted(monomial: Monomial) -> Dim | None:

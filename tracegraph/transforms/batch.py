@@ -11,7 +11,7 @@ import numpy as np
 
 from tracegraph import tree
 from tracegraph.calls import call
-from tracegraph.evaluate import evaluate
+from tracegraph.evaluate import add_graph, evaluate, tokens
 from tracegraph.ir.autodiff import zeros
 from tracegraph.ir.batching import batch
 from tracegraph.ir.errors import AbstractValueError, OptionError
@@ -26,7 +26,7 @@ from tracegraph.ir.slicing import between
 from tracegraph.outside import opened
 from tracegraph.recording import Recording
 from tracegraph.standin import ABSENT, Storage, Traced
-from tracegraph.transforms.marking import Transformed, add_graph, results_of, still_noting, tokens
+from tracegraph.transforms.marking import Transformed, results_of, still_noting
 
 Axes = int | None | Sequence[int | None]
 

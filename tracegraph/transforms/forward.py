@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tracegraph import tree
+from tracegraph.evaluate import add_graph
 from tracegraph.ir import autodiff
 from tracegraph.ir.errors import DifferentiationError
 from tracegraph.ir.graph import Value
@@ -16,7 +17,6 @@ from tracegraph.standin import Traced
 from tracegraph.transforms.marking import (
     Marked,
     Transformed,
-    add_graph,
     as_traced,
     check_cuts,
     results_of,

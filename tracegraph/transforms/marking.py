@@ -9,7 +9,6 @@ there are no levels, and any composition is one graph.
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,10 +17,10 @@ import numpy as np
 from tracegraph import tree
 from tracegraph.calls import call, run_unfollowed
 from tracegraph.containers import KINDS
-from tracegraph.evaluate import evaluate
+from tracegraph.evaluate import evaluate, tokens
 from tracegraph.hooks import hooks_for
 from tracegraph.ir.errors import DifferentiationError, NotAFunctionError
-from tracegraph.ir.graph import Graph, Node, Value, rebuild, replay
+from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.ops.identity import mark
 from tracegraph.ir.slicing import between
 from tracegraph.ir.types import is_differentiable
@@ -32,9 +31,6 @@ from tracegraph.recording import Recording, active
 from tracegraph.release import release, release_leaked
 from tracegraph.standin import ABSENT, ArrayHolder, Storage, Traced
 from tracegraph.views import write_through
-
-tokens = itertools.count()
-"""Numbers that keep marks apart."""
 
 Argnums = int | Sequence[int]
 
@@ -251,12 +247,6 @@ def chosen(argnums: Argnums, count: int) -> tuple[int, ...]:
                 "were given; arguments to differentiate by are passed by position"
             )
     return tuple(position % count for position in wanted)
-
-
-def add_graph(recording: Recording, graph: Graph, args: Sequence[Value]) -> list[Value]:
-    """Copy a graph into a recording, sharing what is there already."""
-    builder = recording.builder
-    return replay(graph, args, lambda node, *xs: rebuild(builder, node, *xs))
 
 
 def results_of(

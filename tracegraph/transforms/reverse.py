@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph import tree
-from tracegraph.evaluate import evaluate
+from tracegraph.evaluate import add_graph, evaluate, tokens
 from tracegraph.ir import autodiff
 from tracegraph.ir.batching import batch
 from tracegraph.ir.errors import DifferentiationError
@@ -30,14 +30,12 @@ from tracegraph.transforms.marking import (
     Argnums,
     Marked,
     Transformed,
-    add_graph,
     as_kind,
     as_traced,
     check_cuts,
     chosen,
     results_of,
     still_noting,
-    tokens,
 )
 from tracegraph.values import real_of
 

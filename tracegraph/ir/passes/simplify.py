@@ -130,6 +130,32 @@ def _slice_of_an_update(x: Value, *, start: Shape, shape: Shape, step: Step) -> 
     return _when(dict(x.node.attrs) == box and update.shape == shape, update)
 
 
+def _slice_beside_an_update(x: Value, *, start: Shape, shape: Shape, step: Step) -> Value | None:
+    """``slice(slice_update(x, _, box), other) -> slice(x, other)`` where no place is in both."""
+    if x.node.op is not slice_update:
+        return None
+    base, update = map(x.builder.value, x.node.operands)
+    box = dict(x.node.attrs)
+    written = zip(box["start"], update.shape, box["step"], strict=True)
+    read = zip(start, shape, step, strict=True)
+    if not any(_are_apart(a, b) for a, b in zip(written, read, strict=True)):
+        return None
+    out: Value = slice_(base, start=start, shape=shape, step=step)
+    return out
+
+
+def _are_apart(a: tuple[Dim, Dim, int], b: tuple[Dim, Dim, int]) -> bool:
+    """Return whether parts of an axis, (start, length, step), surely have no place in common."""
+    (first, last), (other_first, other_last) = map(_ends, (a, b))
+    return nonnegative(other_first - last - 1) or nonnegative(first - other_last - 1)
+
+
+def _ends(part: tuple[Dim, Dim, int]) -> tuple[Dim, Dim]:
+    start, length, step = part
+    end = start + (length - 1) * step
+    return (start, end) if step > 0 else (end, start)
+
+
 def _update_of_an_update(x: Value, y: Value, *, start: Shape, step: Step) -> Value | None:
     """``slice_update(slice_update(x, _, box), y, box) -> slice_update(x, y, box)``."""
     if x.node.op is not slice_update or dict(x.node.attrs) != {"start": start, "step": step}:
@@ -158,7 +184,7 @@ RULES: Rules = {
     "reshape": (_merged_reshape,),
     "transpose": (_merged_transpose,),
     "broadcast_to": (_merged_broadcast,),
-    "slice": (_slice_of_a_part, _slice_of_an_update),
+    "slice": (_slice_of_a_part, _slice_of_an_update, _slice_beside_an_update),
     "slice_update": (_update_of_an_update,),
     "cast": (lambda x, *, dtype: _when(x.dtype == dtype, x),),
     "sum": (_sum_of_nothing,),

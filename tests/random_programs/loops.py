@@ -1,0 +1,168 @@
+"""Random programs of loops: ``python -m tests.random_programs.loops first count``.
+
+Each is written as text, run plainly and compiled, and compared in all it does: results, arguments,
+what shares memory, exceptions. Loops are long enough to be drawn, and run another number of times
+in later calls.
+"""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import warnings
+from collections import Counter
+from textwrap import indent
+from typing import Any
+
+import numpy as np
+
+import tracegraph as tg
+
+OUTER = (
+    "range(n)", "range(1, n)", "range(n - 1)", "range(n - 1, 0, -1)", "range(0, n, 2)", "range(9)",
+    "range(s)", "range(len(b))",
+)  # fmt: skip
+INNER = ("range(m)", "range(i)", "range(1, m)", "range(2)", "range(m - 1, -1, -1)", "range(3)")
+STATEMENTS = (
+    "x = np.tanh(x) + t", "t += 0.25", "y = y * 0.5 + b", "y *= 0.9", "x = x + 0.1 * x.sum()",
+    "z = x", "A *= 0.99", "b = b * 0.5", "x = np.sin(x) * 0.9", "y = np.cumsum(b) * 0.1",
+    "x, y = y[:m] * 1, b + t", "x, z = z, x", "z = x * 1", "w = x + 1", "w = None", "x[0] = t",
+    "k = k + 1", "k = (k * 3 + 1) % m", "x[k] = t", "t = t + float(x[0])",
+)  # fmt: skip
+OF_OUTER = (
+    "x = x * 0.5 + A[i]", "t = t * 0.9 + b[i]", "A[i] = x", "A[i] += x", "A[i, 0] = t",
+    "b[i] += 0.125", "x[0] = b[i]", "A[i] = A[i - 1] * 0.5", "t = A[i, :i].sum() * 0.1",
+    "x = np.where(x > t, x * 0.5, x + i)", "z = A[i]", "w = x * i", "t = t + i", "A[i:] += 0.01",
+    "A[1:, 0] = A[:-1, 0] * 0.5 + i", "A[i, min(i, m - 1)] = t", "z = A[i:]", "A[i] = A[0] + b[i]",
+    "t = A[:i, 0].sum() * 0.1",
+)  # fmt: skip
+OF_INNER = (
+    "A[:, j] += t", "A[i, j] *= 0.5", "x[j] += b[i] * 0.1", "A[0, j] += A[1, j - 1]",
+    "t = A[0, :j].sum() * 0.1", "t = t * 0.5 + A[i, j]", "x = x * 0.5 + j", "z = A[:, j]",
+)  # fmt: skip
+TESTS = ("i > 2", "i % 2 == 0", "w is None", "s > 4", "i >= 0", "i < 100", "t > 0")
+AFTERWARDS = (
+    "pass", "x = x + y.sum()", "A[1] += x", "t = t * 2", "y += 1", "z = x", "b[0] = t",
+    "z[...] = 0", "x = x + i", "k = k + 1",
+)  # fmt: skip
+RESULTS = ("A, x, t", "x, y, b", "A, z, s", "A, b, x, y, t, w", "A, x, k", "z, w, i")
+
+
+class Writer:
+    """Writes the text of one function ``f(A, b, s)``: a matrix, a vector and a number."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+
+    def choose(self, things: tuple[str, ...]) -> str:
+        return things[int(self.rng.integers(len(things)))]
+
+    def text(self) -> str:
+        lines = ["n, m = A.shape", "x = A[0] * 1", "t = 0.5", "y = b * 2", "z = x", "w = None"]
+        lines.append("k = 0")
+        for _ in range(int(self.rng.integers(1, 3))):
+            lines += [self.loop("i", OUTER), self.choose(AFTERWARDS)]
+        lines.append(f"return {self.choose(RESULTS)}")
+        return "def f(A, b, s):\n" + indent("\n".join(lines), "    ")
+
+    def loop(self, name: str, headers: tuple[str, ...]) -> str:
+        body = [self.statement(name) for _ in range(int(self.rng.integers(1, 4)))]
+        return f"for {name} in {self.choose(headers)}:\n" + indent("\n".join(body), "    ")
+
+    def statement(self, name: str) -> str:
+        kind = self.rng.random()
+        if kind < 0.15 and name == "i":
+            return self.loop("j", INNER)
+        simple = self.choose((*STATEMENTS, *(OF_OUTER * 2 if name == "i" else OF_INNER * 4)))
+        if kind > 0.9:
+            return f"if {self.choose(TESTS)}:\n    {simple}"
+        return simple
+
+
+CALLS = ((9, 4, 9), (9, 4, 9), (12, 5, 10), (14, 6, 11), (10, 4, 2), (1, 1, 0))
+
+
+def arguments(call: int) -> tuple[Any, ...]:
+    """Return the arguments of a call: a matrix, a vector and a number."""
+    rng = np.random.default_rng(call)
+    n, m, s = CALLS[call]
+    return rng.normal(size=(n, m)), rng.normal(size=n), s
+
+
+def outcome(function: Any, args: tuple[Any, ...]) -> tuple[Any, Any]:
+    """Return what a function gives or raises, and what became of its arguments."""
+    given = tuple(a.copy() if isinstance(a, np.ndarray) else a for a in args)
+    try:
+        result: Any = function(*given)
+    except Exception as error:
+        result = type(error), str(error)
+    return result, given
+
+
+def differs(a: Any, b: Any) -> str | None:
+    """Return in what two outcomes differ."""
+    if type(a) is not type(b) or (isinstance(a, tuple) and len(a) != len(b)):
+        return f"{a!r}, expected {b!r}"
+    if isinstance(a, tuple):
+        return next(filter(None, map(differs, a, b)), None)
+    if isinstance(a, np.ndarray) and (a.dtype, a.shape) != (b.dtype, b.shape):
+        return f"{a.dtype}{a.shape}, expected {b.dtype}{b.shape}"
+    if isinstance(a, np.ndarray | float):
+        near = np.allclose(a, b, rtol=1e-8, atol=1e-8, equal_nan=True)
+    else:
+        near = a is b or a == b
+    return None if near else f"{a!r}, expected {b!r}"
+
+
+def shared(outcome: tuple[Any, Any]) -> list[tuple[int, int]]:
+    """Return which arrays of an outcome share memory."""
+    result, given = outcome
+    parts = result if isinstance(result, tuple) else (result,)
+    arrays = [x for x in (*parts, *given) if isinstance(x, np.ndarray)]
+    pairs = [(i, j) for i in range(len(arrays)) for j in range(i)]
+    return [(i, j) for i, j in pairs if np.shares_memory(arrays[i], arrays[j])]
+
+
+def defined(text: str, filename: str) -> Any:
+    """Return the function of a text."""
+    linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
+    names: dict[str, Any] = {"np": np, "__name__": "program"}
+    exec(compile(text, filename, "exec"), names)
+    return names["f"]
+
+
+def check(seed: int) -> tuple[str | None, str, list[str]]:
+    """Return what is wrong with a program, its text, and why it is not compiled."""
+    text = Writer(seed).text()
+    plain, compiled = (
+        defined(text, f"<loops {seed} {number}>") for number in range(2)
+    )  # of one text, in two files
+    compiled = tg.compile(compiled)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        for call in (0, 1, 2, 3, 3, 4, 0, 5, 2):
+            expected = outcome(plain, arguments(call))
+            got = outcome(compiled, arguments(call))
+            fault = differs(got, expected)
+            if fault is None and shared(got) != shared(expected):
+                fault = "memory is shared otherwise"
+            if fault is not None:
+                return f"call {call}: {fault}", text, []
+    return None, text, [str(why) for why in compiled.fallbacks]
+
+
+def main(first: int, count: int) -> None:
+    """Try some seeds, and print what is wrong, then why programs are not compiled."""
+    reasons: Counter[str] = Counter()
+    for seed in range(first, first + count):
+        fault, text, why = check(seed)
+        reasons.update(one.partition(": ")[2] for one in why)
+        if fault or any("fault of tracegraph" in one for one in why):
+            print(f"==== seed {seed}: {fault or why}\n{text}\n", flush=True)
+    for reason, times in reasons.most_common():
+        print(times, reason)
+    print(f"{count} programs")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:3]))

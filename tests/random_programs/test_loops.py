@@ -1,0 +1,13 @@
+"""A few random programs of loops; ``loops.py`` hunts for more."""
+
+import pytest
+
+from tests.random_programs.loops import check
+
+
+@pytest.mark.parametrize("first", range(0, 60, 10))
+def test_random_loops(first: int) -> None:
+    for seed in range(first, first + 10):
+        fault, text, why = check(seed)
+        assert fault is None, f"{fault}\n{text}"
+        assert not any("fault of tracegraph" in one for one in why), f"{why}\n{text}"
