@@ -1,8 +1,12 @@
-"""Interrupts while a function is recorded, compiled or transformed leave it usable."""
+"""Interrupts while a function is recorded, compiled, transformed or run leave it usable."""
 
+import os
+import signal
+import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +18,7 @@ from tracegraph.recording import active
 
 X = np.arange(1.0, 4)
 Function = Callable[..., Any]
+ROOT = Path(__file__).parents[2]
 
 
 class Stop(BaseException):
@@ -92,3 +97,80 @@ def test_an_interrupt_in_a_transformation(transform: Function) -> None:
     assert active() is None
     armed[0] = False
     assert changed(argument) is not None
+
+
+def scalars(x: Any, n: Any) -> Any:
+    total = 0.0
+    for _ in range(n):
+        total = total * 0.5 + x[0]
+    x[0] = total
+    return x
+
+
+def nested(x: Any, n: Any) -> Any:
+    y = x.copy()
+    for _ in range(n):
+        for j in range(1, 64):
+            y[j] += y[j - 1] * 1e-3
+    x[:] = y
+    return y
+
+
+def conditional(x: Any, n: Any) -> Any:
+    def is_on(state: Any) -> Any:
+        return state[1] < n
+
+    def step(state: Any) -> Any:
+        return state[0] * 0.5, state[1] + 1
+
+    x[:] = tg.while_loop(is_on, step, (x * 1.0, 0))[0]
+    return x
+
+
+LOOPS = {"scalars": scalars, "nested": nested, "conditional": conditional}
+
+
+def rung(name: str, trips: int, handler: Function) -> np.ndarray:
+    """Run a compiled loop with an alarm set to ring during it; return its argument."""
+    compiled = Counted(LOOPS[name])
+    x = np.ones(64)
+    for n in (10, 12, 14):
+        compiled(x.copy(), n)
+    assert compiled.is_native(x.copy(), 16)
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        compiled(x, trips)
+    except KeyboardInterrupt:
+        print("stopped")
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return x
+
+
+def rings(program: str) -> list[str]:
+    """Run a program after this module, in a process of its own: a loop may not end."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"from {__name__} import *\n{program}"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.split()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timers on this system")
+@pytest.mark.parametrize("name", LOOPS)
+def test_an_interrupt_stops_a_native_loop_with_its_arguments_intact(name: str) -> None:
+    program = f"print(set(rung({name!r}, 10**15, signal.default_int_handler)))"
+    assert rings(program) == ["stopped", "{np.float64(1.0)}"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timers on this system")
+def test_a_native_loop_goes_on_after_a_signal() -> None:
+    program = """
+heard = []
+x = rung("scalars", 10**8, lambda *_: heard.append(1))
+print(len(heard), x[0])"""
+    assert rings(program) == ["1", "2.0"]

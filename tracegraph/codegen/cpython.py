@@ -42,6 +42,7 @@ PYTHON_FUNCTIONS = {
     "PyDict_GetItemWithError": "ptr (ptr, ptr)",
     "PyDict_Contains": "i32 (ptr, ptr)",
     "PyDict_Next": "i32 (ptr, ptr, ptr, ptr)",
+    "PyErr_CheckSignals": "i32 ()",
     "PyErr_Clear": "void ()",
     "PyErr_ExceptionMatches": "i32 (ptr)",
     "PyErr_NoMemory": "ptr ()",

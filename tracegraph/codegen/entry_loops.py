@@ -1,4 +1,8 @@
-"""The blocks of branches and loops in an entry: what is run in them is added by who calls this."""
+"""The blocks of branches and loops in an entry: what is run in them is added by who calls this.
+
+Every few iterations a loop asks whether a signal has come, such as Ctrl-C, and leaves if its
+handler raises.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from tracegraph.codegen.entry_text import Text
+from tracegraph.ir.record import record
 
 
 def branch(text: Text, chosen: str, then: Callable[[], None], orelse: Callable[[], None]) -> None:
@@ -20,8 +25,19 @@ def branch(text: Text, chosen: str, then: Callable[[], None], orelse: Callable[[
     text.label(join)
 
 
+@record
+class Asking:
+    """How often a loop asks for signals: after ``every`` iterations, a power of two.
+
+    ``stop`` is where it goes with the exception that a handler has raised.
+    """
+
+    every: int
+    stop: str
+
+
 @contextlib.contextmanager
-def counting(text: Text, trip: str) -> Iterator[str]:
+def counting(text: Text, trip: str, asking: Asking) -> Iterator[str]:
     """Run what is added inside ``trip`` times; give the number of the iteration, from 0 on."""
     at = text.slot("i64")
     text.do(f"store i64 0, ptr {at}")
@@ -33,13 +49,13 @@ def counting(text: Text, trip: str) -> Iterator[str]:
     text.do(f"br i1 {more}, label %{body}, label %{done}")
     text.label(body)
     yield number
-    _next(text, at)
+    _next(text, at, asking)
     text.jump(again)
     text.label(done)
 
 
 @contextlib.contextmanager
-def repeating(text: Text, test: Callable[[], str]) -> Iterator[str]:
+def repeating(text: Text, test: Callable[[], str], asking: Asking) -> Iterator[str]:
     """Run what is added inside for as long as ``test`` gives a true i1.
 
     Gives the slot of the number of iterations.
@@ -53,11 +69,18 @@ def repeating(text: Text, test: Callable[[], str]) -> Iterator[str]:
     text.do(f"br i1 {more}, label %{body}, label %{done}")
     text.label(body)
     yield at
-    _next(text, at)
+    _next(text, at, asking)
     text.jump(again)
     text.label(done)
 
 
-def _next(text: Text, at: str) -> None:
-    number = text.load("i64", at)
-    text.do(f"store i64 {text.let(f'add i64 {number}, 1')}, ptr {at}")
+def _next(text: Text, at: str, asking: Asking) -> None:
+    number = text.let(f"add i64 {text.load('i64', at)}, 1")
+    text.do(f"store i64 {number}, ptr {at}")
+    asks, on = text.fresh("asks"), text.fresh("on")
+    due = text.let(f"icmp eq i64 {text.let(f'and i64 {number}, {asking.every - 1}')}, 0")
+    text.do(f"br i1 {due}, label %{asks}, label %{on}")
+    text.label(asks)
+    text.require_equal("i32", text.call("PyErr_CheckSignals"), "0", asking.stop)
+    text.jump(on)
+    text.label(on)

@@ -29,10 +29,13 @@ from tracegraph.codegen.plan import (
     walk,
 )
 from tracegraph.ir.errors import GraphError
-from tracegraph.ir.loops import written
+from tracegraph.ir.loops import For, written
 from tracegraph.ir.size_values import bare_symbol
 from tracegraph.ir.sizes import Dim, Symbol
 from tracegraph.ir.types import ArrayType, type_symbols
+
+SELDOM, OFTEN = 256, 16
+"""After so many iterations a loop asks whether a signal has come."""
 
 
 @dataclass(eq=False)
@@ -190,7 +193,10 @@ class Steps:
         # What one iteration writes has been written before the steps of the next.
         inner = list(walk(step.body))
         self._note_writes(*inner)
-        with self.sizes.scope(), entry_loops.counting(self.text, trip) as number:
+        with (
+            self.sizes.scope(),
+            entry_loops.counting(self.text, trip, self._asking(inner)) as number,
+        ):
             self.sizes.number(step.index, number)
             checked = len(self._checked)
             self._compute_sizes(inner, (), self.text.exit(EAGER))
@@ -199,6 +205,14 @@ class Steps:
                     self._remake(name, type)
             self.emit(step.body)
             del self._checked[checked:]
+
+    def _asking(self, body: Sequence[Step]) -> entry_loops.Asking:
+        """Return how often a loop asks for signals: seldom if an iteration is a few numbers."""
+        kernels = [step.program.body for step in body if isinstance(step, Kernel)]
+        is_short = len(kernels) == len(body) and not any(
+            isinstance(statement, For) for kernel in kernels for statement in kernel
+        )
+        return entry_loops.Asking(SELDOM if is_short else OFTEN, self.text.exit(ERROR))
 
     def _remake(self, name: str, type: ArrayType) -> None:
         """Make the array of a buffer anew, where it has the shape of this iteration."""
@@ -220,7 +234,10 @@ class Steps:
             self.emit(step.test)
             return self._flag(step.buffer)
 
-        with self.sizes.scope(), entry_loops.repeating(text, test) as trips:
+        with (
+            self.sizes.scope(),
+            entry_loops.repeating(text, test, self._asking(list(walk(step.body)))) as trips,
+        ):
             self.emit(step.body)
         if step.count is not None:
             self._count(step.count, text.load("i64", trips))
