@@ -191,6 +191,9 @@ class Guards(Pen):
         return result.value
 
     def _guard_zero(self, divisor: Sym) -> None:
+        known = constant_of(divisor.value)
+        if known is not None and known != 0:
+            return
         zero = self._literal(np.float64(0))
         self.guard(RULES[np.equal](self.emitter, divisor, zero).value, False)
 
