@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tracegraph.ir.counted import counted_sizes, mentioned
 from tracegraph.ir.graph import Graph, Node, Value, rebuild, replay
-from tracegraph.ir.interpret import concrete_attrs, interpret
+from tracegraph.ir.interpret import Interpreter
+from tracegraph.ir.passes.carries import merge_loops
 from tracegraph.ir.sizes import Symbol
 from tracegraph.ir.slicing import ancestors
 from tracegraph.recording import Recording
@@ -25,32 +25,27 @@ def evaluate(
 ) -> list[Any]:
     """Return arrays for values of a recording's graph, by the eager kernels.
 
-    Values that stand-ins still hold are taken from them; the rest is computed from the inputs.
+    Values that stand-ins still hold are taken from them; the rest is computed from the inputs, and
+    a loop of values together with that of their derivatives.
     """
-    env: dict[Node, Any] = {**recording.known_values(), **(given or {})}
-    targets = [value.node for value in values]
+    found: dict[Node, Any] = {**recording.known_values(), **(given or {})}
+    targets = tuple(value.node for value in values)
+    nodes = tuple(ancestors(recording.builder.nodes, targets, found))
+    read = dict.fromkeys((*(operand for node in nodes for operand in node.operands), *targets))
+    computed = frozenset(nodes)
+    known = tuple(node for node in read if node in found and node not in computed)
+    graph = merge_loops(Graph(known, nodes, targets))
+    env = dict(zip(graph.params, (found[node] for node in known), strict=True))
     sizes: dict[Symbol, int] = {}
+    interpreter = Interpreter()
     with np.errstate(all="ignore"):
-        for node in ancestors(recording.builder.nodes, targets, env):
+        for node in graph:
             sizes.update((s, s.hint) for s in mentioned(node) if s.hint is not None)
-            attrs = concrete_attrs(node, sizes)
-            if any(isinstance(value, Graph) for value in attrs.values()):
-                attrs["run_graph"] = _runner(sizes)
+            attrs = interpreter.attrs(node, sizes)
             env[node] = node.op.eager(*(env[operand] for operand in node.operands), **attrs)
             if node.op.counts is not None:
                 sizes.update(counted_sizes(node, env[node]))
-    return [env[target] for target in targets]
-
-
-def _runner(known: Mapping[Symbol, int]) -> Callable[..., list[Any]]:
-    """Return what runs the graphs that a node holds."""
-
-    def run_graph(
-        graph: Graph, *arrays: Any, sizes: Mapping[Symbol, int] = MappingProxyType({})
-    ) -> list[Any]:
-        return interpret(graph, *arrays, sizes={**known, **sizes})
-
-    return run_graph
+    return [env[target] for target in graph.outputs]
 
 
 def add_graph(recording: Recording, graph: Graph, args: Sequence[Value]) -> list[Value]:

@@ -208,3 +208,21 @@ def test_short_loops_of_whole_arrays_are_one_kernel() -> None:
     )
     assert loops_of(source, X.copy()) == 0
     assert loops_of(source.replace("100", "1000"), X.copy()) == 1
+
+
+def _steps(x: Any, dt: float) -> Any:
+    for _ in range(700):
+        x = x + dt / 2 * np.stack([x[1], -x[0] * x[2], x[0] * x[1] / 8.0])
+    return np.sum(x * x)
+
+
+def test_a_division_by_a_number_of_the_source_asks_nothing() -> None:
+    graph = tg.compile(_steps).graph(X[:3], 0.01).graph
+    assert not any(node.op.name in ("guard", "logical_and") for node in ops(graph))
+
+
+def test_a_gradient_runs_forward_and_back_once_each() -> None:
+    compiled = tg.compile(tg.grad(_steps))
+    compiled(X[:3], 0.01)
+    (trace,) = compiled.traces
+    assert [node.op.name for node in ops(trace.graph)].count("loop") == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -11,12 +12,13 @@ import numpy as np
 from tracegraph.ir.counted import counted_sizes
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.graph import Graph, Node, replay
-from tracegraph.ir.size_values import bare_symbol, concrete, evaluate
+from tracegraph.ir.size_values import attr_symbols, bare_symbol, concrete, evaluate
 from tracegraph.ir.sizes import Symbol
 from tracegraph.ir.types import ArrayType
 
 Sizes = Mapping[Symbol, int]
 After = Callable[[Node, Sequence[Any], Any], Any]
+Attrs = tuple[tuple[str, Any], ...]
 
 
 def interpret(
@@ -45,24 +47,68 @@ def interpret(
     GraphError
         An array does not have the type of its parameter.
     """
-    args = [np.asarray(array) for array in arrays]
-    known = bind_sizes([param.array_type for param in graph.params], args, sizes)
+    return Interpreter(after).run(graph, arrays, sizes)
 
-    def run_graph(inner: Graph, *xs: Any, sizes: Sizes = MappingProxyType({})) -> list[Any]:
-        return interpret(inner, *xs, sizes={**known, **sizes}, after=after)
 
-    def rule(node: Node, *operands: Any) -> Any:
-        attrs = concrete_attrs(node, known)
-        if any(isinstance(value, Graph) for value in attrs.values()):
-            attrs["run_graph"] = run_graph
-        result = node.op.eager(*operands, **attrs)
-        if after is not None:
-            result = after(node, operands, result)
-        if node.op.counts is not None:
-            known.update(counted_sizes(node, result))
-        return result
+class Interpreter:
+    """Runs a graph, and those inside of it many times: it looks at the attributes of a node once.
 
-    return replay(graph, args, rule)
+    Parameters
+    ----------
+    after : callable, optional
+        See `interpret`.
+    """
+
+    def __init__(self, after: After | None = None) -> None:
+        self._after = after
+        self._attrs: dict[Node, tuple[dict[str, Any], Attrs, bool]] = {}
+
+    def run(self, graph: Graph, arrays: Sequence[Any], sizes: Sizes | None) -> list[Any]:
+        """Return the outputs of a graph; see `interpret`."""
+        args = [np.asarray(array) for array in arrays]
+        known = bind_sizes([param.array_type for param in graph.params], args, sizes)
+
+        def rule(node: Node, *operands: Any) -> Any:
+            result = node.op.eager(*operands, **self.attrs(node, known))
+            if self._after is not None:
+                result = self._after(node, operands, result)
+            if node.op.counts is not None:
+                known.update(counted_sizes(node, result))
+            return result
+
+        return replay(graph, args, rule)
+
+    def attrs(self, node: Node, known: Sizes) -> dict[str, Any]:
+        """Return what the eager kernel of a node takes beside arrays, sizes being numbers.
+
+        Sizes that the node itself counts stay what they are.
+        """
+        found = self._attrs.get(node)
+        if found is None:
+            found = self._attrs[node] = _split(node)
+        fixed, sized, holds_graph = found
+        if not sized and not holds_graph:
+            return fixed
+        attrs = {**fixed, **{name: concrete(value, known) for name, value in sized}}
+        if holds_graph:
+            attrs["run_graph"] = partial(self._run_inner, known)
+        return attrs
+
+    def _run_inner(
+        self, known: Sizes, graph: Graph, *arrays: Any, sizes: Sizes = MappingProxyType({})
+    ) -> list[Any]:
+        return self.run(graph, arrays, {**known, **sizes})
+
+
+def _split(node: Node) -> tuple[dict[str, Any], Attrs, bool]:
+    """Return the attributes without sizes, those with sizes, and whether there is a graph."""
+    is_sized = {
+        name: name != node.op.counts and any(True for _ in attr_symbols(value))
+        for name, value in node.attrs
+    }
+    fixed = {name: value for name, value in node.attrs if not is_sized[name]}
+    sized = tuple((name, value) for name, value in node.attrs if is_sized[name])
+    return fixed, sized, any(isinstance(value, Graph) for value in fixed.values())
 
 
 def bind_sizes(
@@ -82,14 +128,3 @@ def bind_sizes(
         if evaluate(dim, known) != length:
             raise GraphError(f"a parameter is {type}, got length {length} where {dim} is expected")
     return known
-
-
-def concrete_attrs(node: Node, sizes: Sizes) -> dict[str, Any]:
-    """Return a node's attributes with every size replaced by its number.
-
-    Sizes that the node itself counts stay what they are.
-    """
-    return {
-        name: value if name == node.op.counts else concrete(value, sizes)
-        for name, value in node.attrs
-    }
