@@ -8,50 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from case import Case
+from loop_cases import LOOP_CASES
 
 MILLION = 1_000_000
 TERMS = 100
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One row of the benchmark.
-
-    Parameters
-    ----------
-    name : str
-        For ``--rows``.
-    title : str
-        For the table.
-    function : callable
-        Written with ``np``.
-    inputs : callable
-        Makes the arguments from a random generator.
-    loops : callable, optional
-        The same for Numba, as plain loops.
-    arrays : bool
-        Whether Numba compiles ``function`` itself.
-    gradient : bool
-        The gradient with respect to the first argument is measured, not the function.
-    arithmetic : bool
-        Bound by arithmetic: ``fp="contract"`` is shown beside, because JAX contracts.
-    tolerance : float
-        How far results may differ, relative to the largest element.
-    """
-
-    name: str
-    title: str
-    function: Callable[..., Any]
-    inputs: Callable[[np.random.Generator], tuple[Any, ...]]
-    loops: Callable[..., Any] | None = None
-    arrays: bool = False
-    gradient: bool = False
-    arithmetic: bool = False
-    tolerance: float = 1e-12
 
 
 def small(x):
@@ -249,4 +213,5 @@ CASES = (
         arithmetic=True,
         tolerance=1e-4,
     ),
+    *LOOP_CASES,
 )

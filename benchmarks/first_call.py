@@ -16,7 +16,8 @@ import time
 from typing import Any
 
 import numpy as np
-from cases import CASES, Case
+from case import Case
+from cases import CASES
 from frameworks import contenders, inputs, unstarted
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from cases import Case
+from case import Case
 
 FRAMEWORKS = ("tracegraph", "jax", "numba")
 """Those that compile: each has a first call. The order in which they are measured."""
@@ -75,7 +75,7 @@ def _jitted(case: Case) -> Callable[..., Any]:
     import jax.numpy as jnp
 
     jax.config.update("jax_enable_x64", True)
-    function = rebound(case.function, np=jnp)
+    function = rebound(case.lax or case.function, np=jnp, lax=jax.lax)
     return jax.jit(jax.grad(function) if case.gradient else function)
 
 

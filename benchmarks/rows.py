@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from cases import CASES, Case, softmax
+from case import Case
+from cases import CASES, softmax
 from frameworks import FRAMEWORKS, Contender, contenders, inputs
 from harness import check, in_a_process, interleaved, leaves
 
