@@ -130,19 +130,6 @@ class RecordingHooks(PlainHooks):
             return self.iter(iterable)
         return self.iter(rest_of(recording, iterable, LoopCode(body, plain, names)))
 
-    def while_(
-        self,
-        test: Callable[[], Any],
-        body: Callable[[], Any],
-        plain_test: Callable[[], Any],
-        plain: Callable[[], Any],
-        names: tuple[str, ...],
-        exit: Exit | None,
-        /,
-    ) -> Callable[[], bool]:
-        """Let the twin run a ``while`` statement, as in ``loop``."""
-        return super().while_(test, body, plain_test, plain, names, exit)
-
     def rebinds(self, names: tuple[str, ...], /) -> None:
         """End a drawing: what an iteration does to these variables no other hook sees."""
         recording = active()
