@@ -16,7 +16,7 @@ from tracegraph.numpy.emit import Sym, Unsupported
 from tracegraph.numpy.table import RULES
 from tracegraph.pen import Pen
 from tracegraph.standin import ABSENT, Traced, TracedSize, no_value
-from tracegraph.values import examples, operands_of, real_of, stand_ins, user_site
+from tracegraph.values import examples, name_of, operands_of, real_of, stand_ins, user_site
 
 CONVERSIONS = frozenset(
     [(source, "f") for source in "biuf"]
@@ -89,14 +89,32 @@ class Guards(Pen):
     def observe_truth(self, traced: Traced) -> Any:
         """Return the truth of a value, which the trace is then bound to."""
         if traced.actual is ABSENT:
-            no_value("the truth of an array")
+            return self._decided(traced)
         truth = bool(traced.actual)
         if self.is_noting:
             self.builder.site = user_site()
             value = self.present_value(traced)
             if value is not None:
-                number = self.emitter_reshape(value) if value.shape else value
-                self.guard(self.emitter.cast(number, np.dtype(bool)), truth)
+                self.guard(self._truth(value), truth)
+        return truth
+
+    def _decided(self, traced: Traced) -> bool:
+        """Return the truth of what has no value, on the way that is drawn."""
+        if self.paths is None:
+            no_value("the truth of an array")
+        truth = self.truth_of(traced)
+        known = constant_of(truth)
+        return self.paths.decide(truth) if known is None else bool(known)
+
+    def truth_of(self, traced: Traced) -> Value:
+        """Return the truth of what has no value, as a bool of the graph."""
+        bool(examples(self, traced))  # NumPy's own exception where there are several elements
+        self.builder.site = user_site()
+        return self._truth(self.value_of(traced))
+
+    def _truth(self, value: Value) -> Value:
+        number = self.emitter_reshape(value) if value.shape else value
+        truth: Value = self.emitter.cast(number, np.dtype(bool))
         return truth
 
     def emitter_reshape(self, value: Value) -> Value:
@@ -146,6 +164,14 @@ class Guards(Pen):
         return traced.actual
 
     def call_on_python_scalars(self, function: Any, args: Any, kwargs: Any) -> Any:
+        """Return what Python's own arithmetic gives, recorded if it can be."""
+        try:
+            return self._on_python_scalars(function, args, kwargs)
+        except Unsupported as why:
+            self.give_up(f"{name_of(function)}: {why}")
+            return function(*real_of(args), **real_of(kwargs))
+
+    def _on_python_scalars(self, function: Any, args: Any, kwargs: Any) -> Any:
         """Python's own arithmetic: inexact numbers stay symbolic, others are bound to a value.
 
         Where numbers have no value, whole ones stay symbolic too.
@@ -222,7 +248,7 @@ class Guards(Pen):
     def convert(self, kind: type, x: Any) -> Any:
         """Return ``kind(x)`` for float, int, bool or complex, symbolic where it can be."""
         has_value = x.actual is not ABSENT and not self.varies(x)
-        if not has_value and (kind is bool or self.drawn is None):
+        if not has_value and self.drawn is None:
             no_value(f"{kind.__name__}()")
         with self.giving_up_if_raised(kind):
             real = kind(x.actual if has_value else self.examples(x))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tracegraph.calls import assign_attribute, attribute_of, call, followed
-from tracegraph.control.running import rest_of
+from tracegraph.control.running import WhileLoop, rest_of
 from tracegraph.control.variables import LoopCode
 from tracegraph.library_calls import Manager
 from tracegraph.made import manager_of
@@ -126,9 +126,25 @@ class RecordingHooks(PlainHooks):
         ``plain`` for the values, and return what is left to run, which may be nothing.
         """
         recording = active()
-        if recording is None or not recording.is_noting or exit is not None:
+        if recording is None or not recording.is_noting:
             return self.iter(iterable)
-        return self.iter(rest_of(recording, iterable, LoopCode(body, plain, names)))
+        return self.iter(rest_of(recording, iterable, LoopCode(body, plain, names, exit)))
+
+    def while_(
+        self,
+        test: Callable[[], Any],
+        body: Callable[[], Any],
+        plain_test: Callable[[], Any],
+        plain: Callable[[], Any],
+        names: tuple[str, ...],
+        exit: Exit | None,
+        /,
+    ) -> Callable[[], bool]:
+        """Let the twin run a ``while`` statement, or run it here as ``loop`` does."""
+        recording = active()
+        if recording is None or not recording.is_noting:
+            return super().while_(test, body, plain_test, plain, names, exit)
+        return WhileLoop(recording, LoopCode(body, plain, names, exit, test, plain_test))
 
     def rebinds(self, names: tuple[str, ...], /) -> None:
         """End a drawing: what an iteration does to these variables no other hook sees."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FunctionType
-from typing import Any
+from typing import Any, Protocol
 
 from tracegraph.callables import is_harmless
 from tracegraph.effects import Effect
 from tracegraph.ir.errors import AbstractValueError
-from tracegraph.ir.graph import Builder, Site, Value
+from tracegraph.ir.graph import Builder, Graph, Node, Site, Value
 from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim, Symbol, symbols
 from tracegraph.numpy.emit import Emitter, Unsupported
@@ -52,6 +52,35 @@ class Fallback:
         return f"{self.site}: {self.reason}" if self.site else self.reason
 
 
+class Answer(Protocol):
+    """A question about a value, with its answer; ``size`` is there if that is asked about."""
+
+    @property
+    def predicate(self) -> Value: ...
+
+    @property
+    def size(self) -> Dim | None: ...
+
+    @property
+    def answer(self) -> bool: ...
+
+
+class Questions(Protocol):
+    """Answers questions about what has no value in a function that is drawn."""
+
+    def decide(self, predicate: Value) -> bool:
+        """Return whether a bool is true on the way that is drawn."""
+
+    def decide_size(self, size: Dim, predicate: Value) -> bool:
+        """Return whether a size is at least zero, which ``predicate`` says, on that way."""
+
+    def next_index(self) -> str:
+        """Return a name for the index of a loop inside."""
+
+    def answers(self) -> list[Answer]:
+        """Return what was asked before on that way."""
+
+
 class Pen:
     """What every part of a recording uses.
 
@@ -68,7 +97,9 @@ class Pen:
     body of a loop or a branch, ``drawn_since`` from which storage on arrays are made in there, and
     ``indices`` how often the loops run whose iterations symbols count. ``journal`` has what memory
     held that was there before an iteration and that it changes, where that can be drawn;
-    ``undrawn`` why loops were recorded iteration by iteration.
+    ``undrawn`` why loops were recorded iteration by iteration. ``paths`` answers questions about
+    what has no value, ``bodies`` are the graphs of loops and branches, ``naturals`` bools that say
+    whether a size is at least zero.
     """
 
     emitter: Emitter
@@ -90,6 +121,9 @@ class Pen:
         self.indices: dict[Symbol, Dim] = {}
         self.journal: dict[Storage, tuple[Value, int]] | None = None
         self.undrawn: list[Fallback] = []
+        self.paths: Questions | None = None
+        self.bodies: dict[Any, Graph] = {}
+        self.naturals: dict[Node, Dim] = {}
         self.closed = False
 
     @property

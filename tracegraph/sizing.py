@@ -18,7 +18,7 @@ from tracegraph.ir.sizes import Dim, Size, Symbol, coefficient, symbols
 from tracegraph.ir.types import INT64
 from tracegraph.pen import Pen
 from tracegraph.standin import ABSENT, Traced, TracedSize, dim_of, is_size, no_value
-from tracegraph.values import real_of
+from tracegraph.values import real_of, user_site
 
 RELATIONS: dict[str, Callable[[int, int], bool]] = {
     "==": operator.eq,
@@ -68,11 +68,27 @@ class Sizing(Pen):
     def ask_size(self, a: Dim, relation: str, b: Dim) -> bool:
         """Answer a question about sizes with the values seen; the compiled call checks the answer.
 
-        The entry does, or a guard where a size is known only on the way.
+        The entry does, or a guard where a size is known only on the way. A question about the
+        number of an iteration may be answered differently on the ways that a body is drawn.
         """
-        index = next((s for dim in (a, b) for s in symbols(dim) if s in self.indices), None)
-        if index is not None:
-            return self._ask_every_iteration(index, a, relation, b)
+        answer = self._answer(a, relation, b)
+        if answer is not None:
+            return answer
+        if self.paths is not None and relation in ORDERS:
+            least = b - a - (relation == "<")
+            return self.paths.decide_size(least, self._is_natural(least))
+        raise AbstractValueError(
+            f"a size or the number of an iteration is looked at, and whether {a} {relation} {b} "
+            "differs between the iterations of the loop: use tg.cond or np.where, slices of one "
+            "length, and an array in the place of a list"
+        )
+
+    def _answer(self, a: Dim, relation: str, b: Dim) -> bool | None:
+        """Answer a question about sizes; None if it differs between the iterations of a loop."""
+        asked = {*symbols(a), *symbols(b)}
+        index = next((s for s in reversed(self.indices) if s in asked), None)
+        if index is not None:  # the innermost, whose bounds may be others
+            return self._in_every_iteration(index, a, relation, b)
         left, right = hint(a), hint(b)
         if left is None or right is None:
             no_value("a size that depends on data")
@@ -85,29 +101,34 @@ class Sizing(Pen):
             self.size_checks.append(SizeCheck(a, relation, b, answer))  # type: ignore[arg-type]  # a key of RELATIONS
         return answer
 
-    def _ask_every_iteration(self, index: Symbol, a: Dim, relation: str, b: Dim) -> bool:
-        """Answer a question about the number of an iteration, which must be the same in each.
+    def _in_every_iteration(self, index: Symbol, a: Dim, relation: str, b: Dim) -> bool | None:
+        """Answer a question about the number of an iteration, if the answer is the same in each.
 
         A difference that is linear is largest and smallest at the ends, and so it has one sign in
         all iterations if it has that sign in the first and the last.
         """
+        before = len(self.size_checks)
         factor = coefficient(b - a, index)
         if factor is not None and index not in symbols(factor):
             ends = [{index: end} for end in (0, self.indices[index] - 1)]
             pairs = [(substitute(a, end), substitute(b, end)) for end in ends]
-            first, last = (self.ask_size(x, relation, y) for x, y in pairs)
+            first, last = (self._answer(x, relation, y) for x, y in pairs)
             if first == last and (relation in ORDERS or self._have_one_sign(pairs)):
                 return first
-        raise AbstractValueError(
-            f"a size or the number of an iteration is looked at, and whether {a} {relation} {b} "
-            "differs between the iterations of the loop: use tg.cond or np.where, slices of one "
-            "length, and an array in the place of a list"
-        )
+        del self.size_checks[before:]
+        return None
 
     def _have_one_sign(self, pairs: Sequence[tuple[Dim, Dim]]) -> bool:
         """Return whether the same of two sizes is the smaller one, if any is, in each pair."""
-        first, last = ([self.ask_size(a, "<", b), self.ask_size(b, "<", a)] for a, b in pairs)
-        return first == last
+        first, last = ([self._answer(a, "<", b), self._answer(b, "<", a)] for a, b in pairs)
+        return None not in first and first == last
+
+    def _is_natural(self, size: Dim) -> Value:
+        """Return whether a size is at least zero, as a bool of the graph."""
+        self.builder.site = user_site()
+        natural: Value = less_equal(self.emitter.value(0, INT64), self.emitter.value(size, INT64))
+        self.naturals[natural.node] = size
+        return natural
 
     def observe_size(self, size: TracedSize) -> int:
         if self.is_noting:
@@ -126,13 +147,11 @@ class Sizing(Pen):
         if all(map(is_size, operands)) and function in SIZE_QUESTIONS:
             relation, swap, negate = SIZE_QUESTIONS[function]
             a, b = map(dim_of, operands[::-1] if swap else operands)
-            before = len(self.size_checks)
-            try:
-                return self.ask_size(a, relation, b) is not negate
-            except AbstractValueError:
-                if not varies:
-                    raise
-                del self.size_checks[before:]
+            answer = self._answer(a, relation, b) if varies else self.ask_size(a, relation, b)
+            if answer is not None:
+                return answer is not negate
+            if relation in ORDERS:
+                return self.fresh(ABSENT, self._is_natural(b - a - (relation == "<")), bool)
         if varies and all(isinstance(x, NUMBERS) for x in operands):
             return self.call(function, tuple(map(self._size_as_scalar, operands)), {})
         if any(type(x) is Traced for x in operands):

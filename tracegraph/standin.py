@@ -283,7 +283,7 @@ class TracedSize(Operators):
         return hash(operator.index(self))
 
     def __bool__(self) -> bool:
-        return not self.recording.ask_size(self.size, "==", 0)
+        return bool(self != 0)
 
     def __round__(self, digits: Any = None) -> int:
         return round(operator.index(self), digits)

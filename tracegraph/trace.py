@@ -224,7 +224,7 @@ class _Finish:
     def _number(self, leaf: Traced) -> Output:
         real = leaf.actual
         kind = type(real) if type(real) in PYTHON_SCALARS else real.dtype
-        return ScalarOutput(self._new(leaf.value, ()), kind)
+        return ScalarOutput(self._new(self.recording.value_of(leaf), ()), kind)
 
     def _array(self, leaf: Traced) -> Output:
         if leaf.storage.shares is not None:

@@ -30,7 +30,7 @@ def loops_of(source: str, *args: Any) -> int:
     """Return how many loops the graph of a program has."""
     function, _ = program(source)()
     graph = tg.compile(function).graph(*args).graph
-    return sum(node.op.name == "loop" for node in ops(graph))
+    return sum(node.op.name in ("loop", "while_loop") for node in ops(graph))
 
 
 DRAWN = {

@@ -40,7 +40,14 @@ OF_INNER = (
     "A[:, j] += t", "A[i, j] *= 0.5", "x[j] += b[i] * 0.1", "A[0, j] += A[1, j - 1]",
     "t = A[0, :j].sum() * 0.1", "t = t * 0.5 + A[i, j]", "x = x * 0.5 + j", "z = A[:, j]",
 )  # fmt: skip
-TESTS = ("i > 2", "i % 2 == 0", "w is None", "s > 4", "i >= 0", "i < 100", "t > 0")
+TESTS = (
+    "i > 2", "i % 2 == 0", "w is None", "s > 4", "i >= 0", "i < 100", "t > 0", "b[i] > 0",
+    "x.sum() < t", "b[i] > 0 and t < 3", "not k % 2", "i > 3 or t < 0.2", "0 < i < 6",
+    "(x > 0).all()", "A[i, 0] < A[i, -1]", "k == i", "abs(t) > 1 or x[0] > t",
+)  # fmt: skip
+CHOICES = ("t = t if {} else t * 0.5", "x = x * (0.5 if {} else 0.25)", "k = 1 if {} else k")
+EXITS = ("break", "continue", "return x, t", "return A", "return k", "return None")
+WHILES = ("t < 4", "abs(b[i]) < 1.5", "x.sum() < 9", "True", "k < 40")
 AFTERWARDS = (
     "pass", "x = x + y.sum()", "A[1] += x", "t = t * 2", "y += 1", "z = x", "b[0] = t",
     "z[...] = 0", "x = x + i", "k = k + 1",
@@ -67,16 +74,39 @@ class Writer:
 
     def loop(self, name: str, headers: tuple[str, ...]) -> str:
         body = [self.statement(name) for _ in range(int(self.rng.integers(1, 4)))]
-        return f"for {name} in {self.choose(headers)}:\n" + indent("\n".join(body), "    ")
+        header, before, after = f"for {name} in {self.choose(headers)}:", "", ""
+        if self.rng.random() < 0.2 and name == "i":  # of which the test looks at data
+            header = f"while {self.choose(WHILES)} and i < n - 1:"
+            before, body = (
+                "i = 0\n",
+                [*body, "i += 1"] if self.rng.random() < 0.7 else ["i += 1", *body],
+            )
+        if self.rng.random() < 0.15:
+            after = f"\nelse:\n    {self.choose(STATEMENTS)}"
+        return before + header + "\n" + indent("\n".join(body), "    ") + after
 
     def statement(self, name: str) -> str:
         kind = self.rng.random()
         if kind < 0.15 and name == "i":
             return self.loop("j", INNER)
         simple = self.choose((*STATEMENTS, *(OF_OUTER * 2 if name == "i" else OF_INNER * 4)))
-        if kind > 0.9:
-            return f"if {self.choose(TESTS)}:\n    {simple}"
-        return simple
+        return self.branch(simple, name) if kind > 0.8 else simple
+
+    def branch(self, simple: str, name: str) -> str:
+        """Return a statement that is run under a condition, or one that holds a condition."""
+        test, kind = self.choose(TESTS), self.rng.random()
+        if kind < 0.2:
+            return self.choose(CHOICES).format(test)
+        if kind < 0.35:
+            return f"if {test}: {self.choose(EXITS)}"
+        if kind < 0.4:
+            return f"assert not ({test}) or t < 5, 'too large'"
+        lines = [f"if {test}:", indent(simple, "    ")]
+        if kind > 0.6:
+            lines += [f"elif {self.choose(TESTS)}:", f"    {self.choose(STATEMENTS)}"]
+        if kind > 0.75:
+            lines += ["else:", indent(self.statement(name), "    ")]
+        return "\n".join(lines)
 
 
 CALLS = ((9, 4, 9), (9, 4, 9), (12, 5, 10), (14, 6, 11), (10, 4, 2), (1, 1, 0))

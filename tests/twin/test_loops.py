@@ -195,7 +195,7 @@ def test_arguments_of_the_hooks() -> None:
     loops = watcher.of("loop")
     assert [event[1] for event in loops] == [range(3), (1, 2), (1, 2), (1, 2)]
     assert [event[4] for event in loops[:2]] == [("c", "i", "j"), ("j",)]
-    assert [event[5].kinds for event in loops[:2]] == [("return",), ("break",)]
+    assert [event[5].kinds for event in loops[:2]] == [("return",), ("break", "else")]
     assert loops[1][2] is loops[2][2]  # the functions of an inner loop are made once
     assert loops[1][5] is not loops[2][5]
     ((*_, names, exit),) = watcher.of("while_")

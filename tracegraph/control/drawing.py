@@ -7,7 +7,7 @@ whether all were as assumed; places that are computed are kept inside their axes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ from tracegraph.ir.autodiff import zeros
 from tracegraph.ir.bodies import only
 from tracegraph.ir.counted import counters
 from tracegraph.ir.errors import AbstractValueError
-from tracegraph.ir.graph import Builder, Graph, Node, Value, rebuild, replay
+from tracegraph.ir.graph import Builder, Graph, Node, Value, attrs_key, rebuild, replay
 from tracegraph.ir.ops.broadcast import broadcast_to, full_like, literal
 from tracegraph.ir.ops.choice import maximum, minimum
 from tracegraph.ir.ops.compare import logical_and, logical_not
@@ -120,15 +120,15 @@ def draw(
 def _drawing(recording: Recording, what: str, journal: Journal | None) -> Iterator[None]:
     """Within this a recording draws; one that follows no functions otherwise, as a tape, does."""
     before = recording.is_abstract, recording.drawn, recording.drawn_since
-    follows, outer = recording.follows, recording.journal
+    follows, outer, paths = recording.follows, recording.journal, recording.paths
     newest = Storage(recording.emitter.literal(True, BOOL), None)
     recording.is_abstract, recording.drawn, recording.drawn_since = True, what, newest.born
-    recording.follows, recording.journal = True, journal
+    recording.follows, recording.journal, recording.paths = True, journal, None
     try:
         yield
     finally:
         recording.is_abstract, recording.drawn, recording.drawn_since = before
-        recording.follows, recording.journal = follows, outer
+        recording.follows, recording.journal, recording.paths = follows, outer, paths
 
 
 def source(recording: Recording, type: ArrayType) -> Value:
@@ -218,7 +218,10 @@ CONSTANTS = (literal, iota, size_value, broadcast_to)
 
 
 def part_since(
-    recording: Recording, before: set[Node], sources: Sequence[Value], targets: Sequence[Value]
+    recording: Recording,
+    before: Collection[Node],
+    sources: Sequence[Value],
+    targets: Sequence[Value],
 ) -> Part:
     """Return what was drawn since ``before``, as far as it leads to ``targets``."""
     ends, starts = [v.node for v in targets], [v.node for v in sources]
@@ -258,6 +261,23 @@ def forget(recording: Recording, sources: Sequence[Value], index: Symbol | None 
     within = () if index is None else (index,)
     drawn = dependents(recording.builder.nodes, marked, within)
     recording.builder.forget({*marked, *drawn})
+
+
+def values_of(recording: Recording, nodes: Sequence[Node]) -> list[Value]:
+    """Return the values of nodes of the recording's graph."""
+    return [Value(recording.builder, node) for node in nodes]
+
+
+def shared(recording: Recording, graph: Graph) -> Graph:
+    """Return an equal graph that was drawn before, if there is one: equal loops are one then."""
+    number = {node: k for k, node in enumerate((*graph.params, *graph.nodes))}
+    nodes = tuple(
+        (node.op.name, tuple(number[x] for x in node.operands), attrs_key(node.attrs))
+        for node in graph
+    )
+    ends = tuple(number[node] for node in graph.outputs)
+    key = tuple(param.type for param in graph.params), nodes, ends
+    return recording.bodies.setdefault(key, graph)
 
 
 def joint(parts: Iterable[Part]) -> list[Node]:

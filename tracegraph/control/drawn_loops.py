@@ -15,17 +15,19 @@ from tracegraph.control.drawing import (
     joint,
     part_between,
     results,
+    shared,
     source,
     stand_in,
     value_of_leaf,
     values_as,
+    values_of,
 )
 from tracegraph.control.leaves import Form
 from tracegraph.control.plain import check_truth, row_of, stack_of
 from tracegraph.evaluate import add_graph
 from tracegraph.ir.bodies import fresh_name
 from tracegraph.ir.errors import AbstractValueError
-from tracegraph.ir.graph import Node, Value
+from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.boxes import slice_, slice_update
 from tracegraph.ir.ops.compare import logical_and
 from tracegraph.ir.ops.control import items
@@ -101,7 +103,7 @@ def new_index(recording: Recording, trip: Dim) -> Size:
 
     What is asked of it is asked of all iterations; examples are made for the first.
     """
-    name = fresh_name("k")
+    name = fresh_name("k") if recording.paths is None else recording.paths.next_index()
     recording.indices[Symbol(name)] = trip
     return symbol(name, bound=trip, hint=0)
 
@@ -124,8 +126,8 @@ def looped(
     body = Body(sources, part.frontier, is_checked=is_checked, flags=is_checked)
     found = body.add(part)
     flags = [body.holds(flag, drawn.expected, found[count:]) for flag in body.flags]
-    graph = body.build([*found[:count], *flags])
-    operands = [*init, *_true(recording, flags), *_values(recording, part.frontier)]
+    graph = shared(recording, body.build([*found[:count], *flags]))
+    operands = [*init, *_true(recording, flags), *values_of(recording, part.frontier)]
     attrs = {"body": graph, "index": counter.name, "trip": recording.indices[counter]}
     whole = items(recording.builder.emit(loop_op, operands, attrs))
     return whole[:count], whole[count] if is_checked else None
@@ -133,10 +135,6 @@ def looped(
 
 def _true(recording: Recording, flags: Sequence[Value]) -> list[Value]:
     return [recording.emitter.literal(True, BOOL) for _ in flags]
-
-
-def _values(recording: Recording, nodes: Sequence[Node]) -> list[Value]:
-    return [Value(recording.builder, node) for node in nodes]
 
 
 def scan(
@@ -281,7 +279,9 @@ def _repeated(
     drawn = draw(recording, what, functions, once)
     condition = value_of_leaf(recording, asked.result)
     targets = values_as(recording, carried.form, drawn.result)
-    found, holds = _While(recording, carried, asked, condition, drawn, targets).looped()
+    found, holds = repeated(
+        recording, carried.init, carried.sources, asked, condition, drawn, targets
+    )
     return carried.form.tree(results(recording, carried.form, found, holds))
 
 
@@ -295,6 +295,31 @@ def _condition(recording: Recording, carried: Carried, test: Function) -> Any:
     return answer
 
 
+def repeated(
+    recording: Recording,
+    init: Sequence[Value],
+    sources: Sequence[Value],
+    asked: Drawn,
+    condition: Value,
+    drawn: Drawn,
+    targets: Sequence[Value],
+) -> tuple[list[Value], Value | None]:
+    """Add a while loop, and return what it carries out; last, whether what was assumed held.
+
+    Parameters
+    ----------
+    recording : Recording
+        Where it is drawn.
+    init, sources, targets : sequence of Value
+        What is carried: at first, in an iteration, after that.
+    asked, drawn : Drawn
+        The condition and the iteration.
+    condition : Value
+        A bool of the sources.
+    """
+    return _While(recording, init, sources, asked, condition, drawn, targets).looped()
+
+
 class _While:
     """Puts a while loop together; what is assumed may be so of the condition and of the body.
 
@@ -305,14 +330,15 @@ class _While:
     def __init__(
         self,
         recording: Recording,
-        carried: Carried,
+        init: Sequence[Value],
+        sources: Sequence[Value],
         asked: Drawn,
         condition: Value,
         drawn: Drawn,
         targets: Sequence[Value],
     ) -> None:
-        self.recording, self.carried, self.asked, self.drawn = recording, carried, asked, drawn
-        self.count, sources = len(targets), carried.sources
+        self.recording, self.asked, self.drawn = recording, asked, drawn
+        self.init, self.sources, self.count = init, sources, len(targets)
         self.test = part_between(recording, sources, [condition, *asked.predicates], None)
         self.body = part_between(recording, sources, [*targets, *drawn.predicates], None)
         forget(recording, sources)
@@ -323,12 +349,15 @@ class _While:
         """Add the loop, and return what it carries out; last, whether what was assumed holds."""
         recording, count = self.recording, self.count
         start = _true(recording, [*self._new().flags])
-        still = _values(recording, self.frontier)
+        still = values_of(recording, self.frontier)
         whole = items(
             recording.builder.emit(
                 while_op,
-                [*self.carried.init, *start, *still],
-                {"test": self._test_graph(), "body": self._body_graph()},
+                [*self.init, *start, *still],
+                {
+                    "test": shared(recording, self._test_graph()),
+                    "body": shared(recording, self._body_graph()),
+                },
             )
         )
         if not self.is_checked:
@@ -338,7 +367,7 @@ class _While:
 
     def _new(self) -> Body:
         flags = int(self.is_checked)
-        return Body(self.carried.sources, self.frontier, is_checked=self.is_checked, flags=flags)
+        return Body(self.sources, self.frontier, is_checked=self.is_checked, flags=flags)
 
     def _test_graph(self) -> Any:
         graph = self._new()

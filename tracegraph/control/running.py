@@ -3,41 +3,40 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from tracegraph.containers import KINDS
-from tracegraph.control.statements import Left, NotYetError, Statement, is_same
+from tracegraph.control.binding import Binding, Real
+from tracegraph.control.repeats import Repeated, asks_data
+from tracegraph.control.statements import NotYetError, Statement
 from tracegraph.control.variables import UNBOUND, LoopCode, Trips, content, set_content
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.sizes import floordiv, nonnegative
-from tracegraph.ir.types import BOOL
-from tracegraph.numpy.emit import Unsupported
 from tracegraph.pen import Fallback
 from tracegraph.ranges import SizeRange
 from tracegraph.recording import Recording, paused
 from tracegraph.standin import (
-    ABSENT,
-    PYTHON_SCALARS,
     ArrayHolder,
     ContainerStandIn,
-    Storage,
     Text,
     Traced,
     TracedSize,
 )
 from tracegraph.twin import is_twin_code
 from tracegraph.values import real_of, user_site
-from tracegraph.views import owner_of
 
 SHORT = 8
 """A loop of at most so many iterations is recorded one by one: straight code is faster."""
 
 PEELED = 2
 """So many iterations may be recorded before the others are drawn: names have their types then."""
+
+NO_TRIPS = Trips(0, 1, 0)
+"""What a loop that runs over nothing has for its items."""
 
 PLAIN: tuple[Any, ...] = (
     bool, int, float, complex, str, bytes, range, type(None), type(Ellipsis), type, np.generic,
@@ -47,24 +46,61 @@ PLAIN: tuple[Any, ...] = (
 
 
 def rest_of(recording: Recording, iterable: Any, code: LoopCode) -> Any:
-    """Run a loop if it can be drawn, and return what is left to run over."""
+    """Run a ``for`` if it can be drawn, and return what is left to run over."""
     rest = iterable
     for _ in range(PEELED + 1):
         trips = trips_of(recording, rest)
         if trips is None or not recording.is_noting:
             return rest
-        try:
-            _capture(recording, rest, trips, code)
+        form = Statement if code.exit is None else Repeated
+        why = _try(recording, form(recording, code, trips), real_of(rest))
+        if why is None:
             return ()
-        except AbstractValueError as why:
-            if recording.drawn is not None:
-                raise
-            recording.undrawn.append(Fallback(str(why), user_site()))
-            if not isinstance(why, NotYetError):
-                return rest
-        code.body(recording.size(rest.start))
+        if not isinstance(why, NotYetError):
+            return rest
+        left = code.body(recording.size(rest.start))
+        if left is not None:
+            assert code.exit is not None, "only a loop with exits is left"
+            code.exit.value = left
+            return ()
         rest = rest[1:]
     return rest
+
+
+class WhileLoop:
+    """Says ahead of each test of a ``while`` whether the twin goes on, until the loop is drawn.
+
+    Iterations whose test looks at no data are Python's, if they are few.
+    """
+
+    def __init__(self, recording: Recording, code: LoopCode) -> None:
+        self.recording, self.code = recording, code
+        self.begun = self.peeled = 0
+        self.is_recorded = False
+
+    def __call__(self) -> bool:
+        recording, code = self.recording, self.code
+        if self.is_recorded or not recording.is_noting:
+            return True
+        self.begun += 1
+        if self.begun <= SHORT and not self._asks_data():
+            return True
+        why = _try(recording, Repeated(recording, code, NO_TRIPS), None)
+        if why is None:
+            return False
+        self.peeled += 1
+        self.is_recorded = not isinstance(why, NotYetError) or self.peeled > PEELED
+        return True
+
+    def _asks_data(self) -> bool:
+        try:
+            with _own_exceptions():
+                return asks_data(self.recording, self.code)
+        except AbstractValueError:
+            if self.recording.drawn is not None:
+                raise
+            self.is_recorded = True
+            return False
 
 
 def trips_of(recording: Recording, iterable: Any) -> Trips | None:
@@ -82,28 +118,50 @@ def trips_of(recording: Recording, iterable: Any) -> Trips | None:
     return Trips(start, step, floordiv(distance + (abs(step) - 1), abs(step)))
 
 
-def _capture(recording: Recording, iterable: Any, trips: Trips, code: LoopCode) -> None:
-    variables = variables_of(code.plain)
+def _try(recording: Recording, loop: Statement, items: Any) -> AbstractValueError | None:
+    """Run a loop if it can be drawn, else return why not.
+
+    Where there are no values to go on with, that is raised.
+    """
+    try:
+        _capture(recording, loop, items)
+    except AbstractValueError as why:
+        if recording.drawn is not None:
+            raise
+        recording.undrawn.append(Fallback(str(why), user_site()))
+        return why
+    return None
+
+
+def _capture(recording: Recording, loop: Statement, items: Any) -> None:
+    code = loop.code
+    variables = variables_of(*(f for f in (code.plain, code.plain_test) if f is not None))
     if not all(may_be_given(recording, content(cell)) for cell in variables):
         raise AbstractValueError("the loop uses an object that is not followed")
+    with _own_exceptions():
+        left = loop.drawn()
+    real = Real() if recording.is_abstract else _run(recording, items, code, variables)
+    Binding(recording, code, left, real).bind()
+
+
+@contextmanager
+def _own_exceptions() -> Iterator[None]:
+    """Within this an exception of the user's means that the loop raises it, or goes another way."""
     try:
-        left = Statement(recording, code, trips).drawn()
+        yield
     except AbstractValueError:
         raise
-    except Exception as error:  # the user's own: the loop raises it, or goes another way
+    except Exception as error:
         raise AbstractValueError(f"{type(error).__name__}: {error}") from error
-    if not recording.is_abstract:
-        _run(recording, real_of(iterable), code, variables)
-    _bind(recording, code, left)
 
 
 # -- the user's own text --------------------------------------------------------------------------
 
 
-def variables_of(function: Any) -> list[types.CellType]:
-    """Return the variables that a function reaches, those of functions that it may call too."""
+def variables_of(*functions: Any) -> list[types.CellType]:
+    """Return the variables that functions reach, those of functions that they may call too."""
     found: dict[int, types.CellType] = {}
-    pending = [function]
+    pending = [*functions]
     while pending:
         one = pending.pop()
         for name, cell in zip(one.__code__.co_freevars, one.__closure__ or (), strict=True):
@@ -151,95 +209,30 @@ def real_values(variables: Iterable[types.CellType], bound: set[int]) -> Iterato
 
 def _run(
     recording: Recording, items: Any, code: LoopCode, variables: Iterable[types.CellType]
-) -> None:
+) -> Real:
     bound = {id(cell) for cell in code.cells().values()}
     try:
         with real_values(variables, bound), paused():
-            for item in items:
-                code.plain(item)
+            return _repeat(code) if items is None else _run_over(items, code)
     except BaseException as error:
         recording.raised = True
         recording.give_up(f"a loop raised {type(error).__name__}; test the values before it")
         raise
 
 
-# -- afterwards -----------------------------------------------------------------------------------
+def _run_over(items: Any, code: LoopCode) -> Real:
+    for item in items:
+        left = code.plain(item)
+        if left is not None:
+            return Real(True, left)
+    return Real(True)
 
 
-def _bind(recording: Recording, code: LoopCode, left: Left) -> None:
-    """Let names and memory be what the loop leaves."""
-    if left.holds is not None:
-        recording.guard(left.holds, True)
-    for storage, value in left.memory.items():
-        recording.side_effects += storage.external
-        recording.externals.before_write(storage)
-        storage.write(value)
-    cells = code.cells()
-    of_name = _abstract if recording.is_abstract else _Real(recording, left).of_name
-    for name, cell in cells.items():
-        if name in left.same:
-            set_content(cell, left.same[name])
-        elif name in left.sizes:
-            set_content(cell, recording.size(left.sizes[name]))
-        elif name not in left.aliases:
-            set_content(cell, of_name(recording, left, name, content(cell)))
-    for name, other in left.aliases.items():
-        set_content(cells[name], content(cells[other]))
-
-
-OfName = Callable[[Recording, Left, str, Any], Any]
-
-
-def _abstract(recording: Recording, left: Left, name: str, real: Any) -> Any:
-    """Return what a name holds after a loop in a body that is drawn."""
-    del real
-    if name not in left.values:
-        return left.constants.get(name, UNBOUND)
-    kind = left.kinds[name]
-    number = kind if kind in PYTHON_SCALARS else None
-    return recording.fresh(ABSENT, left.values[name], number)
-
-
-class _Real:
-    """Gives names stand-ins for what the user's own text has left in them."""
-
-    def __init__(self, recording: Recording, left: Left) -> None:
-        known = [*recording.externals.reals]
-        known += [old.actual for old in left.started if type(old) is Traced]
-        self.owners = {id(owner_of(array)) for array in known if isinstance(array, np.ndarray)}
-
-    def of_name(self, recording: Recording, left: Left, name: str, real: Any) -> Any:
-        """Return the stand-in of a name; what is not as it was drawn ends the recording."""
-        try:
-            if name in left.constants:
-                self._check_constant(name, real, left.constants[name])
-                return real
-            if name not in left.values:
-                return unfollowed(recording, real)
-            self._check(name, real, left.kinds[name])
-            return recording.fresh(real, left.values[name])
-        except Unsupported as why:
-            recording.give_up(f"after a loop {why}")
-            return real
-
-    def _check_constant(self, name: str, real: Any, known: Any) -> None:
-        if not is_same(known, real):
-            raise Unsupported(f"{name} is {real!r}, and was drawn as {known!r}")
-
-    def _check(self, name: str, real: Any, kind: type) -> None:
-        if type(real) is not kind:
-            raise Unsupported(f"{name} is a {type(real).__name__}, not a {kind.__name__}")
-        if kind is np.ndarray:
-            owner = owner_of(real)
-            if owner is not real or id(owner) in self.owners:
-                raise Unsupported(f"{name} shares its memory with another array")
-            self.owners.add(id(owner))
-
-
-def unfollowed(recording: Recording, real: Any) -> Any:
-    """Return a stand-in with a value that nothing in the graph computes: its use is the end."""
-    if not isinstance(real, np.ndarray | np.generic):
-        raise Unsupported(f"a name holds a {type(real).__name__}")
-    storage = Storage(recording.emitter.literal(True, BOOL), None, array=real)
-    storage.shares, storage.seen = storage, -1  # of another version than it was seen in
-    return Traced(recording, real, storage)
+def _repeat(code: LoopCode) -> Real:
+    ran = False
+    while code.plain_test():
+        ran = True
+        left = code.plain()
+        if left is not None:
+            return Real(ran, left)
+    return Real(ran)

@@ -12,33 +12,45 @@ recorded iteration by iteration.
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from tracegraph.control.drawing import Journal, draw, forget, source
+from tracegraph import tree
+from tracegraph.control.drawing import Drawn, Journal, draw, forget, source
 from tracegraph.control.drawn_loops import looped, new_index
-from tracegraph.control.variables import UNBOUND, LoopCode, Trips, content, set_content
+from tracegraph.control.joins import End
+from tracegraph.control.outcome import Ends, Left, State, symbol_of
+from tracegraph.control.paths import Paths
+from tracegraph.control.variables import (
+    ANY,
+    UNBOUND,
+    UNKNOWN,
+    LoopCode,
+    Special,
+    Trips,
+    content,
+    is_constant,
+    is_same,
+    kind_of,
+    may_be_carried,
+    set_content,
+    start_value,
+)
 from tracegraph.ir.autodiff import zeros
+from tracegraph.ir.bodies import fresh_name
 from tracegraph.ir.errors import AbstractValueError
-from tracegraph.ir.graph import Value, attrs_key, item_types
+from tracegraph.ir.graph import Value, item_types
 from tracegraph.ir.ops.broadcast import broadcast_to
-from tracegraph.ir.record import record
 from tracegraph.ir.size_values import substitute
 from tracegraph.ir.sizes import Dim, Size, Symbol, nonnegative
 from tracegraph.ir.slicing import dependents
 from tracegraph.ir.types import type_symbols
 from tracegraph.recording import Recording
-from tracegraph.standin import (
-    ABSENT,
-    PYTHON_SCALARS,
-    Storage,
-    Traced,
-    TracedSize,
-    dim_of,
-)
+from tracegraph.standin import ABSENT, PYTHON_SCALARS, Storage, Traced, TracedSize, dim_of
 
 ROUNDS = 8
 """So often a body is drawn anew because it changes more than was known."""
@@ -48,55 +60,18 @@ WRITTEN_OUT = 512
 
 WHAT = "a loop"
 
-CONSTANTS = (*PYTHON_SCALARS, str, bytes, type(None), type(UNBOUND))
-"""What a name may hold that is no array: it is the same after every iteration."""
-
 
 class NotYetError(AbstractValueError):
     """A name has its type only after the first iteration."""
 
 
-@record
-class Left:
-    """What a loop leaves.
-
-    Parameters
-    ----------
-    values : dict of str to Value
-        What names stand for; ``kinds`` has the type of each.
-    sizes : dict of str to int or Size
-        Names for sizes.
-    same : dict of str to object
-        Names that hold what they held before.
-    aliases : dict of str to str
-        Names for what another name stands for too.
-    constants : dict of str to object
-        Names that hold this after every iteration. What is in none of these is not followed.
-    memory : dict of Storage to Value
-        The new content of memory.
-    holds : Value or None
-        Whether what was assumed of values is so.
-    started : tuple
-        What names held before the loop.
-    """
-
-    values: dict[str, Value]
-    kinds: dict[str, type]
-    sizes: dict[str, Dim]
-    same: dict[str, Any]
-    aliases: dict[str, str]
-    constants: dict[str, Any]
-    memory: dict[Storage, Value]
-    holds: Value | None
-    started: tuple[Any, ...]
-
-
 @dataclass(eq=False)
 class Statement:
-    """A loop whose body is drawn.
+    """A ``for`` over a range of which each iteration runs: its body is drawn.
 
     ``carried`` are names with a value for the next iteration, ``emptied`` names that an iteration
     binds before it reads them, ``memory`` what it writes into and has not made itself.
+    ``structure`` is the structure of what it returns.
     """
 
     recording: Recording
@@ -105,12 +80,17 @@ class Statement:
     carried: list[str] = field(default_factory=list)
     emptied: list[str] = field(default_factory=list)
     memory: list[Storage] = field(default_factory=list)
+    structure: tree.TreeDef | None = None
 
     def __post_init__(self) -> None:
         self.cells = self.code.cells()
         self.before = {name: content(cell) for name, cell in self.cells.items()}
+        self.before |= self.own_variables()
         self.given: dict[str, Traced] = {}
         self.after: dict[str, Any] = {}
+        self.contents: dict[Storage, Value] = {}
+        self.borrowed: set[str] = set()
+        self.kept: set[str] = set()
         self.first = 0
 
     def drawn(self) -> Left:
@@ -127,33 +107,48 @@ class Statement:
                 return found
         raise AbstractValueError("what the loop changes is different in each iteration")
 
-    def _round(self) -> Left | None:
-        """Return the loop, or None where it changes more than was known: that is known now."""
-        recording = self.recording
-        index = new_index(recording, self.trips.count)
-        init, sources = self._starts()
-        state, written = _State(recording), Journal()
-        contents = [(storage, storage.value, storage.version) for storage in self.memory]
-        ends = None
-        try:
-            run = functools.partial(self._run, index, sources)
-            drawn = draw(recording, WHAT, [self.code.body], run, written)
-            ends = None if self._learns(written) else self._ends(index, sources)
-            if ends is not None:
-                self._check_worth(sources, index)
-        finally:
-            for storage, value, version in (*((s, *o) for s, o in written.items()), *contents):
-                storage.value, storage.version = value, version
-            if ends is None:
-                state.restore()
-                forget(recording, sources, symbol_of(index))
-        if ends is None:
-            return None
-        for value in ends.last.values():
-            init.append(zeros(recording.builder, value.type))
-            sources.append(source(recording, value.type))
-        found, holds = looped(recording, init, sources, ends.targets, drawn, index)
-        return self._left(ends, found, holds)
+    # -- what the forms of loops differ in ------------------------------------------------------
+
+    def own_variables(self) -> Mapping[str, Any]:
+        """Return what the loop itself carries, with what that is at first."""
+        return {}
+
+    def new_index(self) -> Size | None:
+        """Return the number of the iteration that is drawn."""
+        return new_index(self.recording, self.trips.count)
+
+    def iteration(self, index: Size | None) -> dict[str, Any]:
+        """Run an iteration, and return what the loop's own variables are after it."""
+        assert index is not None, "a for loop counts its iterations"
+        self.code.body(self.recording.size(self.trips.at(index)))
+        return {}
+
+    def looped(
+        self,
+        init: list[Value],
+        sources: list[Value],
+        targets: list[Value],
+        drawn: Drawn,
+        index: Size | None,
+    ) -> tuple[list[Value], Value | None]:
+        """Add the loop, and return what it carries out; last, whether what was assumed holds."""
+        assert index is not None, "a for loop counts its iterations"
+        self._check_worth(sources, index)
+        return looped(self.recording, init, sources, targets, drawn, index)
+
+    def last_sizes(self, index: Size | None) -> dict[str, Dim]:
+        """Return the names that hold sizes after the last iteration."""
+        assert index is not None, "a for loop counts its iterations"
+        end = {symbol_of(index): self.trips.count - 1}
+        return {
+            name: substitute(dim_of(self.after[name]), end)
+            for name in self._known()
+            if type(self.after[name]) is TracedSize
+        }
+
+    def surely_runs(self) -> bool:
+        """Return whether there is an iteration; around all loops that has been asked."""
+        return self.recording.drawn is None or nonnegative(self.trips.count - 1)
 
     def _check_worth(self, sources: list[Value], index: Size) -> None:
         """Raise where written out the loop would be one kernel, with all its values in registers.
@@ -171,28 +166,75 @@ class Statement:
 
     # -- one iteration --------------------------------------------------------------------------
 
+    def _round(self) -> Left | None:
+        """Return the loop, or None where it changes more than was known: that is known now."""
+        recording, index = self.recording, self.new_index()
+        before = [(storage, storage.value, storage.version) for storage in self.memory]
+        init, sources = self._starts()
+        state, written = State(recording), Journal()
+        left = None
+        try:
+            drawn = self._drawn(index, sources, written)
+            if not self._learns(written):
+                ends = self._ends(index, sources)
+                for value in ends.last.values():
+                    init.append(zeros(recording.builder, value.type))
+                    sources.append(source(recording, value.type))
+                left = self._left(ends, *self.looped(init, sources, ends.targets, drawn, index))
+        finally:
+            for storage, value, version in before:
+                storage.value, storage.version = value, version
+            if left is None:
+                state.restore()
+                forget(recording, sources, None if index is None else symbol_of(index))
+        return left
+
     def _starts(self) -> tuple[list[Value], list[Value]]:
         """Return what is carried at first, and what stands for it in any iteration."""
-        init = [start_value(self.recording, self.before[name]) for name in self.carried]
+        recording = self.recording
+        init = [start_value(recording, self.before[name]) for name in self.carried]
         init += [storage.value for storage in self.memory]
-        return init, [source(self.recording, value.type) for value in init]
-
-    def _run(self, index: Size, sources: list[Value]) -> None:
-        """Run an iteration, and take down what it leaves; the variables are then as before."""
-        recording, count = self.recording, len(self.carried)
-        self.first = recording.drawn_since
+        sources = [source(recording, value.type) for value in init]
         for name, value in zip(self.carried, sources, strict=False):
             kind = kind_of(self.before[name])
             number = kind if kind in PYTHON_SCALARS else None
             self.given[name] = recording.fresh(ABSENT, value, number)
-            set_content(self.cells[name], self.given[name])
-        for name in self.emptied:
-            set_content(self.cells[name], UNBOUND)
-        for storage, value in zip(self.memory, sources[count:], strict=True):
+        for storage, value in zip(self.memory, sources[len(self.carried) :], strict=True):
             storage.value = value
+        return init, sources
+
+    def _drawn(self, index: Size | None, sources: list[Value], written: Journal) -> Drawn:
+        """Draw an iteration, on all ways through it."""
+        recording = self.recording
+        given = frozenset(one.storage for one in self.given.values())
+        prefix = fresh_name("k") if index is None else symbol_of(index).name
+        paths = Paths(recording, written, given, prefix, outer=recording.paths)
+
+        def explore() -> End:
+            return paths.explore(lambda: self._way(index))
+
+        drawn = draw(recording, WHAT, [self.code.body], explore, written)
+        end: End = drawn.result
+        self.after = end.names
+        self.contents = {storage: storage.value for storage in self.memory} | end.memory
+        self.borrowed, self.kept = paths.borrowed, paths.kept
+        return Drawn(None, end.assumed)
+
+    def _way(self, index: Size | None) -> dict[str, Any]:
+        """Run an iteration, and return what it leaves; the variables are then as before."""
+        self.first = self.recording.drawn_since
+        with self._variables():
+            own = self.iteration(index)
+            return {**{name: content(cell) for name, cell in self.cells.items()}, **own}
+
+    @contextmanager
+    def _variables(self) -> Iterator[None]:
+        """Within this the variables hold what they do at the beginning of any iteration."""
+        for name, cell in self.cells.items():
+            held = self.given[name] if name in self.carried else self.before[name]
+            set_content(cell, UNBOUND if name in self.emptied else held)
         try:
-            self.code.body(recording.size(self.trips.at(index)))
-            self.after = {name: content(cell) for name, cell in self.cells.items()}
+            yield
         except NameError as error:
             raise NotYetError(f"{error} in its first iteration") from error
         finally:
@@ -202,49 +244,48 @@ class Statement:
     def _learns(self, written: Journal) -> bool:
         """Take up what an iteration changes, and return whether that is more than was known."""
         known = len(self.carried) + len(self.emptied) + len(self.memory)
+        for name in self.carried:
+            if self.given[name].storage in written:
+                raise AbstractValueError(f"{name} is written in place and bound anew")
         for name, value in self.after.items():
-            if name in self.carried or name in self.emptied or is_same(self.before[name], value):
+            before = self.before.setdefault(name, ANY)
+            if name in self.carried or name in self.emptied or is_same(before, value):
                 continue
-            can_carry = may_be_carried(self.before[name]) and may_be_carried(value)
+            can_carry = may_be_carried(before) and may_be_carried(value)
             (self.carried if can_carry else self.emptied).append(name)
         self.memory += [s for s in written if s not in self.memory]
         return len(self.carried) + len(self.emptied) + len(self.memory) > known
 
     # -- what it leaves -------------------------------------------------------------------------
 
-    def _ends(self, index: Size, sources: list[Value]) -> Ends:
+    def _ends(self, index: Size | None, sources: list[Value]) -> Ends:
         """Return what an iteration ends with."""
         carried = [
             self._next(name, known) for name, known in zip(self.carried, sources, strict=False)
         ]
         self._check_exchanges()
-        last = self._last_values(symbol_of(index))
-        memory = [storage.value for storage in self.memory]
-        end = {symbol_of(index): self.trips.count - 1}
-        sizes = {
-            name: substitute(dim_of(self.after[name]), end)
-            for name in (self.emptied if self._surely_runs else ())
-            if type(self.after[name]) is TracedSize
-        }
         for name in self.emptied:
-            if type(self.after[name]) not in (Traced, TracedSize, *CONSTANTS):
-                raise AbstractValueError(
-                    f"{name} is bound to a {kind_of(self.after[name]).__name__}"
-                )
+            found = self.after[name]
+            is_followed = type(found) in (Traced, TracedSize, Special) or is_constant(found)
+            if not is_followed:
+                raise AbstractValueError(f"{name} is bound to a {kind_of(found).__name__}")
+        sizes = self.last_sizes(index)
+        last = self._last_values(() if index is None else (symbol_of(index),), sizes)
+        memory = [self.contents[storage] for storage in self.memory]
         return Ends([*carried, *memory, *last.values()], last, sizes)
 
-    @property
-    def _surely_runs(self) -> bool:
-        """Whether there is an iteration; around all loops that has been asked."""
-        return self.recording.drawn is None or nonnegative(self.trips.count - 1)
+    def _known(self) -> list[str]:
+        """Return the names of which it is known what they are bound to by the last iteration."""
+        is_known = self.surely_runs()
+        return [name for name in self.emptied if is_known or name not in self.cells]
 
     def _next(self, name: str, known: Value) -> Value:
         """Return what a name is carried on with, of the type that it had."""
         given, found = self.given[name], self.after[name]
-        if given.storage.written:
-            raise AbstractValueError(f"{name} is written in place and bound anew")
-        if kind_of(found) is not given.kind:
+        if found is UNKNOWN or kind_of(found) is not given.kind:
             raise NotYetError(f"{name} changes its type")
+        if name in self.borrowed:
+            raise AbstractValueError(f"{name} becomes another name of an array on some ways")
         if type(found) is Traced:
             self._check_own(name, found)
         value = start_value(self.recording, found)
@@ -260,7 +301,7 @@ class Statement:
 
     def _check_exchanges(self) -> None:
         """Raise where names only change places: which array is whose depends on how often."""
-        arrays = {n: one for n, one in self.given.items() if one.kind is np.ndarray}
+        arrays = {n: self.given[n] for n in self.carried if self.given[n].kind is np.ndarray}
         names = {one.storage: name for name, one in arrays.items()}
         ends = {n: self.after[n] for n in arrays if type(self.after[n]) is Traced}
         handed = {n: names.get(end.storage) for n, end in ends.items()}
@@ -275,23 +316,44 @@ class Statement:
         """Return whether an iteration has made what a stand-in looks at."""
         return found.storage.born >= self.first and not found.storage.external
 
-    def _last_values(self, index: Symbol) -> dict[str, Value]:
+    def _is_made(self, name: str, found: Traced) -> bool:
+        """Return whether what a name holds was made by an iteration, or returned by it."""
+        if name in self.cells:
+            return self._is_new(found)
+        return not any(found is content(cell) for cell in self.code.body.__closure__ or ())
+
+    def _last_values(self, within: Sequence[Symbol], sizes: Collection[str]) -> dict[str, Value]:
         """Return what the last iteration leaves in names, if it is made there and has one size."""
         found: dict[str, Value] = {}
-        for name in self.emptied if self._surely_runs else ():
+        for name in self._known():
             traced = self.after[name]
+            if type(traced) is TracedSize and name not in sizes:
+                found[name] = start_value(self.recording, traced)
             if type(traced) is not Traced or traced.storage.shares is not None or traced.path:
                 continue
             names = (*self.carried, *found)
             is_known = any(is_same(traced, self.after[other]) for other in names)
             value = self.recording.value_of(traced)
-            if (
-                self._is_new(traced)
-                and not is_known
-                and index not in set(type_symbols([value.type]))
-            ):
+            has_one_size = set(within).isdisjoint(type_symbols([value.type]))
+            if self._is_made(name, traced) and not is_known and has_one_size:
                 found[name] = value
         return found
+
+    def _kept(self) -> frozenset[str]:
+        """Return the names that may hold the very array that they held before the loop."""
+        arrays = {name for name in self.carried if self.given[name].kind is np.ndarray}
+        if not self.surely_runs():
+            return frozenset(arrays)
+        given = {self.given[name].storage for name in arrays}
+        ends = {name: self.after[name].storage for name in arrays}
+        same = {name for name, end in ends.items() if end in given or end.shares in given}
+        return frozenset(arrays & (self.kept | same))
+
+    def _is_constant(self, name: str) -> bool:
+        """Return whether a name holds what it does after every iteration that binds it."""
+        found = self.after[name]
+        is_returned = type(found) is Traced and name not in self.cells
+        return is_constant(found) or (is_returned and not self._is_made(name, found))
 
     def _left(self, ends: Ends, found: list[Value], holds: Value | None) -> Left:
         count, rest = len(self.carried), len(self.carried) + len(self.memory)
@@ -301,76 +363,19 @@ class Statement:
         memory = dict(zip(self.memory, found[count:rest], strict=True))
         changed = {*self.carried, *self.emptied}
         same = {name: old for name, old in self.before.items() if name not in changed}
+        names = self._known()
         aliases = {
             name: other
-            for name in (self.emptied if self._surely_runs else ())
+            for name in names
             for other in values
             if name not in values and is_same(self.after[name], self.after[other])
         }
-        names = self.emptied if self._surely_runs else ()
-        constants = {n: self.after[n] for n in names if type(self.after[n]) in CONSTANTS}
-        started = tuple(self.before.values())
-        return Left(values, kinds, ends.sizes, same, aliases, constants, memory, holds, started)
-
-
-class _State:
-    """What a recording has noted beside its graph, to go back to."""
-
-    def __init__(self, recording: Recording) -> None:
-        self.recording = recording
-        self.reasons = recording.failure, recording.unreplayable, recording.raised
-        self.lengths = len(recording.size_checks), len(recording.cuts)
-
-    def restore(self) -> None:
-        """Forget what was noted since."""
-        recording, (checks, cuts) = self.recording, self.lengths
-        recording.failure, recording.unreplayable, recording.raised = self.reasons
-        del recording.size_checks[checks:], recording.cuts[cuts:]
-
-
-@record
-class Ends:
-    """What an iteration ends with: the values of all that is carried, and what else is known."""
-
-    targets: list[Value]
-    last: dict[str, Value]
-    sizes: dict[str, Dim]
-
-
-def symbol_of(index: Size) -> Symbol:
-    """Return the symbol that a size is."""
-    ((counter,), _) = index.terms[0]
-    assert isinstance(counter, Symbol)
-    return counter
-
-
-def start_value(recording: Recording, given: Any) -> Value:
-    """Return the value of what a name holds."""
-    if type(given) is Traced:
-        return recording.value_of(given)
-    return recording.emitter.value(given.size if type(given) is TracedSize else given)
-
-
-def kind_of(given: Any) -> type:
-    """Return the type of what a name holds, or stands for."""
-    if type(given) is TracedSize:
-        return int
-    return given.kind if type(given) is Traced else type(given)
-
-
-def may_be_carried(value: Any) -> bool:
-    """Return whether a name that holds this can have another value in each iteration."""
-    if type(value) is Traced:
-        is_point = isinstance(value.actual, np.ndarray) and not value.actual.ndim
-        return not is_point  # without a value it could not be told from a number
-    return type(value) in (*PYTHON_SCALARS, TracedSize)
-
-
-def is_same(before: Any, after: Any) -> bool:
-    """Return whether two names hold the same."""
-    if before is after:
-        return True
-    if type(before) is Traced and type(after) is Traced:
-        return before.storage is after.storage and before.path == after.path
-    is_plain = type(before) is type(after) and isinstance(after, (*PYTHON_SCALARS, str))
-    return is_plain and bool(attrs_key(before) == attrs_key(after))
+        constants = {
+            name: self.after[name]
+            for name in names
+            if name not in values and name not in aliases and self._is_constant(name)
+        }
+        return Left(
+            values, kinds, ends.sizes, same, aliases, constants, memory, holds, self.before,
+            tuple(self.carried), self._kept(), self.structure,
+        )  # fmt: skip

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import enum
 from types import CellType
 from typing import Any
 
+import numpy as np
+
+from tracegraph.ir.graph import Value, attrs_key
 from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim
+from tracegraph.recording import Recording
+from tracegraph.standin import PYTHON_SCALARS, Traced, TracedSize
+from tracegraph.twin import Exit
 
-UNBOUND = object()
-"""What an empty variable holds."""
+
+class Special(enum.Enum):
+    """What a variable may hold that is no value."""
+
+    UNBOUND = "nothing"
+    UNKNOWN = "what differs between the ways through a body, and cannot be chosen by a branch"
+    ANY = "whatever, as nobody looks at it"
+
+
+UNBOUND, UNKNOWN, ANY = Special.UNBOUND, Special.UNKNOWN, Special.ANY
+
+LEFT, RAN, NUMBER, RETURNED = "$left", "$ran", "$number", "$returned"
+"""Variables of a loop itself: how it was left, whether it ran, its counter, what it returns."""
+
+BROKEN, RETURNING = 1, 2
+"""How a loop is left, if not in the end: by ``break``, by ``return``."""
 
 
 @record
@@ -22,11 +43,18 @@ class LoopCode:
         One iteration, with hooks and without.
     names : tuple of str
         What the loop binds; free variables of both.
+    exit : Exit or None
+        How the loop was left, if it can be.
+    test, plain_test : function or None
+        The condition of a ``while``, with hooks and without.
     """
 
     body: Any
     plain: Any
     names: tuple[str, ...]
+    exit: Exit | None = None
+    test: Any = None
+    plain_test: Any = None
 
     def cells(self) -> dict[str, CellType]:
         """Return the variables that the loop binds."""
@@ -61,3 +89,41 @@ def set_content(cell: CellType, value: Any) -> None:
         cell.cell_contents = value
     elif content(cell) is not UNBOUND:
         del cell.cell_contents
+
+
+def start_value(recording: Recording, given: Any) -> Value:
+    """Return the value of what a name holds."""
+    if type(given) is Traced:
+        return recording.value_of(given)
+    return recording.emitter.value(given.size if type(given) is TracedSize else given)
+
+
+def kind_of(given: Any) -> type:
+    """Return the type of what a name holds, or stands for."""
+    if type(given) is TracedSize:
+        return int
+    return given.kind if type(given) is Traced else type(given)
+
+
+def is_constant(value: Any) -> bool:
+    """Return whether what a name holds is the same after every iteration if it is after one."""
+    kinds = (*PYTHON_SCALARS, str, bytes, type(None))
+    return value is UNBOUND or type(value) in kinds
+
+
+def may_be_carried(value: Any) -> bool:
+    """Return whether a name that holds this can have another value in each iteration."""
+    if type(value) is Traced:
+        is_point = isinstance(value.actual, np.ndarray) and not value.actual.ndim
+        return not is_point  # without a value it could not be told from a number
+    return type(value) in (*PYTHON_SCALARS, TracedSize)
+
+
+def is_same(before: Any, after: Any) -> bool:
+    """Return whether two names hold the same."""
+    if before is after:
+        return True
+    if type(before) is Traced and type(after) is Traced:
+        return before.storage is after.storage and before.path == after.path
+    is_plain = type(before) is type(after) and isinstance(after, (*PYTHON_SCALARS, str))
+    return is_plain and bool(attrs_key(before) == attrs_key(after))

@@ -36,12 +36,16 @@ def counters(graph: Graph) -> dict[Symbol, Node]:
 
 
 def mentioned(node: Node) -> Iterator[Symbol]:
-    """Yield the symbols of a node's type and attributes, inner graphs included."""
+    """Yield the symbols of a node's type and attributes, inner graphs included.
+
+    The index of a loop is its own, and means nothing outside.
+    """
     yield from type_symbols((node.type,))
+    index = dict(node.attrs).get("index")
     for _, value in node.attrs:
         yield from attr_symbols(value)
         for inner in value if isinstance(value, Graph) else ():
-            yield from mentioned(inner)
+            yield from (s for s in mentioned(inner) if s.name != index)
 
 
 def counted_sizes(node: Node, result: Any) -> dict[Symbol, int]:

@@ -10,7 +10,8 @@ class Exit:
     Attributes
     ----------
     kinds : tuple of str
-        The ways out that stand in the body: "break", "return" or both.
+        The ways out that stand in the body, "break", "return" or both, and "else" where the loop
+        has an `else`: without it nobody asks whether it was left by `break`.
     value : None, True or a tuple
         None: the loop was not left, so its `else` follows; True: by `break`; `(e,)`: by `return e`.
     """

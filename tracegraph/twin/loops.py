@@ -180,7 +180,8 @@ class Loops(Expressions):
         """The loop and what stands before it, all on the line of the loop."""
         self._loops[new] = loop
         if loop.exits:
-            kinds = [ast.Constant(kind) for kind in loop.exits]
+            ways = (*loop.exits, "else") if loop.orelse else loop.exits
+            kinds = [ast.Constant(kind) for kind in ways]
             made = ast.Name(loop.name("exit").id, ast.Store())
             head.insert(0, ast.Assign([made], hook("exit", *kinds)))
         if self._functions is None:

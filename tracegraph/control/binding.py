@@ -1,0 +1,193 @@
+"""After a loop that was drawn: names and memory are what it leaves, and so is how it was left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tracegraph import tree
+from tracegraph.control.outcome import Left
+from tracegraph.control.variables import (
+    BROKEN,
+    LEFT,
+    RAN,
+    RETURNED,
+    RETURNING,
+    UNBOUND,
+    LoopCode,
+    content,
+    is_same,
+    set_content,
+)
+from tracegraph.ir.graph import Value
+from tracegraph.ir.ops.compare import equal
+from tracegraph.ir.record import record
+from tracegraph.ir.types import BOOL, INT64
+from tracegraph.numpy.emit import Unsupported
+from tracegraph.recording import Recording
+from tracegraph.standin import ABSENT, PYTHON_SCALARS, Storage, Traced, no_value
+from tracegraph.views import owner_of
+
+
+@record
+class Real:
+    """What a loop did on real values.
+
+    Parameters
+    ----------
+    ran : bool
+        Whether there was an iteration.
+    left : None, True or a tuple
+        How it was left: see ``twin.Exit``.
+    """
+
+    ran: bool = False
+    left: Any = None
+
+
+class Binding:
+    """Binds the names of a loop to stand-ins of what it leaves, without values in a drawing."""
+
+    def __init__(self, recording: Recording, code: LoopCode, left: Left, real: Real) -> None:
+        self.recording, self.code, self.left, self.real = recording, code, left, real
+        self.cells = code.cells()
+        known = [*recording.externals.reals]
+        known += [old.actual for old in left.started.values() if type(old) is Traced]
+        # What is returned may be what a name holds too: then it is one array.
+        self.returning: dict[int, Traced] = {}
+        self.owners = {id(owner_of(array)) for array in known if isinstance(array, np.ndarray)}
+
+    def bind(self) -> None:
+        """Let names, memory and the exit be what the loop leaves."""
+        recording, left = self.recording, self.left
+        if left.holds is not None:
+            recording.guard(left.holds, True)
+        for storage, value in left.memory.items():
+            recording.side_effects += storage.external
+            recording.externals.before_write(storage)
+            storage.write(value)
+        is_run = self._is_run()
+        for name, cell in self.cells.items():
+            if name in left.same or not is_run:
+                set_content(cell, left.started[name])
+            elif name in left.sizes:
+                set_content(cell, recording.size(left.sizes[name]))
+            elif name not in left.aliases:
+                set_content(cell, self._stand_in(name, content(cell)))
+        for name, other in left.aliases.items() if is_run else ():
+            if name in self.cells:
+                set_content(self.cells[name], content(self.cells[other]))
+        if self.code.exit is not None:
+            self.code.exit.value = self._exit()
+
+    def _is_run(self) -> bool:
+        """Return whether an iteration ran, which the trace is bound to where names show it."""
+        settled = {*self.left.same, *self.left.carried}
+        if RAN not in self.left.values or self.recording.is_abstract or settled >= {*self.cells}:
+            return True
+        self.recording.guard(self.left.values[RAN], self.real.ran)
+        return self.real.ran
+
+    # -- how it was left ------------------------------------------------------------------------
+
+    def _exit(self) -> Any:
+        """Return what the twin learns of how the loop was left, as far as it asks."""
+        assert self.code.exit is not None, "a loop without exits is not left"
+        kinds = self.code.exit.kinds
+        if LEFT not in self.left.values:
+            return None
+        if "return" in kinds and self._is_left(RETURNING, isinstance(self.real.left, tuple)):
+            return (self._returned(),)
+        if "break" in kinds and "else" in kinds and self._is_left(BROKEN, self.real.left is True):
+            return True
+        return None
+
+    def _is_left(self, how: int, really: bool) -> bool:
+        """Return whether the loop was left in some way; the trace is bound to that."""
+        recording = self.recording
+        is_left: Value = equal(self.left.values[LEFT], recording.emitter.literal(how, INT64))
+        if not recording.is_abstract:
+            recording.guard(is_left, really)
+            return really
+        if recording.paths is None:
+            no_value("how a loop was left")
+        return recording.paths.decide(is_left)
+
+    def _returned(self) -> Any:
+        structure = self.left.structure
+        assert structure is not None, "a loop that returns has been seen to"
+        if self.recording.is_abstract:
+            reals: list[Any] = [ABSENT] * structure.num_leaves
+        else:
+            reals = tree.flatten(self.real.left[0])[0]
+        leaves = []
+        for k, real in enumerate(reals):
+            name = f"{RETURNED}{k}"
+            other = self.left.aliases.get(name)
+            if other in self.cells:
+                leaves.append(content(self.cells[other]))
+            else:
+                leaves.append(self._stand_in(other or name, real))
+        return tree.unflatten(structure, leaves)
+
+    # -- names ----------------------------------------------------------------------------------
+
+    def _stand_in(self, name: str, real: Any) -> Any:
+        """Return the stand-in of a name; what is not as it was drawn ends the recording."""
+        if self.recording.is_abstract:
+            return self._abstract(name)
+        try:
+            return self._of_real(name, real)
+        except Unsupported as why:
+            self.recording.give_up(f"after a loop {why}")
+            return real
+
+    def _abstract(self, name: str) -> Any:
+        """Return what a name holds after a loop in a body that is drawn."""
+        if name not in self.left.values:
+            return self.left.constants.get(name, UNBOUND)
+        kind = self.left.kinds[name]
+        number = kind if kind in PYTHON_SCALARS else None
+        found = self.recording.fresh(ABSENT, self.left.values[name], number)
+        if name in self.left.kept:
+            # Which array it is, is not known: it may be read until the one before is written.
+            before = self.left.started[name].storage
+            found.storage.shares = before.shares or before
+            found.storage.seen = found.storage.shares.version
+        return found
+
+    def _of_real(self, name: str, real: Any) -> Any:
+        if name in self.left.constants:
+            known = self.left.constants[name]
+            is_known = known.actual is real if type(known) is Traced else is_same(known, real)
+            if not is_known:
+                raise Unsupported(f"{name} is {real!r}, and was drawn as {known!r}")
+            return known
+        if name not in self.left.values:
+            return unfollowed(self.recording, real)
+        if id(real) in self.returning:
+            return self.returning[id(real)]
+        self._check(name, real, self.left.kinds[name])
+        found = self.recording.fresh(real, self.left.values[name])
+        if isinstance(real, np.ndarray) and isinstance(self.real.left, tuple):
+            self.returning[id(real)] = found
+        return found
+
+    def _check(self, name: str, real: Any, kind: type) -> None:
+        if type(real) is not kind:
+            raise Unsupported(f"{name} is a {type(real).__name__}, not a {kind.__name__}")
+        if kind is np.ndarray:
+            owner = owner_of(real)
+            if owner is not real or id(owner) in self.owners:
+                raise Unsupported(f"{name} shares its memory with another array")
+            self.owners.add(id(owner))
+
+
+def unfollowed(recording: Recording, real: Any) -> Any:
+    """Return a stand-in with a value that nothing in the graph computes: its use is the end."""
+    if not isinstance(real, (np.ndarray, np.generic, *PYTHON_SCALARS)):
+        raise Unsupported(f"a name holds a {type(real).__name__}")
+    storage = Storage(recording.emitter.literal(True, BOOL), None, array=real)
+    storage.shares, storage.seen = storage, -1  # of another version than it was seen in
+    return Traced(recording, real, storage)

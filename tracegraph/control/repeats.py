@@ -1,0 +1,174 @@
+"""Loops whose number of iterations depends on data: ``while``, and what is left on the way.
+
+Such a loop carries more than its names: how it was left, whether an iteration ran, and for a range
+the number of the iteration, which is data here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tracegraph import tree
+from tracegraph.control.drawing import Drawn, Journal, draw
+from tracegraph.control.drawn_loops import repeated
+from tracegraph.control.joins import End
+from tracegraph.control.paths import Paths
+from tracegraph.control.statements import WHAT, Statement
+from tracegraph.control.variables import (
+    BROKEN,
+    LEFT,
+    NUMBER,
+    RAN,
+    RETURNED,
+    RETURNING,
+    LoopCode,
+    Trips,
+    content,
+)
+from tracegraph.ir.bodies import fresh_name
+from tracegraph.ir.errors import AbstractValueError
+from tracegraph.ir.graph import Value
+from tracegraph.ir.ops.arithmetic import add, multiply
+from tracegraph.ir.ops.compare import equal, less, logical_and, logical_not, logical_or
+from tracegraph.ir.sizes import Dim, Size
+from tracegraph.ir.types import BOOL, INT64
+from tracegraph.recording import Recording
+from tracegraph.standin import ABSENT, Traced, TracedSize
+
+TEST = "$test"
+
+
+@dataclass(eq=False)
+class Repeated(Statement):
+    """A loop that runs as long as its condition holds and nothing leaves it."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.is_while:
+            self.carried.append(NUMBER)
+
+    @property
+    def is_while(self) -> bool:
+        return self.code.test is not None
+
+    def own_variables(self) -> Mapping[str, Any]:
+        return {LEFT: 0, **({RAN: False} if self.is_while else {NUMBER: 0})}
+
+    def new_index(self) -> Size | None:
+        return None
+
+    def surely_runs(self) -> bool:
+        """Return whether it is known that an iteration ran; around all loops that is guarded."""
+        return self.recording.drawn is None or (not self.is_while and super().surely_runs())
+
+    def last_sizes(self, index: Size | None) -> dict[str, Dim]:
+        return {}
+
+    # -- one iteration --------------------------------------------------------------------------
+
+    def iteration(self, index: Size | None) -> dict[str, Any]:
+        if self.is_while:
+            return {**self._left_by(self.code.body()), RAN: True}
+        number, literal = self.given[NUMBER].value, self.recording.emitter.literal
+        start = self.recording.emitter.value(self.trips.start, INT64)
+        item = add(start, multiply(number, literal(self.trips.step, INT64)))
+        left = self._left_by(self.code.body(self.recording.fresh(ABSENT, item, int)))
+        after = add(number, literal(1, INT64))
+        return {**left, NUMBER: self.recording.fresh(ABSENT, after, int)}
+
+    def _left_by(self, left: Any) -> dict[str, Any]:
+        """Return how an iteration was left, from what its function returns: see ``twin.Exit``."""
+        if left is None:
+            return {LEFT: 0}
+        if left is True:
+            return {LEFT: BROKEN}
+        leaves, structure = tree.flatten(left[0])
+        if self.structure is None:
+            self.structure = structure
+        elif self.structure != structure:
+            raise AbstractValueError("a loop returns different containers")
+        return {LEFT: RETURNING, **{f"{RETURNED}{k}": leaf for k, leaf in enumerate(leaves)}}
+
+    # -- the condition --------------------------------------------------------------------------
+
+    def looped(
+        self,
+        init: list[Value],
+        sources: list[Value],
+        targets: list[Value],
+        drawn: Drawn,
+        index: Size | None,
+    ) -> tuple[list[Value], Value | None]:
+        literal, carried = (
+            self.recording.emitter.literal,
+            dict(zip(self.carried, sources, strict=False)),
+        )
+        asked, goes_on = Drawn(None, []), []
+        if LEFT in carried:
+            goes_on.append(equal(carried[LEFT], literal(0, INT64)))
+        if not self.is_while:
+            count = self.recording.emitter.value(self.trips.count, INT64)
+            goes_on.append(less(carried[NUMBER], count))
+        else:
+            asked = self.condition()
+            if type(asked.result) is Traced:
+                goes_on.append(asked.result.value)
+            elif not asked.result:
+                raise AbstractValueError("the condition of a loop is always false")
+        condition = goes_on[0] if goes_on else literal(True, BOOL)
+        for one in goes_on[1:]:
+            condition = logical_and(condition, one)
+        asked = self._unless_left(asked, carried.get(LEFT))
+        return repeated(self.recording, init, sources, asked, condition, drawn, targets)
+
+    def _unless_left(self, asked: Drawn, left: Value | None) -> Drawn:
+        """Return what the condition assumes, which is not looked at once the loop was left."""
+        if left is None:
+            return asked
+        is_left = logical_not(equal(left, self.recording.emitter.literal(0, INT64)))
+        holds = [one if expect else logical_not(one) for one, expect in asked.assumed]
+        return Drawn(asked.result, [(logical_or(is_left, one), True) for one in holds])
+
+    def condition(self) -> Drawn:
+        """Draw the condition of a ``while``; the result is a bool with or without a value.
+
+        Raises
+        ------
+        AbstractValueError
+            It does more than to compute.
+        """
+        recording, written = self.recording, Journal()
+        given = frozenset(one.storage for one in self.given.values())
+        paths = Paths(recording, written, given, fresh_name("k"), outer=recording.paths)
+
+        def explore() -> End:
+            return paths.explore(self._tested)
+
+        drawn = draw(recording, WHAT, [self.code.test], explore, written)
+        if written:
+            raise AbstractValueError("the condition of a loop writes into an array")
+        return Drawn(drawn.result.names[TEST], drawn.result.assumed)
+
+    def _tested(self) -> dict[str, Any]:
+        """Ask the condition, and return its answer."""
+        with self._variables():
+            before = {name: content(cell) for name, cell in self.cells.items()}
+            answer = self._truth(self.code.test())
+            if any(content(cell) is not before[name] for name, cell in self.cells.items()):
+                raise AbstractValueError("the condition of a loop binds a name")
+            return {TEST: answer}
+
+    def _truth(self, answer: Any) -> Any:
+        """Return the truth of an answer, without a value where it is data."""
+        if type(answer) is TracedSize:
+            answer = answer != 0
+        if type(answer) is not Traced:
+            return bool(answer)
+        return self.recording.fresh(ABSENT, self.recording.truth_of(answer), bool)
+
+
+def asks_data(recording: Recording, code: LoopCode) -> bool:
+    """Return whether the condition of a ``while`` looks at data ahead of its first iteration."""
+    return type(Repeated(recording, code, Trips(0, 1, 0)).condition().result) is Traced
