@@ -18,18 +18,21 @@ from tracegraph.ir.interpret import interpret
 from tracegraph.ir.ops.arithmetic import add, multiply
 from tracegraph.ir.ops.boxes import slice_, slice_update
 from tracegraph.ir.ops.broadcast import broadcast_to, full_like, sum_
+from tracegraph.ir.ops.cast import cast
 from tracegraph.ir.ops.compare import less
 from tracegraph.ir.ops.control import cond, guard, items
 from tracegraph.ir.ops.exponential import exp
+from tracegraph.ir.ops.index import gather
 from tracegraph.ir.ops.loop import loop, while_loop
+from tracegraph.ir.ops.remat import remat
 from tracegraph.ir.ops.solve import inv
 from tracegraph.ir.ops.structural import reshape
 from tracegraph.ir.ops.trigonometric import sin, tanh
 from tracegraph.ir.passes.dead_code import remove_dead_code
 from tracegraph.ir.sizes import Dim, Symbol, symbol
-from tracegraph.ir.types import BOOL, FLOAT64, ArrayType
+from tracegraph.ir.types import BOOL, FLOAT64, INT64, ArrayType
 
-VECTOR, SQUARE = ArrayType(FLOAT64, (4,)), ArrayType(FLOAT64, (2, 2))
+NUMBER, VECTOR, SQUARE = (ArrayType(FLOAT64, shape) for shape in ((), (4,), (2, 2)))
 LONG = 50_000
 A, X = np.linspace(0.5, 2.0, 4), np.linspace(-1.0, 1.0, 4)
 n, k = symbol("n"), symbol("k")
@@ -51,7 +54,7 @@ def loop_of(
 
 
 def holder(graph: Graph) -> Node:
-    return next(node for node in graph if node.op in (loop, while_loop, cond))
+    return next(node for node in graph if node.op in (loop, while_loop, cond, remat))
 
 
 def test_a_long_loop_gives_what_the_interpreter_gives() -> None:
@@ -164,6 +167,19 @@ def test_a_branch_with_a_long_loop_runs_natively() -> None:
         found = run_if_long(graph, holder(graph), [np.array(decision), A], {})
         assert found is not None
         np.testing.assert_allclose(found[0], interpret(graph, decision, A)[0], rtol=1e-12)
+
+
+def test_places_are_kept_inside_where_they_are_computed_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The guard that found them inside asked of NumPy's value, which may be rounded otherwise."""
+    monkeypatch.setattr(once, "RUNS", 0)
+    body = trace(lambda x, at: gather(x, cast(at, dtype=INT64), axes=(0,)), VECTOR, NUMBER)
+    graph = trace(lambda *xs: items(remat(*xs, graph=body)), VECTOR, NUMBER)
+    for at, expected in ((2.0, X[2]), (1e12, X[3]), (-1e12, X[0])):
+        found = run_if_long(graph, holder(graph), [X, np.array(at)], {})
+        assert found is not None
+        assert found[0] == expected
 
 
 def test_what_cannot_be_compiled_is_interpreted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,10 +26,11 @@ from tracegraph.codegen.signature import (
     SizeInput,
     argument,
 )
-from tracegraph.ir.bodies import has_effect, holds_graphs, inline, resized
+from tracegraph.ir.bodies import has_effect, holds_graphs, resized
 from tracegraph.ir.errors import GraphError
-from tracegraph.ir.graph import Builder, Graph, Node, item_types
+from tracegraph.ir.graph import Builder, Graph, Node, item_types, replay
 from tracegraph.ir.ops.boxes import slice_update
+from tracegraph.ir.ops.compose_places import rebuild_inside
 from tracegraph.ir.ops.control import item
 from tracegraph.ir.passes import run_pipeline
 from tracegraph.ir.record import record
@@ -130,12 +131,7 @@ def run_if_long(
         return None
     used = [one for one in graph if one.op is item and one.operands == (node,)]
     given = dict(zip(node.operands, operands, strict=True))
-    builder = Builder()
-    params = [builder.parameter(operand.type) for operand in given]
-    values = inline(builder, Graph(tuple(given), (node, *used), tuple(used)), params)
-    counters = set(indices(node))  # those have a number only while it runs
-    known = {symbol: number for symbol, number in sizes.items() if symbol not in counters}
-    alone = resized(builder.build(values), known)
+    alone = _alone(node, tuple(given), used, sizes)
     try:
         function = compile_graph(run_pipeline(alone), optimised=work.elements > LITTLE)
         arrays = function(*given.values())
@@ -144,6 +140,20 @@ def run_if_long(
         return None
     found = {dict(one.attrs)["index"]: value for one, value in zip(used, arrays, strict=True)}
     return tuple(found.get(k) for k in range(len(item_types(node.type))))
+
+
+def _alone(node: Node, given: tuple[Node, ...], used: Sequence[Node], sizes: Sizes) -> Graph:
+    """Return a graph of a node and its items, with its operands as parameters."""
+    builder = Builder()
+    # What a guard found inside an axis may be computed again in here, and rounded otherwise.
+    values = replay(
+        Graph(given, (node, *used), tuple(used)),
+        [builder.parameter(operand.type) for operand in given],
+        lambda one, *xs: rebuild_inside(builder, one, *xs),
+    )
+    counters = set(indices(node))  # those have a number only while it runs
+    known = {symbol: number for symbol, number in sizes.items() if symbol not in counters}
+    return resized(builder.build(values), known)
 
 
 def indices(node: Node) -> Iterator[Symbol]:
