@@ -131,9 +131,9 @@ def run_if_long(
         return None
     used = [one for one in graph if one.op is item and one.operands == (node,)]
     given = dict(zip(node.operands, operands, strict=True))
-    alone = _alone(node, tuple(given), used, sizes)
     try:
-        function = compile_graph(run_pipeline(alone), optimised=work.elements > LITTLE)
+        alone = run_pipeline(_alone(node, tuple(given), used, sizes))
+        function = compile_graph(alone, optimised=work.elements > LITTLE)
         arrays = function(*given.values())
     except Exception:
         # The interpreter runs whatever there is, and what its kernels raise is NumPy's own.
