@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tracegraph.codegen.once import run_if_long
 from tracegraph.ir.counted import counted_sizes, mentioned
 from tracegraph.ir.graph import Graph, Node, Value, rebuild, replay
 from tracegraph.ir.interpret import Interpreter
@@ -23,7 +24,7 @@ tokens = itertools.count()
 def evaluate(
     recording: Recording, values: Sequence[Value], given: dict[Node, Any] | None = None
 ) -> list[Any]:
-    """Return arrays for values of a recording's graph, by the eager kernels.
+    """Return arrays for values of a recording's graph, by the eager kernels or, if long, natively.
 
     Values that stand-ins still hold are taken from them; the rest is computed from the inputs, and
     a loop of values together with that of their derivatives.
@@ -41,8 +42,10 @@ def evaluate(
     with np.errstate(all="ignore"):
         for node in graph:
             sizes.update((s, s.hint) for s in mentioned(node) if s.hint is not None)
-            attrs = interpreter.attrs(node, sizes)
-            env[node] = node.op.eager(*(env[operand] for operand in node.operands), **attrs)
+            operands = [env[operand] for operand in node.operands]
+            env[node] = run_if_long(graph, node, operands, sizes)
+            if env[node] is None:
+                env[node] = node.op.eager(*operands, **interpreter.attrs(node, sizes))
             if node.op.counts is not None:
                 sizes.update(counted_sizes(node, env[node]))
     return [env[target] for target in graph.outputs]

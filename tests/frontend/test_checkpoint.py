@@ -111,3 +111,20 @@ def test_effects_are_done_once() -> None:
 
     same(tg.grad(loss(tg.checkpoint(noting)))(X), tg.grad(loss(np.sin))(X))
     assert seen == [1]
+
+
+def test_a_place_outside_in_a_loop_is_numpys_error() -> None:
+    """Native code comes to the guard behind the loop when it has read at all places."""
+    values = np.arange(4.0)
+
+    def scanned(start: Any) -> Any:
+        read = tg.checkpoint(lambda c: np.sin(values[(c * 10).astype(np.int64)]))
+        return tg.scan(lambda c, _: (c + 0.1, read(c)), start, np.zeros(3))[1]
+
+    recorded = tg.compile(scanned)
+    for start in (0.0, 0.05):
+        np.testing.assert_allclose(recorded(np.array(start)), scanned(np.array(start)))
+    assert not recorded.fallbacks
+    for far in (0.3, 1e9, -1e9):
+        with pytest.raises(IndexError):
+            recorded(np.array(far))

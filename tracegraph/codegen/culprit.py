@@ -11,32 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from tracegraph.codegen import schedule
-from tracegraph.codegen.executable import Executable
-from tracegraph.codegen.native import compile_kernel
-from tracegraph.codegen.native_type import NativeCallable
-from tracegraph.codegen.plan import Fresh
-from tracegraph.codegen.signature import (
-    ArrayInput,
-    ArrayOutput,
-    Input,
-    Signature,
-    SizeInput,
-    argument,
-)
-from tracegraph.ir.errors import GraphError
+from tracegraph.codegen.once import compile_graph
 from tracegraph.ir.graph import PARAMETER, Graph, Node
 from tracegraph.ir.interpret import Sizes, bind_sizes
 from tracegraph.ir.slicing import ancestors
 from tracegraph.ir.tolerance import difference
 from tracegraph.ir.types import ArrayType
-
-
-class _Runner(NativeCallable):
-    def _slow(self, *args: Any, **kwargs: Any) -> Any:
-        raise GraphError("the arrays are not those that the graph was compiled for")
 
 
 def native_values(
@@ -45,31 +25,9 @@ def native_values(
     """Return what native code computes for some nodes of a graph; guards are left out."""
     inner = [node for node in ancestors(graph.nodes, nodes, ()) if not node.op.effect]
     cut = Graph(graph.params, tuple(inner), tuple(nodes))
-    whole = [tuple(range(node.array_type.ndim)) for node in nodes]
-    plan = schedule.plan(cut, tuple(map(Fresh, whole)), (None,) * len(graph.params))
-    inputs: list[Input] = [
-        ArrayInput(source=argument(i), type=param.array_type, buffer=buffer)
-        for i, (param, buffer) in enumerate(zip(graph.params, plan.params, strict=True))
-    ]
     bound = bind_sizes([p.array_type for p in graph.params], arrays)
     free = [symbol for symbol in sizes if symbol not in bound]
-    inputs += [
-        SizeInput(source=argument(len(arrays) + i), symbol=symbol) for i, symbol in enumerate(free)
-    ]
-    signature = Signature(
-        arguments=len(inputs),
-        inputs=tuple(inputs),
-        outputs=tuple(
-            ArrayOutput(buffer, node.array_type.shape)
-            for node, buffer in zip(nodes, plan.outputs, strict=True)
-        ),
-        container=tuple,
-    )
-    kernels = {kernel.name: compile_kernel(kernel.program, fp) for kernel in plan.kernels()}
-    runner = _Runner()
-    runner.run(Executable(signature, plan, kernels))
-    owned = [np.array(array, order="C") for array in arrays]
-    return list(runner(*owned, *(sizes[symbol] for symbol in free)))
+    return compile_graph(cut, free, fp=fp)(*arrays, *(sizes[symbol] for symbol in free))
 
 
 def culprit(graph: Graph, arrays: Sequence[Any], sizes: Sizes, fp: str) -> Node | None:

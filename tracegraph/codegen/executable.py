@@ -30,16 +30,23 @@ class Executable:
         What is computed.
     kernels : mapping of str to NativeKernel
         The native text of the plan's kernels, by name.
+    optimised : bool
+        Whether the kernels are; otherwise they are compiled as quickly as possible.
     """
 
     def __init__(
-        self, signature: Signature, plan: Plan, kernels: Mapping[str, NativeKernel]
+        self,
+        signature: Signature,
+        plan: Plan,
+        kernels: Mapping[str, NativeKernel],
+        *,
+        optimised: bool = True,
     ) -> None:
         cpython.check_layout()
         self.signature = signature
         self.plan = plan
         self._module = entry_text(signature, plan, kernels)
-        self.code = _load(self._module)
+        self.code = _load(self._module, optimised)
         self.address = self.code.address(ENTRY)
         self._cells = (ctypes.c_size_t * self._module.cells).from_address(self.code.address(CELLS))
         self._eager = self._cells[0]
@@ -86,13 +93,13 @@ def _call_keeping(function: Any, keep: object) -> None:
     function()
 
 
-def _load(module: EntryText) -> jit.Code:
+def _load(module: EntryText, optimised: bool) -> jit.Code:
     exports = (ENTRY, CELLS, OBJECTS) + ((TRIM,) if module.has_arena else ())
     imports = {name: cpython.function_address(name) for name in cpython.FUNCTIONS}
     imports[quiet.NAME] = quiet.address()
     if module.has_products:  # finding the BLAS takes some 10 ms
         imports |= blas.imports()
-    code = jit.compile_text(module.kernels, exports, imports, once=module.text)
+    code = jit.compile_text(module.kernels, exports, imports, once=module.text, optimised=optimised)
     table = (ctypes.c_size_t * len(module.objects)).from_address(code.address(OBJECTS))
     table[:] = [id(one) for one in module.objects]
     return code

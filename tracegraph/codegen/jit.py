@@ -120,7 +120,12 @@ def host_features() -> frozenset[str]:
 
 
 def compile_text(
-    text: str, exports: tuple[str, ...], imports: Mapping[str, int], once: str = ""
+    text: str,
+    exports: tuple[str, ...],
+    imports: Mapping[str, int],
+    once: str = "",
+    *,
+    optimised: bool = True,
 ) -> Code:
     """Compile a module, or two that make one library, and load it.
 
@@ -135,32 +140,35 @@ def compile_text(
     once : str
         LLVM assembly of what runs once in a call. It is compiled as quickly as possible: on
         branches and calls optimisation takes three times as long and gains next to nothing.
+    optimised : bool
+        Whether ``text`` is; otherwise it is compiled as ``once`` is.
     """
     start()
     declared = set(_DECLARED.findall(text + once))
     used = {name: address for name, address in imports.items() if name in declared}
     with LOCK:
-        parts = [_image(part, is_once) for part, is_once in ((text, False), (once, True)) if part]
+        both = ((text, optimised), (once, False))
+        parts = [_image(part, is_optimised) for part, is_optimised in both if part]
         images = [image for image, _ in parts]
         library = _link(images, exports, used)
     return Code(library, exports, sum(map(len, images)), all(cached for _, cached in parts))
 
 
-def _image(text: str, once: bool) -> tuple[bytes, bool]:
+def _image(text: str, optimised: bool) -> tuple[bytes, bool]:
     """Return the object code of a module, and whether it was on disk."""
     # Imported with the first compilation only: what it imports takes longer than ours in all.
     from tracegraph.codegen import object_cache
 
-    key = object_cache.key(text, f"{_toolchain().identity}{' once' if once else ''}")
+    key = object_cache.key(text, f"{_toolchain().identity}{'' if optimised else ' once'}")
     found = object_cache.load(key)
     if found is not None:
         return found, True
-    image = _object_code(text, once)
+    image = _object_code(text, optimised)
     object_cache.store(key, image)
     return image, False
 
 
-def _object_code(text: str, once: bool) -> bytes:
+def _object_code(text: str, optimised: bool) -> bytes:
     tools = _toolchain()
     try:
         # A context of its own: types and constants of the module are freed together with it.
@@ -168,7 +176,7 @@ def _object_code(text: str, once: bool) -> bytes:
         module.verify()  # passes on an unverified module can abort the process
     except RuntimeError as error:
         raise GraphError(f"invalid LLVM text: {error}\n{text}") from error
-    if once:
+    if not optimised:
         return bytes(tools.fast_machine.emit_object(module))
     _run_passes(module)
     return bytes(tools.machine.emit_object(module))

@@ -22,13 +22,11 @@ from tracegraph.ir.bodies import only
 from tracegraph.ir.counted import counters
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Builder, Graph, Node, Value, attrs_key, rebuild, replay
-from tracegraph.ir.ops.broadcast import broadcast_to, full_like, literal
-from tracegraph.ir.ops.choice import maximum, minimum
+from tracegraph.ir.ops.broadcast import broadcast_to, literal
 from tracegraph.ir.ops.compare import logical_and, logical_not
+from tracegraph.ir.ops.compose_places import rebuild_inside
 from tracegraph.ir.ops.creation import iota, size_value
 from tracegraph.ir.ops.identity import mark
-from tracegraph.ir.ops.index import gather, scatter, scatter_add
-from tracegraph.ir.ops.indexed_update import update_at
 from tracegraph.ir.ops.loop import trips
 from tracegraph.ir.passes.selected import keep_in_place
 from tracegraph.ir.record import record
@@ -326,15 +324,8 @@ class Body:
         return replay(graph, given, self._copied)
 
     def _copied(self, node: Node, *operands: Value) -> Value:
-        count = INDEXED.get(node.op)
-        if count is None or not self.is_checked:
-            return rebuild(self.builder, node, *operands)
-        axes = dict(node.attrs)["axes"]
-        places = [
-            _inside(index, operands[0].shape[axis])
-            for index, axis in zip(operands[count:], axes, strict=True)
-        ]
-        return rebuild(self.builder, node, *operands[:count], *places)
+        copy = rebuild_inside if self.is_checked else rebuild
+        return copy(self.builder, node, *operands)
 
     def holds(self, start: Value | None, assumed: Sequence[bool], found: Sequence[Value]) -> Value:
         """Return whether ``start`` holds and predicates are as assumed."""
@@ -351,16 +342,3 @@ class Body:
         """Return the graph, without what its outputs do not need."""
         graph = self.builder.build(outputs)
         return only(graph, [True] * len(graph.outputs))
-
-
-INDEXED: dict[Any, int] = {gather: 1, scatter: 2, scatter_add: 2, update_at: 2}
-"""What reads or writes at computed places: how many operands stand before these."""
-
-
-def _inside(index: Value, length: Any) -> Value:
-    """Return places that are inside an axis, whatever they were."""
-    builder = index.builder
-    end = builder.emit(size_value, (), {"value": length - 1})
-    last = broadcast_to(end, shape=index.shape, axes=()) if index.shape else end
-    clipped: Value = maximum(minimum(index, last), full_like(index, 0))
-    return clipped

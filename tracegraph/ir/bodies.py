@@ -68,6 +68,8 @@ def only(graph: Graph, wanted: Iterable[bool]) -> Graph:
 
 def resized(graph: Graph, replacements: Mapping[Symbol, Dim]) -> Graph:
     """Return a graph with symbols replaced in all its types and attributes, inner graphs' too."""
+    if not replacements:
+        return graph
     builder = Builder()
 
     def visit(node: Node, *operands: Value) -> Value:

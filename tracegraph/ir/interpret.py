@@ -11,7 +11,8 @@ import numpy as np
 
 from tracegraph.ir.counted import counted_sizes
 from tracegraph.ir.errors import GraphError
-from tracegraph.ir.graph import Graph, Node, replay
+from tracegraph.ir.graph import Graph, Node
+from tracegraph.ir.record import record
 from tracegraph.ir.size_values import attr_symbols, bare_symbol, concrete, evaluate
 from tracegraph.ir.sizes import Symbol
 from tracegraph.ir.types import ArrayType
@@ -50,8 +51,21 @@ def interpret(
     return Interpreter(after).run(graph, arrays, sizes)
 
 
+@record
+class _Step:
+    """A node, and where its operands are: parameters are numbered first, then nodes.
+
+    ``attrs`` is None where the attributes depend on the iteration.
+    """
+
+    node: Node
+    eager: Callable[..., Any]
+    places: tuple[int, ...]
+    attrs: dict[str, Any] | None
+
+
 class Interpreter:
-    """Runs a graph, and those inside of it many times: it looks at the attributes of a node once.
+    """Runs a graph, and those inside of it many times: it looks at each node once.
 
     Parameters
     ----------
@@ -61,32 +75,46 @@ class Interpreter:
 
     def __init__(self, after: After | None = None) -> None:
         self._after = after
-        self._attrs: dict[Node, tuple[dict[str, Any], Attrs, bool]] = {}
+        self._split: dict[Node, tuple[dict[str, Any], Attrs, bool]] = {}
+        self._prepared: dict[Graph, tuple[list[_Step], list[int]]] = {}
 
     def run(self, graph: Graph, arrays: Sequence[Any], sizes: Sizes | None) -> list[Any]:
         """Return the outputs of a graph; see `interpret`."""
-        args = [np.asarray(array) for array in arrays]
-        known = bind_sizes([param.array_type for param in graph.params], args, sizes)
-
-        def rule(node: Node, *operands: Any) -> Any:
-            result = node.op.eager(*operands, **self.attrs(node, known))
-            if self._after is not None:
-                result = self._after(node, operands, result)
+        values = [np.asarray(array) for array in arrays]
+        known = bind_sizes([param.array_type for param in graph.params], values, sizes)
+        found = self._prepared.get(graph)
+        if found is None:
+            found = self._prepared[graph] = self._prepare(graph)
+        steps, outputs = found
+        value_at, after = values.__getitem__, self._after
+        for step in steps:
+            node, attrs = step.node, step.attrs
+            operands = [*map(value_at, step.places)]
+            result = step.eager(*operands, **(self.attrs(node, known) if attrs is None else attrs))
+            if after is not None:
+                result = after(node, operands, result)
             if node.op.counts is not None:
                 known.update(counted_sizes(node, result))
-            return result
+            values.append(result)
+        return [*map(value_at, outputs)]
 
-        return replay(graph, args, rule)
+    def _prepare(self, graph: Graph) -> tuple[list[_Step], list[int]]:
+        """Return the steps of a graph, and the places of its outputs."""
+        places = {node: k for k, node in enumerate((*graph.params, *graph.nodes))}
+        steps = []
+        for node in graph:
+            fixed, sized, holds_graph = self._parts(node)
+            attrs = None if sized or holds_graph else fixed
+            operands = tuple([places[operand] for operand in node.operands])
+            steps.append(_Step(node, node.op.eager, operands, attrs))
+        return steps, [places[output] for output in graph.outputs]
 
     def attrs(self, node: Node, known: Sizes) -> dict[str, Any]:
         """Return what the eager kernel of a node takes beside arrays, sizes being numbers.
 
         Sizes that the node itself counts stay what they are.
         """
-        found = self._attrs.get(node)
-        if found is None:
-            found = self._attrs[node] = _split(node)
-        fixed, sized, holds_graph = found
+        fixed, sized, holds_graph = self._parts(node)
         if not sized and not holds_graph:
             return fixed
         attrs = {**fixed, **{name: concrete(value, known) for name, value in sized}}
@@ -98,6 +126,12 @@ class Interpreter:
         self, known: Sizes, graph: Graph, *arrays: Any, sizes: Sizes = MappingProxyType({})
     ) -> list[Any]:
         return self.run(graph, arrays, {**known, **sizes})
+
+    def _parts(self, node: Node) -> tuple[dict[str, Any], Attrs, bool]:
+        found = self._split.get(node)
+        if found is None:
+            found = self._split[node] = _split(node)
+        return found
 
 
 def _split(node: Node) -> tuple[dict[str, Any], Attrs, bool]:
@@ -118,6 +152,8 @@ def bind_sizes(
     known = dict(sizes or {})
     pending = []
     for type, array in zip(types, arrays, strict=True):
+        if array.dtype is type.dtype and array.shape == type.shape:
+            continue  # the usual case, quickly: it binds nothing
         if array.dtype != type.dtype or array.ndim != type.ndim:
             raise GraphError(f"a parameter is {type}, got {array.dtype}{list(array.shape)}")
         for dim, length in zip(type.shape, array.shape, strict=True):

@@ -44,10 +44,12 @@ def _inside(place: int, length: Dim) -> bool:
 def box_slices(start: Sequence[int], shape: Sequence[int], step: Step) -> tuple[slice, ...]:
     """Return NumPy's slices of a box."""
     return tuple(
-        slice(first, None if (stop := first + length * stride) < 0 else stop, stride)
-        if length
-        else slice(0, 0)
-        for first, length, stride in zip(start, shape, step, strict=True)
+        [
+            slice(first, None if (stop := first + length * stride) < 0 else stop, stride)
+            if length
+            else slice(0, 0)
+            for first, length, stride in zip(start, shape, step, strict=True)
+        ]
     )
 
 

@@ -83,7 +83,7 @@ def _reshape_element(
 reshape: Op = Op(
     name="reshape",
     type_rule=_reshape_type,
-    eager=lambda x, *, shape: np.reshape(x, shape),
+    eager=lambda x, *, shape: np.asarray(x).reshape(shape),
     lower=Pull(_reshape_element),
     jvp=lambda primals, tangents, out, *, shape: reshape(tangents[0], shape=shape),
     transpose=lambda ct, operands, linear, *, shape: [reshape(ct, shape=operands[0].shape)],
