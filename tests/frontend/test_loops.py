@@ -8,7 +8,7 @@ import pytest
 
 import tracegraph as tg
 from tests.frontend.programs import agrees, program
-from tracegraph.control import statements
+from tracegraph.control import worth
 from tracegraph.ir.graph import Graph, Node
 
 X = np.linspace(-1.0, 1.0, 12)
@@ -69,7 +69,7 @@ DRAWN = {
 
 @pytest.mark.parametrize("what", DRAWN)
 def test_loops_that_are_drawn(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statements, "WRITTEN_OUT", 0)
+    monkeypatch.setattr(worth, "WRITTEN_OUT", 0)
     source = f"def f(x):\n    {DRAWN[what]}\n"
     made = agrees(source, *[(X * k,) for k in (1.0, 2.0, 0.5)])
     assert not made.compiled.fallbacks

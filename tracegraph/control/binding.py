@@ -10,6 +10,7 @@ from tracegraph import tree
 from tracegraph.control.outcome import Left
 from tracegraph.control.variables import (
     BROKEN,
+    KEPT,
     LEFT,
     RAN,
     RETURNED,
@@ -168,11 +169,22 @@ class Binding:
             return unfollowed(self.recording, real)
         if id(real) in self.returning:
             return self.returning[id(real)]
+        if name in self.left.kept and self._is_kept(name, real):
+            return self.left.started[name]
         self._check(name, real, self.left.kinds[name])
         found = self.recording.fresh(real, self.left.values[name])
         if isinstance(real, np.ndarray) and isinstance(self.real.left, tuple):
             self.returning[id(real)] = found
         return found
+
+    def _is_kept(self, name: str, real: Any) -> bool:
+        """Return whether a name still holds its array; the trace is bound to that."""
+        left, flag = self.left, KEPT + name
+        if flag in left.values:
+            is_kept = left.started[name].actual is real
+            self.recording.guard(left.values[flag], is_kept)
+            return is_kept
+        return bool(left.same.get(flag, False) or left.constants.get(flag, False))
 
     def _check(self, name: str, real: Any, kind: type) -> None:
         if type(real) is not kind:

@@ -161,7 +161,7 @@ class _Join:
         found = [one for one in sides if one is not ANY]
         one, other = found[0], found[-1]
         if self._is_common(found):
-            self._check_partners(name, one, other)
+            self._check_partners(name, found)
             return one
         kind = kind_of(one)
         if not (may_be_carried(one) and may_be_carried(other)) or kind is not kind_of(other):
@@ -175,8 +175,7 @@ class _Join:
             self.ways.borrowed.add(name)
         if any(given in self.ways.given for x in found for given in (x.storage, x.storage.shares)):
             self.ways.kept.add(name)
-        if len(found) > 1:
-            self._check_partners(name, one, other)
+        self._check_partners(name, found)
         if one.storage not in self.arrays:
             self.arrays[one.storage] = self._choice(values)
         return self.arrays[one.storage]
@@ -208,9 +207,10 @@ class _Join:
             return False
         return is_made or storage in self.ways.given
 
-    def _check_partners(self, name: str, one: Any, other: Any) -> None:
+    def _check_partners(self, name: str, found: Sequence[Any]) -> None:
         """Raise where what shares an array on one side does not do so on the other."""
-        if kind_of(one) is not np.ndarray:
+        one, other = found[0], found[-1]
+        if len(found) < 2 or kind_of(one) is not np.ndarray:
             return
         for mine, its in ((one.storage, other.storage), (other.storage, one.storage)):
             if self.partners.setdefault(mine, its) is not its:

@@ -63,6 +63,9 @@ class Repeated(Statement):
         """Return whether it is known that an iteration ran; around all loops that is guarded."""
         return self.recording.drawn is None or (not self.is_while and super().surely_runs())
 
+    def may_be_empty(self) -> bool:
+        return self.is_while or super().may_be_empty()
+
     def last_sizes(self, index: Size | None) -> dict[str, Dim]:
         return {}
 

@@ -27,6 +27,7 @@ from tracegraph.control.outcome import Ends, Left, State, symbol_of
 from tracegraph.control.paths import Paths
 from tracegraph.control.variables import (
     ANY,
+    KEPT,
     UNBOUND,
     UNKNOWN,
     LoopCode,
@@ -40,23 +41,19 @@ from tracegraph.control.variables import (
     set_content,
     start_value,
 )
+from tracegraph.control.worth import check_worth
 from tracegraph.ir.autodiff import zeros
 from tracegraph.ir.bodies import fresh_name
 from tracegraph.ir.errors import AbstractValueError
-from tracegraph.ir.graph import Value, item_types
-from tracegraph.ir.ops.broadcast import broadcast_to
+from tracegraph.ir.graph import Value
 from tracegraph.ir.size_values import substitute
 from tracegraph.ir.sizes import Dim, Size, Symbol, nonnegative
-from tracegraph.ir.slicing import dependents
 from tracegraph.ir.types import type_symbols
 from tracegraph.recording import Recording
 from tracegraph.standin import ABSENT, PYTHON_SCALARS, Storage, Traced, TracedSize, dim_of
 
 ROUNDS = 8
 """So often a body is drawn anew because it changes more than was known."""
-
-WRITTEN_OUT = 512
-"""So many operations on whole arrays, element by element, are better one kernel than a loop."""
 
 WHAT = "a loop"
 
@@ -133,7 +130,7 @@ class Statement:
     ) -> tuple[list[Value], Value | None]:
         """Add the loop, and return what it carries out; last, whether what was assumed holds."""
         assert index is not None, "a for loop counts its iterations"
-        self._check_worth(sources, index)
+        check_worth(self.recording, sources, index, self.trips.count)
         return looped(self.recording, init, sources, targets, drawn, index)
 
     def last_sizes(self, index: Size | None) -> dict[str, Dim]:
@@ -150,19 +147,9 @@ class Statement:
         """Return whether there is an iteration; around all loops that has been asked."""
         return self.recording.drawn is None or nonnegative(self.trips.count - 1)
 
-    def _check_worth(self, sources: list[Value], index: Size) -> None:
-        """Raise where written out the loop would be one kernel, with all its values in registers.
-
-        As a loop it would write whole arrays in each iteration.
-        """
-        nodes = self.recording.builder.nodes
-        body = dependents(nodes, [s.node for s in sources], [symbol_of(index)])
-        arrays = [node for node in body if any(type.shape for type in item_types(node.type))]
-        is_fused = all(node.op.elementwise or node.op is broadcast_to for node in arrays)
-        count = self.trips.count
-        is_short = isinstance(count, int) and 0 < count * len(arrays) <= WRITTEN_OUT
-        if is_fused and is_short and self.recording.drawn is None:
-            raise AbstractValueError("it is short enough to be one kernel")
+    def may_be_empty(self) -> bool:
+        """Return whether it may have no iteration, so that names keep what they hold."""
+        return not self.surely_runs()
 
     # -- one iteration --------------------------------------------------------------------------
 
@@ -225,7 +212,18 @@ class Statement:
         self.first = self.recording.drawn_since
         with self._variables():
             own = self.iteration(index)
-            return {**{name: content(cell) for name, cell in self.cells.items()}, **own}
+            names = {name: content(cell) for name, cell in self.cells.items()}
+            return {**names, **own, **self._still_kept(names)}
+
+    def _still_kept(self, names: Mapping[str, Any]) -> dict[str, Any]:
+        """Return which of the names that may keep their array still do."""
+        kept: dict[str, Any] = {}
+        for flag in self.before:
+            name = flag.removeprefix(KEPT)
+            if name != flag:
+                is_same_one = is_same(names[name], self.given[name])
+                kept[flag] = is_same_one and self.given.get(flag, True)
+        return kept
 
     @contextmanager
     def _variables(self) -> Iterator[None]:
@@ -254,7 +252,12 @@ class Statement:
             can_carry = may_be_carried(before) and may_be_carried(value)
             (self.carried if can_carry else self.emptied).append(name)
         self.memory += [s for s in written if s not in self.memory]
-        return len(self.carried) + len(self.emptied) + len(self.memory) > known
+        if len(self.carried) + len(self.emptied) + len(self.memory) > known:
+            return True
+        flags = {KEPT + name: True for name in self._kept() if self.recording.drawn is None}
+        flags = {flag: True for flag in flags if flag not in self.before}
+        self.before |= flags
+        return bool(flags)
 
     # -- what it leaves -------------------------------------------------------------------------
 
@@ -342,7 +345,7 @@ class Statement:
     def _kept(self) -> frozenset[str]:
         """Return the names that may hold the very array that they held before the loop."""
         arrays = {name for name in self.carried if self.given[name].kind is np.ndarray}
-        if not self.surely_runs():
+        if self.may_be_empty():
             return frozenset(arrays)
         given = {self.given[name].storage for name in arrays}
         ends = {name: self.after[name].storage for name in arrays}

@@ -26,8 +26,11 @@ class Special(enum.Enum):
 
 UNBOUND, UNKNOWN, ANY = Special.UNBOUND, Special.UNKNOWN, Special.ANY
 
-LEFT, RAN, NUMBER, RETURNED = "$left", "$ran", "$number", "$returned"
-"""Variables of a loop itself: how it was left, whether it ran, its counter, what it returns."""
+LEFT, RAN, NUMBER = "$left", "$ran", "$number"
+"""Variables of a loop itself: how it was left, whether it ran, the number of the iteration."""
+
+RETURNED, KEPT = "$returned ", "$kept "
+"""With a number, a part of what it returns; with a name, whether that keeps its array."""
 
 BROKEN, RETURNING = 1, 2
 """How a loop is left, if not in the end: by ``break``, by ``return``."""

@@ -1,0 +1,169 @@
+"""Loops of the source that look at data: branches, exits and ``while``."""
+# ruff: noqa: E501  # programs are easier to read on one line
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tracegraph as tg
+from tests.frontend.programs import agrees, program
+from tests.frontend.test_loops import loops_of
+from tracegraph.control import worth
+
+X = np.linspace(-1.0, 1.0, 12)
+CALLS = [(X * k,) for k in (1.0, 2.0, 0.5, -1.5)]
+
+BRANCHES = {
+    "data": "y = x * 1\n    for i in range(12):\n        if y[0] > 0.5: y = y * 0.5\n        else: y = y + 1\n    return y",
+    "the number": "y = x * 1\n    for i in range(12):\n        if i % 3 == 0: y = y * 0.5\n    return y",
+    "a place before": "for i in range(12):\n        if i > 0: x[i] += x[i - 1]\n    return x",
+    "the largest": "b = x[0] * 0 - 9\n    k = 0\n    for i in range(12):\n        v = x[i] * np.sin(i)\n"
+    "        if v > b:\n            b = v\n            k = i\n    return b, k",
+    "and, or, not": "t = x[0] * 0\n    for i in range(12):\n        if x[i] > 0 and i % 2: t += x[i]\n"
+    "        elif x[i] < -0.5 or not i: t -= 1.0\n    return t",
+    "an expression": "t = x[0] * 0\n    for i in range(12):\n        t += x[i] if x[i] > 0 else -1.0\n    return t",
+    "assert": "t = x[0] * 0\n    for i in range(12):\n        assert x[i] < 5, 'large'\n        t += x[i]\n    return t",
+    "continue": "t = x[0] * 0\n    for i in range(12):\n        if x[i] < 0: continue\n        t += x[i]\n    return t",
+    "inside of another": "t = x[0] * 0\n    for i in range(12):\n        for j in range(i, 12):\n"
+    "            if x[j] > t: t = t + x[i]\n    return t",
+    "around others": "t = x[0] * 0\n    for i in range(12):\n        if x[i] > 0.1:\n"
+    "            for j in range(i, 12): t = t + x[j]\n        else:\n"
+    "            for j in range(12): t = t - x[j] * i\n        if t > 3: t = t - 1\n    return t",
+    "a function": "def m(a, b):\n        if a + b > 0.3: return 1\n        return 0\n    t = x[0] * 0\n"
+    "    for i in range(12): t += m(x[i], x[11 - i])\n    return t",
+    "max": "t = 0.0\n    for i in range(12): t = max(t, float(x[i]))\n    return t",
+    "a counter": "t = 0\n    for i in range(12):\n        if 0 < x[i] < 0.6: t += 1\n    return t",
+    "clipping": "for i in range(12):\n        if x[i] > 0.3: x[i] = 0.3\n        if x[i] < -0.3: x[i] = -0.3\n    return x",
+    "a name that is set on one side": "t = x[0] * 0\n    for i in range(12):\n        if x[i] > 0.2:\n"
+    "            w = x[i] * 2\n            t += w\n    return t",
+    "raise": "t = x[0] * 0\n    for i in range(12):\n        if x[i] > 1.2: raise ValueError('large')\n        t += x[i]\n    return t",
+    "the truth of numbers": "t = x[0] * 0\n    for i in range(12):\n        if i and x[i] - x[11]: t += 1\n    return t",
+    "all and any": "y = x * 1\n    for i in range(12):\n        if (y > 0.1).any() and not (y > 3).all(): y = y + 0.25\n    return y",
+}  # fmt: skip
+
+EXITS = {
+    "while": "y = x[11] * 1\n    while abs(y * y - 2) > 1e-9: y = y - (y * y - 2) / (2 * y)\n    return y",
+    "while with places": "t = 0\n    s = x[0] * 0\n    while s < 3:\n        s = s + abs(x[t % 12]) + 0.1\n"
+    "        t += 1\n    return s, t",
+    "while True": "t = 0\n    while True:\n        x = x * 0.5\n        t += 1\n"
+    "        if abs(x).max() < 1e-3: break\n    return x, t",
+    "while of a Python number": "t = 0.0\n    while t < 1.0:\n        x = x * 0.9\n        t += 0.01\n    return x, t",
+    "while and": "n = 0\n    z = x[3]\n    while n < 100 and z * z < 4:\n        z = z * z + 0.3\n        n += 1\n    return n, z",
+    "while that ends at once": "y = x * 1\n    while y.sum() > 100: y = y * 0.5\n    return y",
+    "while with else": "y = x * 1\n    while y.sum() < 100: y = y * y + 0.5\n    else: y = y - 1\n    return y",
+    "while and a value afterwards": "y = x * 1\n    while abs(y).sum() > 1:\n        z = y + 1\n        y = y * 0.5\n    return y, z",
+    "break": "t = x[0] * 0\n    for i in range(12):\n        t = t + x[i]\n        if t < -1.5: break\n    return t, i",
+    "break and else": "t = x[0] * 0\n    for i in range(12):\n        t = t + x[i]\n        if t < -1.5: break\n"
+    "    else: t = t * 100\n    return t, i",
+    "return": "t = x[0] * 0\n    for i in range(12):\n        if t < -1.5: return i, t\n        t = t + x[i]\n    return t",
+    "return or None": "for i in range(12):\n        x[i] = 2.0\n        if x.sum() > 4.001: return x\n    return None",
+    "return of a carried array": "y = x * 1\n    for i in range(12):\n        if y.sum() > 3: return y\n        y = y * 0.5 + 1\n    return None",
+    "return of several": "y = x * 1\n    for i in range(12):\n        z = y + 1\n        if y.sum() > 3: return y, z, x\n"
+    "        y = y * 0.5 + 1\n    return None",
+    "return from several places": "t = x[0] * 0\n    for i in range(12):\n        if x[i] > 0.9: return 1, t\n"
+    "        t += x[i]\n        if t < -2: return 2, t\n    return 3, t",
+    "a break inside": "for i in range(12):\n        for j in range(12):\n            if x[j] > x[i]: break\n"
+    "            x[j] = x[j] + 0.1\n    return x",
+    "a search": "def g(v):\n        for j in range(12):\n            if x[j] > v: return j\n        return -1\n    t = 0\n"
+    "    for i in range(12): t += g(x[i] + 0.1)\n    return t",
+    "a search for an array": "def g(v):\n        y = v * 1\n        for j in range(12):\n            if y.sum() > 3: return y\n"
+    "            y = y * 0.5 + 1\n        return v\n    for i in range(12): x = g(x) - x * 0.5\n    return x",
+    "insertion": "for i in range(1, 12):\n        j = i\n        while j > 0 and x[j - 1] > x[j] * -1:\n"
+    "            x[j], x[j - 1] = x[j - 1] * 1, x[j] * 1\n            j -= 1\n    return x",
+    "finally": "t = 0\n    for i in range(12):\n        try:\n            if x[i] > 0.2: break\n"
+    "        finally:\n            t += 1\n    return t",
+    "with": "t = x[0] * 0\n    for i in range(12):\n        with np.errstate(all='ignore'):\n"
+    "            if x[i] > 0.2: break\n            t = t + x[i]\n    return t",
+    "bisection": "lo, hi = x[0] * 0 - 4, x[0] * 0 + 4\n    while hi - lo > 1e-10:\n        mid = 0.5 * (lo + hi)\n"
+    "        if mid ** 3 + mid > x[11]: hi = mid\n        else: lo = mid\n    return lo, hi, mid",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", [*BRANCHES, *EXITS])
+def test_loops_that_look_at_data(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worth, "WRITTEN_OUT", 0)
+    source = f"def f(x):\n    {(BRANCHES | EXITS)[what]}\n"
+    made = agrees(source, *CALLS)
+    assert not made.compiled.fallbacks
+    assert loops_of(source, X.copy()) >= 1
+
+
+SEEN = {
+    "names that change places": "y = x * 1\n    z = x * 2\n    for i in range(12):\n        if x[i] > 0: y = z\n"
+    "        else: z = y + 1\n    return y, z, y is z",
+    "a number that becomes NumPy's": "b = -9.0\n    for i in range(12):\n        if x[i] > b: b = x[i]\n    return b",
+    "a float that may become NumPy's": "t = 0.0\n    for i in range(12):\n        if x[i] > 0: t += x[i]\n    return t",
+    "None first": "b = None\n    for i in range(12):\n        if b is None or x[i] > b: b = x[i]\n    return b",
+    "an array that may be kept": "y = x * 1\n    z = y\n    for i in range(12):\n        for j in range(i):\n"
+    "            if y[j] > 0.2: y = y * 0.5\n        y[0] = i\n    return y, z",
+    "a name that may be empty": "for i in range(12):\n        if x[i] > 0.7: w = x[i]\n    return w",
+    "lengths that differ": "y = x\n    for i in range(12):\n        if x[i] > 0.5: y = y[:-1]\n    return y",
+    "dtypes that differ": "y = x * 1\n    for i in range(12):\n        if x[i] > 0.5: y = y > 0\n        else: y = y * 1.0\n    return y",
+    "a list": "found = []\n    for i in range(12):\n        if x[i] > 0.2: found.append(x[i])\n    return found",
+    "the condition binds": "k = 0\n    while (k := k + 1) < 20 and x[0] * k > -9: x = x * 0.9\n    return x, k",
+    "an endless loop that raises": "k = 0\n    while True:\n        k += 1\n        if k > 15: raise KeyError(k)",
+    "an exception that is caught": "t = 0\n    for i in range(12):\n        try:\n            if x[i] > 0.5: raise ValueError\n"
+    "            t += 1\n        except ValueError:\n            t += 100\n    return t",
+    "text": "s = ''\n    for i in range(12):\n        if x[i] > 0: s += 'a'\n    return s",
+    "print": "for i in range(12):\n        if i > 9: print(i)\n    return x",
+    "halves": "h = 6\n    while h >= 1:\n        x[:h] += x[h : 2 * h]\n        h //= 2\n    return x",
+    "pop": "stack = [0, 3, 5]\n    while stack: x[stack.pop()] += 1\n    return x",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", SEEN)
+def test_what_a_loop_does_with_data_is_done(what: str) -> None:
+    agrees(f"def f(x):\n    {SEEN[what]}\n", *CALLS, (X * 3,), (X * 0.25,))
+
+
+# -- derivatives ----------------------------------------------------------------------------------
+
+
+def newton(a: Any) -> Any:
+    x = a * 0 + 1.0
+    while abs(x * x * x + x - a) > 1e-13:
+        x = x - (x * x * x + x - a) / (3 * x * x + 1)
+    return x
+
+
+def test_newton_follows_the_implicit_function() -> None:
+    value, slope = tg.compile(tg.value_and_grad(newton)), tg.compile(tg.grad(tg.grad(newton)))
+    for a in (3.0, 7.0, 0.5):
+        x, first = value(np.float64(a))
+        assert abs(x**3 + x - a) < 1e-12
+        implicit = 1 / (3 * x**2 + 1)
+        numeric = (newton(np.float64(a + 1e-6)) - newton(np.float64(a - 1e-6))) / 2e-6
+        assert first == pytest.approx(implicit, rel=1e-10)
+        assert first == pytest.approx(numeric, rel=1e-7)
+        assert slope(np.float64(a)) == pytest.approx(-6 * x * implicit**3, rel=1e-8)
+    assert not value.fallbacks
+    assert not slope.fallbacks
+
+
+DIFFERENTIABLE = {
+    "branches": "t = x[0] * 0\n    for i in range(12):\n        if x[i] > 0.1: t = t * 0.5 + np.sin(x[i])\n"
+    "        elif i % 2: t = t - x[i] * x[i]\n        else: x[i] = t * 0.1\n    return t + (x * x).sum()",
+    "break": "t = x[0] * 0 + 1\n    for i in range(12):\n        t = t * (1.1 + x[i] * 0.1)\n        if t > 1.3: break\n"
+    "    return t",
+    "while": "y = x * 1\n    while (y * y).sum() > 0.5: y = y * 0.8 + 0.01 * np.cos(x)\n    return (y * x).sum()",
+    "return": "t = x[0] * 0\n    for i in range(12):\n        if x[i] > 0.3: return t * x[i]\n        t = t + x[i] ** 2\n"
+    "    return t",
+    "nested": "t = x[0] * 0\n    for i in range(12):\n        for j in range(i):\n            if x[j] < x[i] * 0.5: continue\n"
+    "            t = t + x[i] * x[j]\n    return t",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", DIFFERENTIABLE)
+def test_derivatives_through_what_looks_at_data(what: str) -> None:
+    function, _ = program(f"def f(x):\n    x = x * 1\n    {DIFFERENTIABLE[what]}\n")()
+    gradient = tg.compile(tg.grad(function))
+    rng = np.random.default_rng(1)
+    for scale in (1.0, 1.3):
+        x, direction = X * scale + 0.013, rng.normal(size=12)
+        numeric = (function(x + 1e-6 * direction) - function(x - 1e-6 * direction)) / 2e-6
+        for _ in range(2):
+            assert gradient(x) @ direction == pytest.approx(numeric, rel=1e-6, abs=1e-8)
+        _, tangent = tg.compile(tg.jvp)(function, (x,), (direction,))
+        assert tangent == pytest.approx(numeric, rel=1e-6, abs=1e-8)
+    assert not gradient.fallbacks
