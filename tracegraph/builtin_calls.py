@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph import messages
+from tracegraph.iterables import backwards, enumerated, zipped
 from tracegraph.numpy.scalars import compensated_total
 from tracegraph.outside import OutsideContainer, opened
 from tracegraph.ranges import SizeRange
@@ -137,6 +138,9 @@ SPECIAL: dict[Any, Callable[..., Any]] = {
     type: _type,
     len: _len,
     range: _range,
+    zip: zipped,
+    enumerate: enumerated,
+    reversed: backwards,
     sum: _sum,
     print: messages.say,
     warnings.warn: messages.warn,

@@ -8,6 +8,7 @@ import inspect
 import operator
 import types
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ from tracegraph.recording import Recording
 from tracegraph.release import release, release_leaked
 from tracegraph.standin import ContainerStandIn, Traced
 from tracegraph.tensor import wrap
-from tracegraph.text import holds_recorded, text_method, text_of
+from tracegraph.text import call_on_text, holds_recorded
 from tracegraph.twin import is_generator_like, is_twin_code
 from tracegraph.values import (
     are_floats,
@@ -90,7 +91,8 @@ def call(recording: Recording, function: Any, args: tuple[Any, ...], kwargs: dic
 
 def _call_by_rule(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
     if any(function is one for one in (min, max)) and not are_floats(args):
-        return _call_with_callback(recording, function, args, kwargs)
+        run = functools.partial(_call_with_callback, recording, function, args, kwargs)
+        return _joined(recording, function, args, run)
     has_rule = lookup(RULES, function) is not None
     code = lookup(IMPLEMENTATIONS, function)
     if (has_rule or is_numpy(function)) and has_holder((args, kwargs)):
@@ -258,7 +260,7 @@ def _ask_dtypes(recording: Recording, function: Any, args: Any, kwargs: Any) -> 
 def _call_function(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
     module = function.__module__ or ""
     if is_twin_code(function.__code__):
-        return function(*args, **kwargs)
+        return _joined(recording, function, args, lambda: function(*args, **kwargs))
     if function in LOGGING:
         return log(recording, function, args, kwargs)
     if is_library(module) and not module.startswith(OUR_USER_CODE):
@@ -273,7 +275,15 @@ def _call_function(recording: Recording, function: Any, args: Any, kwargs: Any) 
         return escape(recording, function, args, kwargs)
     if is_generator_like(function):
         return _call_generator(recording, function, args, kwargs)
-    return call_twin(recording, function, args, kwargs)
+    followed = functools.partial(call_twin, recording, function, args, kwargs)
+    return _joined(recording, function, args, followed)
+
+
+def _joined(recording: Recording, function: Any, args: Any, run: Callable[[], Any]) -> Any:
+    """Make a call; where it may go several ways, they meet behind it."""
+    if recording.paths is None:
+        return run()
+    return recording.paths.joined((function, *args), run)
 
 
 def _call_generator(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
@@ -294,21 +304,9 @@ def _call_builtin_method(
     for kind, names in READS.items():
         if type(owner) is kind and (names is None or name in names):
             if kind in (str, bytes):
-                return _call_on_text(recording, function, args, kwargs)
+                return call_on_text(recording, function, args, kwargs)
             return function(*args, **kwargs)
     return escape(recording, function, args, kwargs)
-
-
-def _call_on_text(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
-    if function.__name__ == "join" and len(args) == 1:
-        args = (list(args[0]),)
-    if not holds_recorded((args, kwargs)):
-        return function(*args, **kwargs)
-    name = function.__name__
-    if name in ("format", "join"):
-        return text_of(text_method, function.__self__, name, args, kwargs)
-    recording.give_up(f"str.{name} looks at recorded values")
-    return function(*real_of(args), **real_of(kwargs))
 
 
 def escape(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:

@@ -180,12 +180,11 @@ class Guards(Pen):
         with self.giving_up_if_raised(function):
             real = function(*(real_of if has_values else self.examples)(args), **real_of(kwargs))
         function = AS_OPERATOR.get(function, function)
-        if not has_values:
+        if self._is_whole(function, real, args) and not kwargs:
             self.builder.site = user_site()
-            if not kwargs and whole_numbers.is_followed(function, types_of(args)):
-                operands = [operands_of(self, x) for x in args]
-                value = whole_numbers.computed(self.emitter, function, operands, type(real))
-                return self.fresh(ABSENT, value, type(real))
+            operands = [operands_of(self, x) for x in args]
+            value = whole_numbers.computed(self.emitter, function, operands, type(real))
+            return self.fresh(real if has_values else ABSENT, value, type(real))
         rule = RULES.get(function)
         if rule is None or kwargs or not stays_symbolic(function, real, args):
             for traced in stand_ins(args):
@@ -197,6 +196,14 @@ class Guards(Pen):
             return self._by_rule(rule, operands, args, real, has_values)
         value = self._of_floats(function, rule, operands, args, real)
         return self.fresh(real if has_values else ABSENT, value, type(real))
+
+    def _is_whole(self, function: Any, real: Any, args: Any) -> bool:
+        """Return whether whole numbers stay symbolic; those with values are small ones."""
+        if not whole_numbers.is_followed(function, types_of(args)):
+            return False
+        values = [real_of(x) for x in args]
+        has_values = ABSENT not in values
+        return not has_values or all(map(whole_numbers.is_small, [real, *values]))
 
     def examples(self, args: Any) -> Any:
         """Return arguments with examples in the place of values that there are none of."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import FunctionType
+from types import CellType, CodeType, FunctionType
 from typing import Any, Protocol
 
 from tracegraph.callables import is_harmless
@@ -80,6 +80,24 @@ class Questions(Protocol):
     def answers(self) -> list[Answer]:
         """Return what was asked before on that way."""
 
+    def joined(
+        self,
+        functions: Sequence[Any],
+        run: Callable[[], Any],
+        cells: Mapping[str, CellType] | None = None,
+    ) -> Any:
+        """Call a part of what is drawn; behind it all ways through it are one.
+
+        Parameters
+        ----------
+        functions : sequence
+            What they can reach stays as it is, if there are several ways.
+        run : callable
+            Calls the part.
+        cells : mapping of str to cell, optional
+            The variables that the part binds.
+        """
+
 
 class Pen:
     """What every part of a recording uses.
@@ -97,7 +115,8 @@ class Pen:
     body of a loop or a branch, ``drawn_since`` from which storage on arrays are made in there, and
     ``indices`` how often the loops run whose iterations symbols count. ``journal`` has what memory
     held that was there before an iteration and that it changes, where that can be drawn;
-    ``undrawn`` why loops were recorded iteration by iteration. ``paths`` answers questions about
+    ``undrawn`` why loops were recorded iteration by iteration, ``undrawable`` those that were tried
+    in vain. ``paths`` answers questions about
     what has no value, ``bodies`` are the graphs of loops and branches, ``naturals`` bools that say
     whether a size is at least zero.
     """
@@ -121,6 +140,7 @@ class Pen:
         self.indices: dict[Symbol, Dim] = {}
         self.journal: dict[Storage, tuple[Value, int]] | None = None
         self.undrawn: list[Fallback] = []
+        self.undrawable: set[CodeType] = set()
         self.paths: Questions | None = None
         self.bodies: dict[Any, Graph] = {}
         self.naturals: dict[Node, Dim] = {}

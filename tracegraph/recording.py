@@ -349,7 +349,8 @@ class Recording(InPlace):
         return Traced(self, real, storage)
 
     def _wrap_abstract(self, sym: Sym, args: Any) -> Traced:
-        for traced in stand_ins(args):
+        is_scalar = isinstance(self.emitter.given, np.generic)  # a copy, never a view
+        for traced in () if is_scalar else stand_ins(args):
             path = None if sym.fresh else view_path(sym.value.node, self.value_of(traced).node)
             if path is not None and traced.kind is np.ndarray:
                 return Traced(self, ABSENT, traced.storage, (*traced.path, *path))

@@ -90,3 +90,16 @@ def text_method(owner: str, name: str, args: Any, kwargs: Any) -> str:
     """Return what a method of ``str`` makes of its arguments."""
     text: str = getattr(owner, name)(*args, **kwargs)
     return text
+
+
+def call_on_text(recording: Recording, function: Any, args: Any, kwargs: Any) -> Any:
+    """Call a method of ``str``: where it only makes text of recorded values, that is recorded."""
+    if function.__name__ == "join" and len(args) == 1:
+        args = (list(args[0]),)
+    if not holds_recorded((args, kwargs)):
+        return function(*args, **kwargs)
+    name = function.__name__
+    if name in ("format", "join"):
+        return text_of(text_method, function.__self__, name, args, kwargs)
+    recording.give_up(f"str.{name} looks at recorded values")
+    return function(*real_of(args), **real_of(kwargs))

@@ -378,9 +378,11 @@ def test_too_many_operations_run_eagerly(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(sys.modules["tracegraph.recording"], "NODE_LIMIT", 100)
 
     def long(a: Any) -> Any:
+        kept = []  # so that the loop is no single operation
         for _ in range(100):
             if a[0] > 0:
                 a = a * 1.0 + 0.0
+            kept.append(a)
         return a
 
     function = tg.compile(long)

@@ -121,11 +121,11 @@ def test_a_path_beyond_the_cap_runs_eagerly_and_says_so(monkeypatch: pytest.Monk
     monkeypatch.setattr(sys.modules["tracegraph.compile"], "TRACE_LIMIT", limit)
 
     def turns(a: Any) -> Any:
-        n = 0
+        kept = []  # so that the loop is no single operation
         while a[0] > 0:
             a = a - 1
-            n += 1
-        return n
+            kept.append(a)
+        return len(kept)
 
     compiled = tg.compile(turns)
     for n in range(limit):

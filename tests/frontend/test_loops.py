@@ -34,6 +34,18 @@ def loops_of(source: str, *args: Any) -> int:
 
 
 DRAWN = {
+    "a number that is read, then written": "t = 0.5 * x[0]\n    for i in range(12):\n        v = x[i]\n        x[i] = 3.0\n"
+    "        t = t * 0.5 + v\n    return t, v, x",
+    "an exchange of numbers": "for i in range(6): x[i], x[11 - i] = x[11 - i], x[i]\n    for i in range(1, 12):\n"
+    "        x[i], x[i - 1] = x[i - 1], x[i]\n    return x",
+    "numbers of an array": "t = 0.5 * x[0]\n    for v in x: t = t * 0.9 + v\n    return t, v",
+    "rows": "m = np.concatenate([x.reshape(3, 4)] * 4)\n    for r in m: r += 1\n    return m",
+    "enumerate": "t = 0.5 * x[0]\n    for i, v in enumerate(x, 2): t = t * 0.9 + v * i\n    return t, i, v",
+    "zip": "t = 0.5 * x[0]\n    for a, b in zip(x, x[::-1]): t = t * 0.9 + a * b\n    return t, a, b",
+    "zip of two lengths": "t = 0.5 * x[0]\n    for a, b in zip(x[1:], x): t = t * 0.9 + a * b\n    return t, a, b",
+    "reversed": "for i in reversed(range(11)): x[i] += x[i + 1] * 0.5\n    for v in reversed(x): x += v\n    return x, v",
+    "enumerate of zip": "for i, (a, b) in enumerate(zip(x, x * 2), 1): x[i - 1] = a * b * i\n    return x",
+    "what is written while it is run over": "for i, v in enumerate(x):\n        x[11 - i] = v * 0.5 + i\n    return x",
     "a carried array": "y = x * 0\n    for i in range(12): y = y * 0.5 + x[i]\n    return y",
     "a carried number": "t = 0.0\n    for i in range(12): t += x[i] * 0.5\n    return t",
     "a Python number": "t = 1.0\n    for i in range(12): t = t * 0.5 + 0.25\n    return x * t, t",
@@ -77,6 +89,14 @@ def test_loops_that_are_drawn(what: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 SEEN = {
+    "an iterator that has begun": "t = 0\n    z = zip(x, x[1:])\n    next(z)\n    for v, w in z: t = t + v * w\n"
+    "    return t, list(z)",
+    "iterators elsewhere": "return [a * b for a, b in zip(x, x)], dict(enumerate(x)), list(reversed(x)), max(zip(x, x))",
+    "an iterator that is used up": "z = enumerate(x)\n    t = 0\n    for i, v in z: t = t + v * i\n    for i, v in z: t = 99\n"
+    "    return t, next(z, None)",
+    "zip of a list": "t = 0\n    for v, k in zip(x, [1, 2, 3] * 4): t = t + v * k\n    return t",
+    "strict zip": "t = 0\n    for v, k in zip(x, x[1:], strict=True): t = t + v * k\n    return t",
+    "an array without axes": "for v in x[0]: pass",
     "three names": "a, b, c = x * 1, x * 2, x * 3\n    for i in range(10): a, b, c = b, c, a\n"
     "    return a, b, c",
     "a branch on data": "y = x * 1\n    for i in range(12):\n        if y[0] > 0.5: y = y * 0.5\n"

@@ -47,6 +47,15 @@ TESTS = (
 )  # fmt: skip
 CHOICES = ("t = t if {} else t * 0.5", "x = x * (0.5 if {} else 0.25)", "k = 1 if {} else k")
 EXITS = ("break", "continue", "return x, t", "return A", "return k", "return None")
+OVER_ARRAYS = (
+    ("for i, v in enumerate(b):", "t = t * 0.5 + v"),
+    ("for i, (v, r) in enumerate(zip(b, A)):", "x = x * 0.5 + r * v"),
+    ("for i, r in enumerate(A):", "r *= 0.5"),
+    ("for i in reversed(range(n)):", "b[i] = t"),
+    ("for i, (r, q) in enumerate(zip(A, A[::-1])):", "q[0] = r[1]"),
+    ("for i, v in enumerate(reversed(b)):", "b[i] = v + 0.5; t = t * 0.5 + v"),
+    ("for i, v in enumerate(b):", "b[i] = 0.25; t = t * 0.5 + v"),
+)
 WHILES = ("t < 4", "abs(b[i]) < 1.5", "x.sum() < 9", "True", "k < 40")
 AFTERWARDS = (
     "pass", "x = x + y.sum()", "A[1] += x", "t = t * 2", "y += 1", "z = x", "b[0] = t",
@@ -60,6 +69,9 @@ class Writer:
 
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
+
+    def choose_pair(self, things: tuple[tuple[str, str], ...]) -> tuple[str, str]:
+        return things[int(self.rng.integers(len(things)))]
 
     def choose(self, things: tuple[str, ...]) -> str:
         return things[int(self.rng.integers(len(things)))]
@@ -75,6 +87,9 @@ class Writer:
     def loop(self, name: str, headers: tuple[str, ...]) -> str:
         body = [self.statement(name) for _ in range(int(self.rng.integers(1, 4)))]
         header, before, after = f"for {name} in {self.choose(headers)}:", "", ""
+        if self.rng.random() < 0.2 and name == "i":
+            header, row = self.choose_pair(OVER_ARRAYS)
+            body.append(row)
         if self.rng.random() < 0.2 and name == "i":  # of which the test looks at data
             header = f"while {self.choose(WHILES)} and i < n - 1:"
             before, body = (

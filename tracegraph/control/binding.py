@@ -19,6 +19,7 @@ from tracegraph.control.variables import (
     LoopCode,
     content,
     is_same,
+    keep_apart,
     set_content,
 )
 from tracegraph.ir.graph import Value
@@ -152,10 +153,7 @@ class Binding:
         number = kind if kind in PYTHON_SCALARS else None
         found = self.recording.fresh(ABSENT, self.left.values[name], number)
         if name in self.left.kept:
-            # Which array it is, is not known: it may be read until the one before is written.
-            before = self.left.started[name].storage
-            found.storage.shares = before.shares or before
-            found.storage.seen = found.storage.shares.version
+            keep_apart(found, self.left.started[name].storage)
         return found
 
     def _of_real(self, name: str, real: Any) -> Any:

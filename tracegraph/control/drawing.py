@@ -103,7 +103,7 @@ def draw(
         A function needs values, or does more than to compute.
     """
     before, refused = len(recording.guards), AbstractValueError.made
-    with _drawing(recording, what, journal), unchanged(recording, functions):
+    with drawing(recording, what, journal), unchanged(recording, functions):
         try:
             result = run()
         finally:
@@ -115,7 +115,7 @@ def draw(
 
 
 @contextmanager
-def _drawing(recording: Recording, what: str, journal: Journal | None) -> Iterator[None]:
+def drawing(recording: Recording, what: str, journal: Journal | None) -> Iterator[None]:
     """Within this a recording draws; one that follows no functions otherwise, as a tape, does."""
     before = recording.is_abstract, recording.drawn, recording.drawn_since
     follows, outer, paths = recording.follows, recording.journal, recording.paths

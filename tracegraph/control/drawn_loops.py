@@ -35,6 +35,7 @@ from tracegraph.ir.ops.loop import loop as loop_op
 from tracegraph.ir.ops.loop import while_loop as while_op
 from tracegraph.ir.ops.structural import reshape
 from tracegraph.ir.record import record
+from tracegraph.ir.size_values import hint
 from tracegraph.ir.sizes import Dim, Size, Symbol, nonnegative, symbol
 from tracegraph.ir.types import BOOL, INT64, type_symbols
 from tracegraph.recording import Recording
@@ -101,11 +102,12 @@ def _is_empty(recording: Recording, trip: Dim) -> bool:
 def new_index(recording: Recording, trip: Dim) -> Size:
     """Return the symbol that counts the iterations of a loop that is drawn next.
 
-    What is asked of it is asked of all iterations; examples are made for the first.
+    What is asked of it is asked of all iterations. Examples are made for one in the middle: at the
+    ends of a triangle other loops may have no iteration.
     """
     name = fresh_name("k") if recording.paths is None else recording.paths.next_index()
     recording.indices[Symbol(name)] = trip
-    return symbol(name, bound=trip, hint=0)
+    return symbol(name, bound=trip, hint=max(0, hint(trip) or 0) // 2)
 
 
 def looped(

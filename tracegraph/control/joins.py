@@ -29,6 +29,8 @@ from tracegraph.control.variables import (
 from tracegraph.ir.autodiff import zeros
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Graph, Node, Value
+from tracegraph.ir.ops.broadcast import literal
+from tracegraph.ir.ops.choice import select
 from tracegraph.ir.ops.control import cond, items
 from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim
@@ -86,7 +88,7 @@ class Ways(Protocol):
     def borrowed(self) -> set[str]: ...
 
     @property
-    def kept(self) -> set[str]: ...
+    def kept(self) -> dict[str, Storage]: ...
 
 
 def joined(ways: Ways, fork: Fork, orelse: End | None) -> End | None:
@@ -173,8 +175,9 @@ class _Join:
             return self._choice(values, kind if kind in PYTHON_SCALARS else None)
         if not (self._is_own(one) and self._is_own(other)):
             self.ways.borrowed.add(name)
-        if any(given in self.ways.given for x in found for given in (x.storage, x.storage.shares)):
-            self.ways.kept.add(name)
+        known = [s for x in found for s in (x.storage, x.storage.shares) if s in self.ways.given]
+        if known and any(self.ways.kept.setdefault(name, s) is not s for s in known):
+            self.ways.borrowed.add(name)
         self._check_partners(name, found)
         if one.storage not in self.arrays:
             self.arrays[one.storage] = self._choice(values)
@@ -239,6 +242,10 @@ class _Join:
             part_since(self.recording, self.fork.drawn, [], [*values, *_predicates(end)])
             for values, end in zip(self._sides(open_), self.ends, strict=True)
         ]
+        if not is_checked and all(_is_trivial(part) for part in parts):
+            for choice in open_:
+                choice.found = select(self.fork.predicate, *choice.sides)
+            return None
         frontier = joint(parts)
         graphs = [
             self._graph(part, end, frontier, len(open_), is_checked)
@@ -266,6 +273,14 @@ class _Join:
         elif is_checked and end is not None:
             flags = [body.holds(None, [expect for _, expect in end.assumed], found[count:])]
         return shared(self.recording, body.build([*found[:count], *flags]))
+
+
+def _is_trivial(part: Part) -> bool:
+    """Return whether a side computes nothing but numbers that are known."""
+    graph = part.graph
+    return not any(out.array_type.shape for out in graph.outputs) and all(
+        node.op is literal for node in graph
+    )
 
 
 def _predicates(end: End | None) -> list[Value]:

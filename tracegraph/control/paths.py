@@ -7,18 +7,23 @@ drawn once, and what both sides compute alike stays outside.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import CellType
 from typing import Any
 
-from tracegraph.control.drawing import Journal, Predicate
+from tracegraph.control.drawing import Journal, Predicate, drawing
 from tracegraph.control.joins import End, Fork, joined
+from tracegraph.control.restoring import Content
+from tracegraph.control.variables import UNBOUND, UNKNOWN, content, keep_apart, set_content
 from tracegraph.ir.errors import AbstractValueError, TracegraphError
 from tracegraph.ir.graph import Value
 from tracegraph.ir.sizes import Dim, nonnegative
 from tracegraph.pen import Answer, Questions
 from tracegraph.recording import Recording
 from tracegraph.standin import Storage
+from tracegraph.tree import TreeDef, flatten, unflatten
+from tracegraph.values import stand_ins
 
 MOST_WAYS = 64
 """Through so many ways a function is drawn; each ``if`` of a sequence may double them."""
@@ -40,7 +45,9 @@ class Paths:
         The name of the index of the loop that it is the body of, from which others' are made.
 
     ``borrowed`` are the names that become other names of arrays that were there before, on some way
-    but not on all; ``kept`` those that keep the array that was given, on some way but not on all.
+    but not on all; ``kept`` those that keep an array that was given, on some way but not on all,
+    with that. ``versions`` are the last ones of what was written. ``is_forked`` says whether there
+    are several ways.
     """
 
     recording: Recording
@@ -52,7 +59,9 @@ class Paths:
     loops: int = 0
     raised: Exception | None = None
     borrowed: set[str] = field(default_factory=set)
-    kept: set[str] = field(default_factory=set)
+    kept: dict[str, Storage] = field(default_factory=dict)
+    versions: dict[Storage, int] = field(default_factory=dict)
+    is_forked: bool = False
     outer: Questions | None = None
 
     # -- questions ------------------------------------------------------------------------------
@@ -87,6 +96,7 @@ class Paths:
         if self.met == len(self.forks):
             drawn = frozenset(self.recording.builder.nodes)
             self.forks.append(Fork(predicate, size, drawn))
+            self.is_forked = True
         fork = self.forks[self.met]
         self.met += 1
         return fork.answer
@@ -150,9 +160,101 @@ class Paths:
             assumed = self._taken(start)
             memory = {storage: storage.value for storage in self.journal}
             for storage, (value, version) in self.journal.items():
+                self.versions[storage] = max(storage.version, self.versions.get(storage, 0))
                 storage.value, storage.version = value, version
         return End(names, memory, assumed)
 
     def _taken(self, start: int) -> list[Predicate]:
         taken, builder = self.recording.take_guards(start), self.recording.builder
         return [(Value(builder, node.operands[0]), expect) for node, expect in taken]
+
+    # -- parts ----------------------------------------------------------------------------------
+
+    def joined(
+        self,
+        functions: Sequence[Any],
+        run: Callable[[], Any],
+        cells: Mapping[str, CellType] | None = None,
+    ) -> Any:
+        """Call a part of what is drawn; behind it all ways through it are one."""
+        return _Part(self, functions, run, cells or {}).call()
+
+
+RESULT = "$result "
+
+
+class _Part:
+    """A part of a function that is drawn: a call, or an iteration of a short loop."""
+
+    def __init__(
+        self,
+        around: Paths,
+        functions: Sequence[Any],
+        run: Callable[[], Any],
+        cells: Mapping[str, CellType],
+    ) -> None:
+        self.recording, self.run, self.cells = around.recording, run, cells
+        self.before = {name: content(cell) for name, cell in cells.items()}
+        self.reached = Content(self.recording, functions)
+        arrays = stand_ins([*self.before.values(), *functions])
+        given = frozenset(one.storage for one in arrays)
+        self.paths = Paths(self.recording, Journal(), given, around.next_index(), outer=around)
+        self.result: Any = None
+        self.structure: TreeDef | None = None
+
+    def call(self) -> Any:
+        """Run the part on all ways, and return what it returns."""
+        recording = self.recording
+        assert recording.drawn is not None, "parts are of what is drawn"
+        with drawing(recording, recording.drawn, self.paths.journal):
+            try:
+                end = self.paths.explore(self._way)
+            except TracegraphError:
+                raise
+            except Exception as error:  # what it has written until then is forgotten
+                raise AbstractValueError(f"a function raises {type(error).__name__}") from error
+        for predicate, expect in end.assumed:
+            recording.guard(predicate, expect)
+        for storage, value in end.memory.items():
+            recording.externals.before_write(storage)
+            storage.write(value)
+            # Views that were made inside are good for reading if they saw the last version.
+            storage.version = max(self.paths.versions[storage], storage.version)
+        for name, cell in self.cells.items():
+            found = end.names[name]
+            set_content(cell, UNBOUND if found is UNKNOWN else self._joined(name, found))
+        if not self.paths.is_forked:
+            return self.result
+        assert self.structure is not None, "a way ends with a result"
+        names = (f"{RESULT}{k}" for k in range(self.structure.num_leaves))
+        return unflatten(self.structure, [self._joined(name, end.names[name]) for name in names])
+
+    def _way(self) -> dict[str, Any]:
+        """Run the part once, and return what it binds and returns."""
+        if self.paths.is_forked:
+            self.reached.check_iterators()
+        self._bind(self.before)
+        self.result = self.run()
+        names = {name: content(cell) for name, cell in self.cells.items()}
+        if self.paths.is_forked:
+            self._bind(self.before)
+            self.reached.check(self.reached.put_back())
+        leaves, structure = flatten(self.result)
+        if self.structure not in (None, structure):
+            raise AbstractValueError("a function returns other containers on some ways")
+        self.structure = structure
+        return names | {f"{RESULT}{k}": leaf for k, leaf in enumerate(leaves)}
+
+    def _bind(self, names: Mapping[str, Any]) -> None:
+        for name, cell in self.cells.items():
+            set_content(cell, names[name])
+
+    def _joined(self, name: str, found: Any) -> Any:
+        """Return what a variable holds behind the part."""
+        if found is UNKNOWN:
+            raise AbstractValueError("a function returns other objects on some ways")
+        if name in self.paths.borrowed:
+            raise AbstractValueError(f"{name} becomes another name of an array on some ways")
+        if name in self.paths.kept:
+            keep_apart(found, self.paths.kept[name])
+        return found

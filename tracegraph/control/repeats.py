@@ -30,14 +30,18 @@ from tracegraph.control.variables import (
 from tracegraph.ir.bodies import fresh_name
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Value
-from tracegraph.ir.ops.arithmetic import add, multiply
+from tracegraph.ir.ops.arithmetic import add
 from tracegraph.ir.ops.compare import equal, less, logical_and, logical_not, logical_or
 from tracegraph.ir.sizes import Dim, Size
 from tracegraph.ir.types import BOOL, INT64
+from tracegraph.iterables import Items
 from tracegraph.recording import Recording
 from tracegraph.standin import ABSENT, Traced, TracedSize
 
 TEST = "$test"
+
+NO_TRIPS = Trips(Items(0, lambda number: number, tuple, 0))
+"""What a loop that runs over nothing has for its items."""
 
 
 @dataclass(eq=False)
@@ -54,7 +58,7 @@ class Repeated(Statement):
         return self.code.test is not None
 
     def own_variables(self) -> Mapping[str, Any]:
-        return {LEFT: 0, **({RAN: False} if self.is_while else {NUMBER: 0})}
+        return {LEFT: 0, **({RAN: False} if self.is_while else {NUMBER: self.trips.begun})}
 
     def new_index(self) -> Size | None:
         return None
@@ -74,11 +78,9 @@ class Repeated(Statement):
     def iteration(self, index: Size | None) -> dict[str, Any]:
         if self.is_while:
             return {**self._left_by(self.code.body()), RAN: True}
-        number, literal = self.given[NUMBER].value, self.recording.emitter.literal
-        start = self.recording.emitter.value(self.trips.start, INT64)
-        item = add(start, multiply(number, literal(self.trips.step, INT64)))
-        left = self._left_by(self.code.body(self.recording.fresh(ABSENT, item, int)))
-        after = add(number, literal(1, INT64))
+        number = self.given[NUMBER]
+        left = self._left_by(self.code.body(self.trips.items.at(number)))
+        after = add(number.value, self.recording.emitter.literal(1, INT64))
         return {**left, NUMBER: self.recording.fresh(ABSENT, after, int)}
 
     def _left_by(self, left: Any) -> dict[str, Any]:
@@ -112,7 +114,7 @@ class Repeated(Statement):
         if LEFT in carried:
             goes_on.append(equal(carried[LEFT], literal(0, INT64)))
         if not self.is_while:
-            count = self.recording.emitter.value(self.trips.count, INT64)
+            count = self.recording.emitter.value(self.trips.items.count, INT64)
             goes_on.append(less(carried[NUMBER], count))
         else:
             asked = self.condition()
@@ -174,4 +176,4 @@ class Repeated(Statement):
 
 def asks_data(recording: Recording, code: LoopCode) -> bool:
     """Return whether the condition of a ``while`` looks at data ahead of its first iteration."""
-    return type(Repeated(recording, code, Trips(0, 1, 0)).condition().result) is Traced
+    return type(Repeated(recording, code, NO_TRIPS).condition().result) is Traced

@@ -30,24 +30,49 @@ def unchanged(recording: Recording, functions: Sequence[Any]) -> Iterator[None]:
     AbstractValueError
         It did not; it is again what it was.
     """
-    before = [(one, _content(one)) for one in _reachable(recording, functions)]
+    before = Content(recording, functions)
+    before.check_iterators()
     try:
         yield
     finally:
-        changed = [(one, old) for one, old in before if not _same(_content(one), old)]
+        changed = before.put_back()
+    before.check(changed)
+
+
+class Content:
+    """What is in all that functions can reach.
+
+    Iterators have no content that can be compared, or put back.
+    """
+
+    def __init__(self, recording: Recording, functions: Sequence[Any]) -> None:
+        self.recording = recording
+        self.iterators: list[Any] = []
+        reached = _reachable(recording, functions, self.iterators)
+        self.before = [(one, _content(one)) for one in reached]
+
+    def put_back(self) -> list[Any]:
+        """Let everything hold what it held, and return what did not."""
+        changed = [(one, old) for one, old in self.before if not _same(_content(one), old)]
         for one, old in changed:
             _put_back(one, old)
-    if changed:
-        kind = type(changed[0][0]).__name__
-        what = "an outer variable" if kind == "cell" else f"a {kind} from outside"
-        recording.no_effect_in_drawn(f"changing {what}")
+        return [one for one, _ in changed]
+
+    def check_iterators(self) -> None:
+        """Raise where an iterator can be reached."""
+        if self.iterators:
+            self.recording.no_effect_in_drawn("advancing an iterator from outside")
+
+    def check(self, changed: Sequence[Any]) -> None:
+        """Raise if something changed."""
+        if changed:
+            kind = type(changed[0]).__name__
+            what = "an outer variable" if kind == "cell" else f"a {kind} from outside"
+            self.recording.no_effect_in_drawn(f"changing {what}")
 
 
-def _reachable(recording: Recording, functions: Iterable[Any]) -> list[Any]:
-    """Return the containers, variables and objects that functions lead to.
-
-    An iterator cannot be put back: that a function leads to one is refused.
-    """
+def _reachable(recording: Recording, functions: Iterable[Any], iterators: list[Any]) -> list[Any]:
+    """Return the containers, variables and objects that functions lead to, without iterators."""
     found: list[Any] = []
     seen: set[int] = set()
     pending = list(functions)
@@ -57,7 +82,7 @@ def _reachable(recording: Recording, functions: Iterable[Any]) -> list[Any]:
             continue
         seen.add(id(one))
         if isinstance(one, Iterator):
-            recording.no_effect_in_drawn("advancing an iterator from outside")
+            iterators.append(one)
         if _can_change(recording, one):
             found.append(one)
             pending.extend(_content(one))

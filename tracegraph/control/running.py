@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import types
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,13 +13,13 @@ import numpy as np
 
 from tracegraph.containers import KINDS
 from tracegraph.control.binding import Binding, Real
-from tracegraph.control.repeats import Repeated, asks_data
+from tracegraph.control.repeats import NO_TRIPS, Repeated, asks_data
 from tracegraph.control.statements import NotYetError, Statement
 from tracegraph.control.variables import UNBOUND, LoopCode, Trips, content, set_content
 from tracegraph.ir.errors import AbstractValueError
-from tracegraph.ir.sizes import floordiv, nonnegative
+from tracegraph.ir.sizes import Dim, nonnegative
+from tracegraph.iterables import Fresh, Items, items_of
 from tracegraph.pen import Fallback
-from tracegraph.ranges import SizeRange
 from tracegraph.recording import Recording, paused
 from tracegraph.standin import (
     ArrayHolder,
@@ -35,9 +37,6 @@ SHORT = 8
 PEELED = 2
 """So many iterations may be recorded before the others are drawn: names have their types then."""
 
-NO_TRIPS = Trips(0, 1, 0)
-"""What a loop that runs over nothing has for its items."""
-
 PLAIN: tuple[Any, ...] = (
     bool, int, float, complex, str, bytes, range, type(None), type(Ellipsis), type, np.generic,
     np.dtype, np.ufunc, types.ModuleType, types.BuiltinFunctionType,
@@ -47,24 +46,77 @@ PLAIN: tuple[Any, ...] = (
 
 def rest_of(recording: Recording, iterable: Any, code: LoopCode) -> Any:
     """Run a ``for`` if it can be drawn, and return what is left to run over."""
-    rest = iterable
-    for _ in range(PEELED + 1):
-        trips = trips_of(recording, rest)
-        if trips is None or not recording.is_noting:
-            return rest
-        form = Statement if code.exit is None else Repeated
-        why = _try(recording, form(recording, code, trips), real_of(rest))
+    items = items_of(recording, iterable)
+    if items is None:
+        return iterable
+    run = _drawn if is_worth(recording, items.distance) else _joined
+    found = run(recording, items, code)
+    if found is None:
+        return iterable
+    is_over, rest = found
+    if type(iterable) is Fresh:
+        iterable.begun = rest
+    return () if is_over else rest
+
+
+Rest = tuple[bool, Iterator[Any]]
+"""Whether a loop is over, and the items that are left."""
+
+
+def _drawn(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
+    """Run a loop that may be drawn; None if nothing was run."""
+    form = Statement if code.exit is None else Repeated
+    for begun in range(PEELED + 1):
+        trips = Trips(items, begun)
+        real = iter(()) if recording.is_abstract else trips.real()
+        why = _try(recording, form(recording, code, trips), real, may_peel=begun < PEELED)
         if why is None:
-            return ()
-        if not isinstance(why, NotYetError):
-            return rest
-        left = code.body(recording.size(rest.start))
+            return True, _ended(recording, code, real)
+        if not isinstance(why, NotYetError) or begun == PEELED:
+            return (False, _left(recording, items, begun)) if begun else None
+        if recording.drawn is not None and not recording.ask_size(1, "<=", items.count - begun):
+            return True, iter(())
+        left = code.body(items.at(begun))
         if left is not None:
             assert code.exit is not None, "only a loop with exits is left"
             code.exit.value = left
-            return ()
-        rest = rest[1:]
-    return rest
+            return True, _left(recording, items, begun + 1)
+        is_short = recording.drawn is None and not is_worth(recording, items.count - begun - 1)
+        if not recording.is_noting or is_short:
+            return False, _left(recording, items, begun + 1)
+    raise AssertionError("the last iteration that is peeled is followed by the others")
+
+
+def _left(recording: Recording, items: Items, begun: int) -> Iterator[Any]:
+    """Yield the items behind the first ones."""
+    for number in range(begun, operator.index(recording.size(items.count))):
+        yield items.at(number)
+
+
+def _ended(recording: Recording, code: LoopCode, real: Iterator[Any]) -> Iterator[Any]:
+    """Yield what a loop has left in its iterator, which is not known to the graph."""
+    for item in real if code.exit is not None else ():
+        recording.give_up("an iterator is used after a loop that was left")
+        yield item
+
+
+def _joined(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
+    """Run the iterations of a short loop inside of what is drawn, each with one way out."""
+    if recording.paths is None or code.exit is not None or not isinstance(items.count, int):
+        return None
+    for number in range(items.count):
+        item = items.at(number)
+        recording.paths.joined([code.body], functools.partial(code.body, item), code.cells())
+    return True, iter(())
+
+
+def is_worth(recording: Recording, count: Dim) -> bool:
+    """Return whether a loop of at most so many iterations is to be drawn: an empty one is not."""
+    if isinstance(count, int):
+        return count > SHORT
+    if recording.drawn is None and not recording.ask_size(1, "<=", count):
+        return False
+    return nonnegative(count) or recording.ask_size(0, "<=", count)
 
 
 class WhileLoop:
@@ -85,7 +137,8 @@ class WhileLoop:
         self.begun += 1
         if self.begun <= SHORT and not self._asks_data():
             return True
-        why = _try(recording, Repeated(recording, code, NO_TRIPS), None)
+        loop = Repeated(recording, code, NO_TRIPS)
+        why = _try(recording, loop, None, may_peel=self.peeled < PEELED)
         if why is None:
             return False
         self.peeled += 1
@@ -103,37 +156,35 @@ class WhileLoop:
             return False
 
 
-def trips_of(recording: Recording, iterable: Any) -> Trips | None:
-    """Return what a loop runs over, if it can be drawn and is worth it."""
-    if type(iterable) is range and len(iterable) > SHORT:
-        return Trips(iterable.start, iterable.step, len(iterable))
-    if type(iterable) is not SizeRange:
-        return None
-    start, stop, step = iterable.start, iterable.stop, iterable.step
-    distance = stop - start if step > 0 else start - stop
-    if recording.drawn is None and not recording.ask_size(1, "<=", distance):
-        return None
-    if not nonnegative(distance) and not recording.ask_size(0, "<=", distance):
-        return None
-    return Trips(start, step, floordiv(distance + (abs(step) - 1), abs(step)))
-
-
-def _try(recording: Recording, loop: Statement, items: Any) -> AbstractValueError | None:
+def _try(
+    recording: Recording,
+    loop: Statement,
+    items: Iterator[Any] | None,
+    *,
+    may_peel: bool = False,
+) -> AbstractValueError | None:
     """Run a loop if it can be drawn, else return why not.
 
-    Where there are no values to go on with, that is raised.
+    Where there are no values to go on with, that is raised, unless another iteration ``may_peel``.
     """
+    text = loop.code.body.__code__
     try:
+        if text in recording.undrawable:
+            raise AbstractValueError("it was tried before")
         _capture(recording, loop, items)
     except AbstractValueError as why:
-        if recording.drawn is not None:
+        can_peel = may_peel and isinstance(why, NotYetError)
+        if recording.drawn is not None and not can_peel:
             raise
-        recording.undrawn.append(Fallback(str(why), user_site()))
+        if recording.drawn is None:
+            recording.undrawn.append(Fallback(str(why), user_site()))
+        if not can_peel:
+            recording.undrawable.add(text)
         return why
     return None
 
 
-def _capture(recording: Recording, loop: Statement, items: Any) -> None:
+def _capture(recording: Recording, loop: Statement, items: Iterator[Any] | None) -> None:
     code = loop.code
     variables = variables_of(*(f for f in (code.plain, code.plain_test) if f is not None))
     if not all(may_be_given(recording, content(cell)) for cell in variables):
@@ -208,7 +259,10 @@ def real_values(variables: Iterable[types.CellType], bound: set[int]) -> Iterato
 
 
 def _run(
-    recording: Recording, items: Any, code: LoopCode, variables: Iterable[types.CellType]
+    recording: Recording,
+    items: Iterator[Any] | None,
+    code: LoopCode,
+    variables: Iterable[types.CellType],
 ) -> Real:
     bound = {id(cell) for cell in code.cells().values()}
     try:

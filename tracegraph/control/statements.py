@@ -64,7 +64,7 @@ class NotYetError(AbstractValueError):
 
 @dataclass(eq=False)
 class Statement:
-    """A ``for`` over a range of which each iteration runs: its body is drawn.
+    """A ``for`` over known items of which each iteration runs: its body is drawn.
 
     ``carried`` are names with a value for the next iteration, ``emptied`` names that an iteration
     binds before it reads them, ``memory`` what it writes into and has not made itself.
@@ -87,7 +87,7 @@ class Statement:
         self.after: dict[str, Any] = {}
         self.contents: dict[Storage, Value] = {}
         self.borrowed: set[str] = set()
-        self.kept: set[str] = set()
+        self.kept: Collection[str] = ()
         self.first = 0
 
     def drawn(self) -> Left:
@@ -117,7 +117,7 @@ class Statement:
     def iteration(self, index: Size | None) -> dict[str, Any]:
         """Run an iteration, and return what the loop's own variables are after it."""
         assert index is not None, "a for loop counts its iterations"
-        self.code.body(self.recording.size(self.trips.at(index)))
+        self.code.body(self.trips.items.at(self.recording.size(self.trips.begun + index)))
         return {}
 
     def looped(
@@ -350,7 +350,7 @@ class Statement:
         given = {self.given[name].storage for name in arrays}
         ends = {name: self.after[name].storage for name in arrays}
         same = {name for name, end in ends.items() if end in given or end.shares in given}
-        return frozenset(arrays & (self.kept | same))
+        return frozenset(arrays & {*self.kept, *same})
 
     def _is_constant(self, name: str) -> bool:
         """Return whether a name holds what it does after every iteration that binds it."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import itertools
+from collections.abc import Iterator
 from types import CellType
 from typing import Any
 
@@ -11,8 +13,9 @@ import numpy as np
 from tracegraph.ir.graph import Value, attrs_key
 from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim
+from tracegraph.iterables import Items
 from tracegraph.recording import Recording
-from tracegraph.standin import PYTHON_SCALARS, Traced, TracedSize
+from tracegraph.standin import PYTHON_SCALARS, Storage, Traced, TracedSize
 from tracegraph.twin import Exit
 
 
@@ -67,15 +70,18 @@ class LoopCode:
 
 @record
 class Trips:
-    """The items of a loop: ``start + step * k`` for each k below ``count``."""
+    """The iterations of a loop that are left: all but the first ``begun`` ones."""
 
-    start: Dim
-    step: int
-    count: Dim
+    items: Items
+    begun: int = 0
 
-    def at(self, place: Dim) -> Dim:
-        """Return the item of an iteration."""
-        return self.start + place * self.step
+    @property
+    def count(self) -> Dim:
+        return self.items.count - self.begun
+
+    def real(self) -> Iterator[Any]:
+        """Return the real items."""
+        return itertools.islice(self.items.real(), self.begun, None)
 
 
 def content(cell: CellType) -> Any:
@@ -130,3 +136,9 @@ def is_same(before: Any, after: Any) -> bool:
         return before.storage is after.storage and before.path == after.path
     is_plain = type(before) is type(after) and isinstance(after, (*PYTHON_SCALARS, str))
     return is_plain and bool(attrs_key(before) == attrs_key(after))
+
+
+def keep_apart(found: Traced, storage: Storage) -> None:
+    """Let an array that may be another one be read until that is written, and not be written."""
+    found.storage.shares = storage.shares or storage
+    found.storage.seen = found.storage.shares.version

@@ -1,7 +1,4 @@
-"""Python's whole numbers where they have no value: int64, with guards that nothing leaves it.
-
-Elsewhere whole numbers are bound to the value seen. What a loop carries changes in each iteration.
-"""
+"""Python's whole numbers that are computed from data: int64, with guards that nothing leaves it."""
 
 from __future__ import annotations
 
@@ -25,6 +22,9 @@ LIMIT = 2**62
 
 MOST = 16
 """The largest exponent that is written out."""
+
+WIDTH = 62
+"""Numbers are shifted by fewer places than this."""
 
 Rule = Callable[[Emitter, list[Value]], Value]
 
@@ -80,6 +80,22 @@ def _power(e: Emitter, operands: list[Value]) -> Value:
     return result
 
 
+def _shift(op: Any, *, grows: bool) -> Rule:
+    def rule(e: Emitter, operands: list[Value]) -> Value:
+        number, places = operands
+        known = constant_of(places)
+        if known is None or not 0 <= int(known) < WIDTH:
+            raise Unsupported("a shift by a number of places that is computed; use np.left_shift")
+        if grows:
+            about = absolute(cast(number, dtype=FLOAT64))
+            most = float(LIMIT >> int(known))
+            e.guard(compare.less(about, full_like(about, most)), True)
+        result: Value = op(number, places)
+        return result
+
+    return rule
+
+
 def _plain(op: Any) -> Rule:
     return lambda e, operands: op(*operands)
 
@@ -94,6 +110,9 @@ ARITHMETIC: dict[Any, Rule] = {
     operator.neg: _with_small_operands(negative),
     operator.abs: _with_small_operands(absolute),
     operator.pos: _plain(lambda value: value),
+    operator.invert: _plain(bitwise.invert),
+    operator.lshift: _shift(bitwise.left_shift, grows=True),
+    operator.rshift: _shift(bitwise.right_shift, grows=False),
 }
 COMPARISONS: dict[Any, Rule] = {
     operator.lt: _plain(compare.less),
@@ -115,11 +134,18 @@ IN_PLACE: dict[Any, Any] = {
     operator.ifloordiv: operator.floordiv,
     operator.imod: operator.mod,
     operator.ipow: operator.pow,
+    operator.ilshift: operator.lshift,
+    operator.irshift: operator.rshift,
     operator.iand: operator.and_,
     operator.ior: operator.or_,
     operator.ixor: operator.xor,
 }
 RULES: dict[Any, Rule] = {**ARITHMETIC, **COMPARISONS, **LOGIC}
+
+
+def is_small(number: Any) -> bool:
+    """Return whether a real whole number is one that the guards let pass."""
+    return bool(-LIMIT < number < LIMIT)
 
 
 def is_followed(function: Any, kinds: Collection[type]) -> bool:
