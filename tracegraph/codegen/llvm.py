@@ -61,6 +61,12 @@ class NativeKernel:
     buffers: tuple[str, ...]
     symbols: tuple[Symbol, ...]
 
+    def inlined(self) -> NativeKernel:
+        """Return the kernel as one that LLVM puts in the places of its calls."""
+        head, brace, rest = self.text.partition(" {\n")
+        head = head.replace("define hidden", "define internal", 1)
+        return replace(self, text=f"{head} alwaysinline{brace}{rest}")
+
 
 def native(program: Program) -> NativeKernel:
     """Return the LLVM text of a loop program whose elementary functions are expanded."""
