@@ -11,10 +11,12 @@ from tracegraph.codegen.entry_text import EAGER, ERROR, Text
 from tracegraph.codegen.llvm import NativeKernel
 from tracegraph.codegen.plan import Branch, Kernel, Loop, Step, While, walk
 from tracegraph.ir.errors import GraphError
-from tracegraph.ir.loops import For
 
 SELDOM, OFTEN = 256, 16
-"""After so many iterations a loop asks whether a signal has come."""
+"""After so many iterations a loop asks whether a signal has come: seldom where all kernels of its
+body have fewer than ``FEW`` iterations of their own."""
+
+FEW = 16
 
 
 @dataclass(eq=False)
@@ -97,8 +99,5 @@ class Flow:
 
     def _asking(self, body: Sequence[Step]) -> entry_loops.Asking:
         """Return how often a loop asks for signals: seldom if an iteration is a few numbers."""
-        kernels = [step.program.body for step in body if isinstance(step, Kernel)]
-        is_short = len(kernels) == len(body) and not any(
-            isinstance(statement, For) for kernel in kernels for statement in kernel
-        )
-        return entry_loops.Asking(SELDOM if is_short else OFTEN, self.text.exit(ERROR))
+        short = all(isinstance(s, Kernel) and (s.iterations or FEW) < FEW for s in body)
+        return entry_loops.Asking(SELDOM if short else OFTEN, self.text.exit(ERROR))

@@ -203,10 +203,14 @@ def _run_passes(module: Any) -> None:
 
 
 def _run_all_passes(module: Any) -> None:
-    """Merge functions and optimise what comes of it; vectors remain the work of the author."""
+    """Merge functions and optimise what comes of it; vectors remain the work of the author.
+
+    Loops are unrolled where the text says so.
+    """
     tools = _toolchain()
     options = tools.llvm.create_pipeline_tuning_options(speed_level=2)
     options.loop_vectorization = options.slp_vectorization = options.loop_interleaving = False
+    options.loop_unrolling = False
     builder = tools.llvm.create_pass_builder(tools.machine, options)
     builder.getModulePassManager().run(module, builder)
 

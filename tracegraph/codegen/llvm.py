@@ -13,7 +13,7 @@ from tracegraph.codegen.llvm_cold import any_lane, cold_call
 from tracegraph.codegen.llvm_fold import fold_end, fold_join, fold_states, fold_step
 from tracegraph.codegen.llvm_memory import Memory
 from tracegraph.codegen.llvm_scalar import instruction
-from tracegraph.codegen.llvm_scope import Register, Result, Scopes
+from tracegraph.codegen.llvm_scope import UNROLL, Register, Result, Scopes
 from tracegraph.codegen.llvm_table import Table
 from tracegraph.codegen.llvm_types import Writer, constant, memory, register
 from tracegraph.codegen.loops.analysis import is_chain, scalars_of
@@ -112,6 +112,8 @@ class FunctionWriter:
         names = tuple(b.name for b in given)
         declarations = frozenset(self._declarations)
         helpers = self._cold | self._table.definitions()
+        if self._scopes.unrolls:
+            helpers["unroll"] = UNROLL
         return NativeKernel(program.name, text, helpers, declarations, names, symbols)
 
     def _declare(self, line: str) -> None:

@@ -9,7 +9,7 @@ loop.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tracegraph.codegen.arena import named_buffers
 from tracegraph.codegen.entry_flow import Flow
@@ -21,11 +21,11 @@ from tracegraph.ir.loops import written
 from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Symbol, symbols
 
-LOCAL_BYTES = 256
-"""Buffers of at most so many bytes are memory of the function."""
+LOCAL_BYTES, FRAME_BYTES = 256, 16384
+"""Buffers of at most so many bytes are memory of the function, and so many bytes in all."""
 
-SMALL = 150
-"""Kernels of at most so many lines are merged."""
+SMALL = 600
+"""Kernels of at most so many lines, counted for each of their iterations, are merged."""
 
 INTRINSICS = """declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
@@ -76,51 +76,58 @@ class Merging:
 
     def __init__(self, plan: Plan, kernels: Mapping[str, NativeKernel]) -> None:
         self.made: list[Merged] = []
-        self._plan, self._kernels = plan, kernels
+        self._kernels = kernels
         self._buffers = {buffer.name: buffer for buffer in plan.buffers}
-        self._temporary = {name for slot in plan.slots for name in slot.buffers}
+        self._temporary = {name for slot in plan.slots for name in slot.buffers} - {*plan.outputs}
         self._mentions = Counter(self._mentioned(walk(plan.steps)))
 
     def applies(self, step: Step) -> bool:
         """Return whether a loop is a function: it runs nothing but kernels, one of them small."""
         inner = list(walk((step,)))
         native = all(isinstance(one, Kernel | Branch | Loop | While) for one in inner)
-        return native and any(is_small(kernel) for kernel in self._used(inner))
+        return native and any(isinstance(one, Kernel) and self._is_small(one) for one in inner)
+
+    def _is_small(self, step: Kernel) -> bool:
+        """Return whether a kernel is merged with the loop that it is in."""
+        lines = self._kernels[step.name].text.count("\n")
+        return step.iterations is not None and lines * step.iterations <= SMALL
 
     def merge(self, step: Loop | While) -> Merged:
         """Write the function of a loop."""
         inner = list(walk((step,)))
         mentions = Counter(self._mentioned(inner))
-        local = [name for name in mentions if _is_local(self._buffers[name])]
+        local = self._local(mentions)
         own = {name for name in local if self._is_own(name, mentions[name])}
-        named = tuple(name for name in mentions if name not in own)
-        used = self._used(inner)
-        free = _free(inner, used)
-        text = Text()
-        flow = Flow(text, Sizes(text), self._kernels, {name: f"%buffer.{name}" for name in named})
-        for number, symbol in enumerate(free):
-            flow.sizes.number(symbol, f"%symbol.{number}")
+        given = tuple(name for name in mentions if name not in own)
+        kernels = [one for one in inner if isinstance(one, Kernel)]
+        free = _free(inner, [self._kernels[kernel.name] for kernel in kernels])
+        flow = self._flow(given, free)
         for name in local:
-            flow.pointers[name] = _entered(text, self._buffers[name], name in own)
+            flow.pointers[name] = _entered(flow.text, self._buffers[name], name in own)
         _run(flow, step)
-        changed = {name for one in inner for name in _written(one)}.intersection(local) - own
-        _leave(flow, [self._buffers[name] for name in named if name in changed])
-        parameters = [f"ptr noalias %buffer.{name}" for name in named]
-        parameters += [f"i64 %symbol.{number}" for number in range(len(free))]
-        parameters += ["ptr noalias %trips"] if isinstance(step, While) else []
-        name = f"loop{len(self.made)}"
-        head = f'hidden i32 @{name}({", ".join(parameters)}) "prefer-vector-width"="256" nounwind'
-        inlined, called = (
-            tuple(dict.fromkeys(one.name for one in used if is_small(one) == small))
-            for small in (True, False)
+        changed = {name for kernel in kernels for name in written(kernel.program.body)}
+        _leave(flow, [self._buffers[name] for name in local if name in changed - own])
+        name = f"tg_loop{len(self.made)}"
+        made = Merged(
+            name=name,
+            head=_head(name, given, len(free), isinstance(step, While)),
+            body=flow.text.body(),
+            inlined=_names(kernel for kernel in kernels if self._is_small(kernel)),
+            called=_names(kernel for kernel in kernels if not self._is_small(kernel)),
+            buffers=given,
+            symbols=free,
+            functions=frozenset(flow.text.functions),
         )
-        functions = frozenset(text.functions)
-        made = Merged(name, head, text.body(), inlined, called, named, free, functions)
         self.made.append(made)
         return made
 
-    def _used(self, inner: Iterable[Step]) -> list[NativeKernel]:
-        return [self._kernels[one.name] for one in inner if isinstance(one, Kernel)]
+    def _flow(self, buffers: Iterable[str], free: Iterable[Symbol]) -> Flow:
+        """Return what writes the function, with the names of its parameters."""
+        text = Text()
+        flow = Flow(text, Sizes(text), self._kernels, {b: f"%buffer.{b}" for b in buffers})
+        for number, symbol in enumerate(free):
+            flow.sizes.number(symbol, f"%symbol.{number}")
+        return flow
 
     def _mentioned(self, steps: Iterable[Step]) -> Iterator[str]:
         """Yield the buffers that steps mention, those of inner steps left out."""
@@ -132,14 +139,21 @@ class Merging:
             elif not isinstance(step, Loop):
                 yield from named_buffers(step)
 
+    def _local(self, names: Iterable[str]) -> list[str]:
+        """Return the buffers of few elements that lie together, as those of inputs may not."""
+        found, left = [], FRAME_BYTES
+        for buffer in (self._buffers[name] for name in names):
+            compact = buffer.kind != "input" or buffer.size == 1
+            if compact and isinstance(buffer.size, int) and _bytes(buffer) <= LOCAL_BYTES:
+                left -= _bytes(buffer)
+                found.append(buffer.name)
+            if left < 0:
+                return found[:-1]
+        return found
+
     def _is_own(self, name: str, mentions: int) -> bool:
         """Return whether a temporary buffer is mentioned nowhere else."""
         return name in self._temporary and self._mentions[name] == mentions
-
-
-def is_small(kernel: NativeKernel) -> bool:
-    """Return whether a kernel is merged with the loop that it is in."""
-    return kernel.text.count("\n") <= SMALL
 
 
 def _run(flow: Flow, step: Loop | While) -> None:
@@ -151,8 +165,15 @@ def _run(flow: Flow, step: Loop | While) -> None:
         flow.loop(step)
 
 
-def _written(step: Step) -> Collection[str]:
-    return written(step.program.body) if isinstance(step, Kernel) else ()
+def _head(name: str, buffers: Iterable[str], symbols: int, counts: bool) -> str:
+    parameters = [f"ptr noalias %buffer.{buffer}" for buffer in buffers]
+    parameters += [f"i64 %symbol.{number}" for number in range(symbols)]
+    parameters += ["ptr noalias %trips"] if counts else []
+    return f'hidden i32 @{name}({", ".join(parameters)}) "prefer-vector-width"="256" nounwind'
+
+
+def _names(kernels: Iterable[Kernel]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(kernel.name for kernel in kernels))
 
 
 def _free(inner: Sequence[Step], used: Sequence[NativeKernel]) -> tuple[Symbol, ...]:
@@ -163,19 +184,12 @@ def _free(inner: Sequence[Step], used: Sequence[NativeKernel]) -> tuple[Symbol, 
     return tuple(symbol for symbol in dict.fromkeys(found) if symbol not in bound)
 
 
-def _is_local(buffer: PlanBuffer) -> bool:
-    """Return whether a buffer is a few elements that lie together, as those of inputs may not."""
-    if not isinstance(buffer.size, int) or (buffer.kind == "input" and buffer.size != 1):
-        return False
-    return _bytes(buffer) <= LOCAL_BYTES
-
-
 def _entered(text: Text, buffer: PlanBuffer, own: bool) -> str:
     """Return memory of the function with the elements of a buffer; zeros where they are its own.
 
     Nothing reads these zeros, but LLVM, to which other memory would be undefined, cannot know.
     """
-    made = text.slot(f"[{_bytes(buffer)} x i8]", align=64)
+    made = text.slot(f"[{_bytes(buffer)} x i8]", align=32)
     if own:
         text.do(f"call void @llvm.memset.p0.i64(ptr {made}, i8 0, i64 {_bytes(buffer)}, i1 false)")
     else:
