@@ -44,7 +44,7 @@ def test_a_chain_has_the_bits_of_numpy(name: str, length: int) -> None:
     x = samples(name, length)
     runner = compiled(horner, ArrayType(DTYPES[name], (length,)))
     np.testing.assert_array_equal(runner(x)[0], horner(x))
-    assert (TABLE in runner.text) == (length > 1)
+    assert (TABLE in runner.text) == (length > 3)
 
 
 @pytest.mark.parametrize("length", [0, 1, 5, 32, 33, 300])

@@ -79,6 +79,25 @@ define i64 @quarter(i64 %x) {
         assert Unary(code.address("quarter"))(40) == 10
 
 
+def test_functions_are_merged_with_loops_where_they_say_so() -> None:
+    loops = """define internal i64 @half(i64 %x) alwaysinline {
+  %y = ashr i64 %x, 1
+  ret i64 %y
+}
+declare hidden i64 @third(i64)
+define i64 @sixth(i64 %x) {
+  %a = call i64 @half(i64 %x)
+  %b = call i64 @third(i64 %a)
+  ret i64 %b
+}
+"""
+    kernel = "define hidden i64 @third(i64 %x) {\n  %y = sdiv i64 %x, 3\n  ret i64 %y\n}\n"
+    code = jit.compile_text(kernel, ("sixth",), {}, loops=loops)
+    assert Unary(code.address("sixth"))(42) == 7
+    assert "@half" not in jit.optimised_text(loops, loops=True)
+    assert "@half" in jit.optimised_text(loops)
+
+
 def test_each_load_has_its_own_memory() -> None:
     first, second = (jit.compile_text(TEXT, EXPORTS, IMPORTS) for _ in range(2))
     use(first)

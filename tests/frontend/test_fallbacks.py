@@ -387,7 +387,7 @@ def test_too_many_operations_run_eagerly(monkeypatch: pytest.MonkeyPatch) -> Non
 
     function = tg.compile(long)
     (warning,) = warned(function, np.ones(1))
-    assert "a Python loop was unrolled because the truth of an array" in str(warning.message)
+    assert "a Python loop was unrolled because changing a list" in str(warning.message)
     np.testing.assert_array_equal(function(np.ones(1)), np.ones(1))
 
 

@@ -27,6 +27,8 @@ from tracegraph.codegen.entry_sources import Sources
 from tracegraph.codegen.entry_steps import Steps
 from tracegraph.codegen.entry_text import METADATA, Text, slow_path_text
 from tracegraph.codegen.llvm import NativeKernel
+from tracegraph.codegen.merged import INTRINSICS as COPIES
+from tracegraph.codegen.merged import Merged
 from tracegraph.codegen.plan import Gemm, GuardStep, Plan, SelectStep, walk
 from tracegraph.codegen.signature import Signature
 from tracegraph.ir.record import record
@@ -37,14 +39,16 @@ _DECLARED_NAME = re.compile(r"@([\w.$]+)\(")
 
 @record(eq=True)
 class EntryText:
-    """Two modules, the objects that the table must hold, and how many miss cells there are.
+    """Three modules, the objects that the table must hold, and how many miss cells there are.
 
-    ``kernels`` deserves optimisation; ``text``, which runs once per call, does not repay it.
-    ``has_arena`` and ``has_products`` say whether it keeps memory, and whether it calls the BLAS.
+    ``kernels`` deserves optimisation, ``loops``, which may be empty, all that LLVM has; ``text``,
+    which runs once per call, does not repay it. ``has_arena`` and ``has_products`` say whether it
+    keeps memory, and whether it calls the BLAS.
     """
 
     text: str
     kernels: str
+    loops: str
     objects: tuple[Any, ...]
     cells: int
     has_arena: bool
@@ -55,14 +59,15 @@ def entry_text(signature: Signature, plan: Plan, kernels: Mapping[str, NativeKer
     """Write the modules of one entry and of its kernels, which are given by name."""
     check_signature(signature)
     text = Text()
-    _write_body(text, signature, plan, kernels)
+    loops = _write_body(text, signature, plan, kernels)
     main, slow = text.finish(ENTRY), slow_path_text(text)
     guards = [step.number for step in walk(plan.steps) if isinstance(step, GuardStep)]
     cells = 2 + max(guards, default=-1)
     has_arena = text.uses("tg_put_back")
-    used = [kernels[kernel.name] for kernel in plan.kernels()]
+    alone, in_loops = _split(plan, kernels, loops)
     products, declarations = _products(plan)
-    declarations += [_kernel_declaration(kernel) for kernel in used]
+    declarations += [_kernel_declaration(kernel) for kernel in alone]
+    declarations += [loop.declaration for loop in loops]
     functions = text.functions.union(ARENA_FUNCTIONS if has_arena else ())
     declarations += [cpython.declaration(name) for name in sorted(functions)]
     declarations.append(f"declare i32 @{quiet.NAME}()")
@@ -81,19 +86,31 @@ def entry_text(signature: Signature, plan: Plan, kernels: Mapping[str, NativeKer
     has_products = any(isinstance(step, Gemm) for step in walk(plan.steps))
     whole = "\n".join([*parts, ""])
     objects = tuple(text.objects)
-    kernels_text = _kernels_text(used) + (select.TEXT if selects else "")
-    return EntryText(whole, kernels_text, objects, cells, has_arena, has_products)
+    kernels_text = _module(alone) + (select.TEXT if selects else "")
+    loops_text = _loops_text(loops, in_loops, alone)
+    return EntryText(whole, kernels_text, loops_text, objects, cells, has_arena, has_products)
+
+
+def _split(
+    plan: Plan, kernels: Mapping[str, NativeKernel], loops: Sequence[Merged]
+) -> tuple[list[NativeKernel], list[NativeKernel]]:
+    """Return the kernels that are functions for all to call, and those merged with loops."""
+    inside = {name for loop in loops for name in loop.inlined}
+    names = dict.fromkeys(kernel.name for kernel in plan.kernels())
+    alone = [kernels[name] for name in names if name not in inside]
+    return alone, [kernels[name] for name in names if name in inside]
 
 
 def _write_body(
     text: Text, signature: Signature, plan: Plan, kernels: Mapping[str, NativeKernel]
-) -> None:
+) -> list[Merged]:
+    """Write the steps; return the functions of loops that they call."""
     sizes = Sizes(text)
     inputs = Inputs(text, sizes, Sources(text), signature)
     inputs.emit()
     results = Results(text, sizes, inputs, signature, {b.name: b.dtype for b in plan.buffers})
     pointers, written = dict(inputs.pointers), inputs.written_buffers()
-    steps = Steps(text, sizes, plan, results, kernels, pointers, written)
+    steps = Steps(text, sizes, kernels, pointers, plan, results, written)
     steps.prepare()
     steps.pointers.update(place(text, sizes, plan.slots))
     for buffer in plan.buffers:
@@ -101,14 +118,34 @@ def _write_body(
             steps.pointers[buffer.name] = single_element(text, buffer)
     steps.emit(plan.steps)
     results.emit(steps)
+    return steps.merging.made
 
 
-def _kernels_text(kernels: Sequence[NativeKernel]) -> str:
-    """Return the module of some kernels; what several of them use stands there once."""
+def _module(kernels: Sequence[NativeKernel], others: Sequence[str] = (), *lines: str) -> str:
+    """Return the module of some kernels and of others that are text, with lines that declare.
+
+    What several kernels use stands there once.
+    """
     helpers = {name: text for kernel in kernels for name, text in kernel.helpers.items()}
     declarations = sorted({line for kernel in kernels for line in kernel.declarations})
     definitions = {kernel.name: kernel.text for kernel in kernels}
-    return "\n".join([*helpers.values(), *definitions.values(), *_once(declarations), ""])
+    parts = [*helpers.values(), *definitions.values(), *others, *_once([*declarations, *lines]), ""]
+    return "\n".join(parts)
+
+
+def _loops_text(
+    loops: Sequence[Merged], inside: Sequence[NativeKernel], alone: Sequence[NativeKernel]
+) -> str:
+    """Return the module of loops and of the kernels merged with them."""
+    if not loops:
+        return ""
+    called = {name for loop in loops for name in loop.called}
+    functions = sorted({name for loop in loops for name in loop.functions})
+    lines = [_kernel_declaration(kernel) for kernel in alone if kernel.name in called]
+    lines += [cpython.declaration(name) for name in functions]
+    lines += [*INTRINSICS.splitlines(), *COPIES.splitlines()]
+    texts = [loop.definition for loop in loops]
+    return _module([kernel.inlined() for kernel in inside], [*texts, METADATA], *lines)
 
 
 def _kernel_declaration(kernel: NativeKernel) -> str:

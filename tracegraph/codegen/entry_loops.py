@@ -1,4 +1,4 @@
-"""The blocks of branches and loops in an entry: what is run in them is added by who calls this.
+"""The blocks of branches and loops: what is run in them is added by who calls this.
 
 Every few iterations a loop asks whether a signal has come, such as Ctrl-C, and leaves if its
 handler raises.
@@ -38,19 +38,35 @@ class Asking:
 
 @contextlib.contextmanager
 def counting(text: Text, trip: str, asking: Asking) -> Iterator[str]:
-    """Run what is added inside ``trip`` times; give the number of the iteration, from 0 on."""
+    """Run what is added inside ``trip`` times; give the number of the iteration, from 0 on.
+
+    Iterations run in blocks, and between two blocks the loop asks: in a block nothing is called
+    that the loop does not need itself, so that registers keep what they hold.
+    """
     at = text.slot("i64")
     text.do(f"store i64 0, ptr {at}")
-    again, body, done = (text.fresh(name) for name in ("again", "iteration", "done"))
-    text.jump(again)
-    text.label(again)
-    number = text.load("i64", at)
-    more = text.let(f"icmp slt i64 {number}, {trip}")
-    text.do(f"br i1 {more}, label %{body}, label %{done}")
+    block, body, done = (text.fresh(name) for name in ("block", "iteration", "done"))
+    some = text.let(f"icmp sgt i64 {trip}, 0")
+    text.do(f"br i1 {some}, label %{block}, label %{done}")
+    text.label(block)
+    left = text.let(f"sub i64 {trip}, {text.load('i64', at)}")
+    size = text.let(f"call i64 @llvm.smin.i64(i64 {left}, i64 {asking.every})")
+    end = text.let(f"add i64 {text.load('i64', at)}, {size}")
+    text.jump(body)
     text.label(body)
+    number = text.load("i64", at)
     yield number
-    _next(text, at, asking)
-    text.jump(again)
+    following = text.let(f"add nsw i64 {number}, 1")
+    text.do(f"store i64 {following}, ptr {at}")
+    again, asks = text.fresh("again"), text.fresh("asks")
+    more = text.let(f"icmp slt i64 {following}, {end}")
+    text.do(f"br i1 {more}, label %{body}, label %{again}")
+    text.label(again)
+    more = text.let(f"icmp slt i64 {end}, {trip}")
+    text.do(f"br i1 {more}, label %{asks}, label %{done}")
+    text.label(asks)
+    _ask(text, asking)
+    text.jump(block)
     text.label(done)
 
 
@@ -69,18 +85,16 @@ def repeating(text: Text, test: Callable[[], str], asking: Asking) -> Iterator[s
     text.do(f"br i1 {more}, label %{body}, label %{done}")
     text.label(body)
     yield at
-    _next(text, at, asking)
+    number = text.let(f"add i64 {text.load('i64', at)}, 1")
+    text.do(f"store i64 {number}, ptr {at}")
+    asks = text.fresh("asks")
+    due = text.let(f"icmp eq i64 {text.let(f'and i64 {number}, {asking.every - 1}')}, 0")
+    text.do(f"br i1 {due}, label %{asks}, label %{again}")
+    text.label(asks)
+    _ask(text, asking)
     text.jump(again)
     text.label(done)
 
 
-def _next(text: Text, at: str, asking: Asking) -> None:
-    number = text.let(f"add i64 {text.load('i64', at)}, 1")
-    text.do(f"store i64 {number}, ptr {at}")
-    asks, on = text.fresh("asks"), text.fresh("on")
-    due = text.let(f"icmp eq i64 {text.let(f'and i64 {number}, {asking.every - 1}')}, 0")
-    text.do(f"br i1 {due}, label %{asks}, label %{on}")
-    text.label(asks)
+def _ask(text: Text, asking: Asking) -> None:
     text.require_equal("i32", text.call("PyErr_CheckSignals"), "0", asking.stop)
-    text.jump(on)
-    text.label(on)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from typing import Any
 
-from tracegraph.codegen import blas, cpython, entry_loops, select
+from tracegraph.codegen import blas, cpython, select
 from tracegraph.codegen.entry_arrays import new_array, wrapped_matrices
 from tracegraph.codegen.entry_callouts import EagerKernel, eager_kernel, matmul_into
+from tracegraph.codegen.entry_flow import Flow
 from tracegraph.codegen.entry_results import Results
-from tracegraph.codegen.entry_sizes import Sizes
-from tracegraph.codegen.entry_text import EAGER, ERROR, MISS, Text
-from tracegraph.codegen.llvm import NativeKernel
+from tracegraph.codegen.entry_text import EAGER, ERROR, MISS
+from tracegraph.codegen.merged import Merging
 from tracegraph.codegen.plan import (
     Branch,
     CalloutStep,
@@ -29,31 +29,28 @@ from tracegraph.codegen.plan import (
     walk,
 )
 from tracegraph.ir.errors import GraphError
-from tracegraph.ir.loops import For, written
+from tracegraph.ir.loops import written
 from tracegraph.ir.size_values import bare_symbol
 from tracegraph.ir.sizes import Dim, Symbol
 from tracegraph.ir.types import ArrayType, type_symbols
 
-SELDOM, OFTEN = 256, 16
-"""After so many iterations a loop asks whether a signal has come."""
-
 
 @dataclass(eq=False)
-class Steps:
-    """``pointers`` has the memory of buffers that is known before the steps run; ``data`` has slots
-    of the frame for the memory of those that callouts make."""
+class Steps(Flow):
+    """``data`` has slots of the frame for the memory of buffers that callouts make; ``merging``
+    writes the loops that are functions."""
 
-    text: Text
-    sizes: Sizes
     plan: Plan
     results: Results
-    kernels: Mapping[str, NativeKernel]
-    pointers: dict[str, str]
     written_inputs: frozenset[str]
     data: dict[str, str] = field(default_factory=dict)
+    merging: Merging = field(init=False)
     _wrote: bool = False
     _checked: list[Gemm] = field(default_factory=list)
     _remade: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.merging = Merging(self.plan, self.kernels)
 
     def prepare(self) -> None:
         """Make room for what callouts return, and make what has a known size."""
@@ -108,29 +105,23 @@ class Steps:
             self.results.arrays[name] = self.text.owning(array)
             self.pointers[name] = self.text.load("ptr", array, cpython.ARRAY_DATA)
 
-    def emit(self, steps: Sequence[Step]) -> None:
-        """Add the code of steps, those of the plan or of a branch."""
-        for step in steps:
-            _EMIT[type(step)](self, step)
+    def step(self, step: Step) -> None:
+        """Add the code of one step."""
+        _EMIT[type(step)](self, step)
 
     def pointer(self, buffer: str) -> str:
         """Return the memory of a buffer."""
         if buffer in self.data:
             return self.text.load("ptr", self.data[buffer])
-        if buffer not in self.pointers:
-            raise GraphError(f"no input or step gives the buffer {buffer}")
-        return self.pointers[buffer]
+        return super().pointer(buffer)
 
     def _note_writes(self, *steps: Step) -> None:
         for step in steps:
             self._wrote = self._wrote or not self.written_inputs.isdisjoint(_written(step))
 
-    def _kernel(self, step: Kernel) -> None:
-        kernel = self.kernels[step.name]
+    def kernel(self, step: Kernel) -> None:
         self._note_writes(step)
-        given = [f"ptr {self.pointer(name)}" for name in kernel.buffers]
-        given += [f"i64 {self.sizes.symbol(symbol)}" for symbol in kernel.symbols]
-        self.text.do(f"call void @{kernel.name}({', '.join(given)})")
+        super().kernel(step)
 
     def _gemm(self, step: Gemm) -> None:
         self._note_writes(step)
@@ -180,39 +171,32 @@ class Steps:
         holds = text.let(f"icmp {relation} i8 {flag}, 0")
         text.require(holds, text.exit(1 + step.number))
 
-    def _flag(self, buffer: str) -> str:
-        """Return the bool in a buffer as an i1."""
-        return self.text.let(f"icmp ne i8 {self.text.load('i8', self.pointer(buffer))}, 0")
-
-    def _branch(self, step: Branch) -> None:
-        arms = (lambda: self.emit(step.then)), (lambda: self.emit(step.orelse))
-        entry_loops.branch(self.text, self._flag(step.buffer), *arms)
-
-    def _loop(self, step: Loop) -> None:
-        trip = self.sizes.value(step.trip)
+    def loop(self, step: Loop) -> None:
         # What one iteration writes has been written before the steps of the next.
-        inner = list(walk(step.body))
-        self._note_writes(*inner)
-        with (
-            self.sizes.scope(),
-            entry_loops.counting(self.text, trip, self._asking(inner)) as number,
-        ):
-            self.sizes.number(step.index, number)
-            checked = len(self._checked)
-            self._compute_sizes(inner, (), self.text.exit(EAGER))
-            for name, type in _callout_operands(inner):
-                if step.index in type_symbols((type,)):
-                    self._remake(name, type)
-            self.emit(step.body)
-            del self._checked[checked:]
+        self._note_writes(*walk((step,)))
+        if self.merging.applies(step):
+            self._call(step)
+            return
+        checked = len(self._checked)
+        super().loop(step)
+        del self._checked[checked:]
 
-    def _asking(self, body: Sequence[Step]) -> entry_loops.Asking:
-        """Return how often a loop asks for signals: seldom if an iteration is a few numbers."""
-        kernels = [step.program.body for step in body if isinstance(step, Kernel)]
-        is_short = len(kernels) == len(body) and not any(
-            isinstance(statement, For) for kernel in kernels for statement in kernel
-        )
-        return entry_loops.Asking(SELDOM if is_short else OFTEN, self.text.exit(ERROR))
+    def begin(self, loop: Loop, inner: Sequence[Step]) -> None:
+        """Compute what is known once an iteration has its number; make arrays of such shapes."""
+        self._compute_sizes(inner, (), self.text.exit(EAGER))
+        for name, type in _callout_operands(inner):
+            if loop.index in type_symbols((type,)):
+                self._remake(name, type)
+
+    def _call(self, step: Loop | While, *trips: str) -> None:
+        """Run a loop that is a function of its own."""
+        text, made = self.text, self.merging.merge(step)
+        given = [f"ptr {self.pointer(name)}" for name in made.buffers]
+        given += [f"i64 {self.sizes.symbol(symbol)}" for symbol in made.symbols]
+        given += [f"ptr {slot}" for slot in trips]
+        code = text.let(f"call i32 @{made.name}({', '.join(given)})")
+        for left in (ERROR, EAGER):
+            text.require(text.let(f"icmp ne i32 {code}, {left}"), text.exit(left))
 
     def _remake(self, name: str, type: ArrayType) -> None:
         """Make the array of a buffer anew, where it has the shape of this iteration."""
@@ -226,21 +210,16 @@ class Steps:
         data = self.text.load("ptr", array, cpython.ARRAY_DATA)
         self.text.do(f"store ptr {data}, ptr {self.data[name]}")
 
-    def _while(self, step: While) -> None:
-        text = self.text
+    def repeat(self, step: While) -> str:
         self._note_writes(*walk((step,)))
-
-        def test() -> str:
-            self.emit(step.test)
-            return self._flag(step.buffer)
-
-        with (
-            self.sizes.scope(),
-            entry_loops.repeating(text, test, self._asking(list(walk(step.body)))) as trips,
-        ):
-            self.emit(step.body)
+        if self.merging.applies(step):
+            trips = self.text.slot("i64")
+            self._call(step, trips)
+        else:
+            trips = super().repeat(step)
         if step.count is not None:
-            self._count(step.count, text.load("i64", trips))
+            self._count(step.count, self.text.load("i64", trips))
+        return trips
 
     def _count(self, dim: Dim, value: str) -> None:
         """Give a counted size its value; one that was known before must have it already."""
@@ -367,13 +346,13 @@ def _callout_operands(steps: Iterable[Step]) -> Iterator[tuple[str, ArrayType]]:
             yield from zip(step.operands, step.operand_types, strict=True)
 
 
-_EMIT: Mapping[type[Step], Callable[[Steps, Any], None]] = {
-    Kernel: Steps._kernel,
+_EMIT: Mapping[type[Step], Callable[[Steps, Any], object]] = {
+    Kernel: Steps.kernel,
     Gemm: Steps._gemm,
     CalloutStep: Steps._callout,
     SelectStep: Steps._select,
     GuardStep: Steps._guard,
-    Branch: Steps._branch,
-    Loop: Steps._loop,
-    While: Steps._while,
+    Branch: Steps.branch,
+    Loop: Steps.loop,
+    While: Steps.repeat,
 }

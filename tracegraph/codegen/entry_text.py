@@ -176,16 +176,18 @@ class Text:
         for slot, function in self._returns:
             self.do(f"call void @{function}(ptr {self.load('ptr', slot)})")
 
+    def body(self) -> str:
+        """Return what was added so far."""
+        return "\n".join([*self._slots, "  br label %start", "start:", *self._lines])
+
     def finish(self, name: str) -> str:
         """Return the function's text, with its exits."""
         for code, label in self._raised.items():
             self._emit_raised(code, label)
         exit_code = self.slot("i64")
         self._emit_exits(exit_code)
-        body = "\n".join([*self._slots, "  br label %start", "start:", *self._lines])
-        return (
-            f"define ptr @{name}(ptr %self, ptr %args, i64 %nargsf, ptr %kwnames) {{\n{body}\n}}\n"
-        )
+        parameters = "ptr %self, ptr %args, i64 %nargsf, ptr %kwnames"
+        return f"define ptr @{name}({parameters}) {{\n{self.body()}\n}}\n"
 
     def _emit_raised(self, code: int, label: str) -> None:
         self.label(label)

@@ -59,8 +59,8 @@ class Executable:
 
     @property
     def text(self) -> str:
-        """The LLVM text, for reading: the kernels, then the entry."""
-        return self._module.kernels + self._module.text
+        """The LLVM text, for reading: the kernels, loops that are functions, then the entry."""
+        return self._module.kernels + self._module.loops + self._module.text
 
     @property
     def cells(self) -> int:
@@ -99,7 +99,14 @@ def _load(module: EntryText, optimised: bool) -> jit.Code:
     imports[quiet.NAME] = quiet.address()
     if module.has_products:  # finding the BLAS takes some 10 ms
         imports |= blas.imports()
-    code = jit.compile_text(module.kernels, exports, imports, once=module.text, optimised=optimised)
+    code = jit.compile_text(
+        module.kernels,
+        exports,
+        imports,
+        loops=module.loops,
+        once=module.text,
+        optimised=optimised,
+    )
     table = (ctypes.c_size_t * len(module.objects)).from_address(code.address(OBJECTS))
     table[:] = [id(one) for one in module.objects]
     return code

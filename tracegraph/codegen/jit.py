@@ -14,14 +14,15 @@ import itertools
 import os
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
-from typing import Any
+from typing import Any, TypeAlias
 
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.record import record
 
 _DECLARED = re.compile(r"^declare\b[^@]*@\"?([\w.$]+)\"?\(", re.MULTILINE)
+_Passes: TypeAlias = Callable[[Any], None]
 _library_numbers = itertools.count()
 
 LOCK = threading.RLock()
@@ -123,11 +124,12 @@ def compile_text(
     text: str,
     exports: tuple[str, ...],
     imports: Mapping[str, int],
-    once: str = "",
     *,
+    loops: str = "",
+    once: str = "",
     optimised: bool = True,
 ) -> Code:
-    """Compile a module, or two that make one library, and load it.
+    """Compile a module, or several that make one library, and load it.
 
     Parameters
     ----------
@@ -137,38 +139,53 @@ def compile_text(
         Names of the functions and variables whose addresses are wanted.
     imports : mapping of str to int
         Addresses of declared functions. Those that are not listed are looked for in the process.
+    loops : str
+        LLVM assembly of functions that others are merged with: optimised as a whole.
     once : str
         LLVM assembly of what runs once in a call. It is compiled as quickly as possible: on
         branches and calls optimisation takes three times as long and gains next to nothing.
     optimised : bool
-        Whether ``text`` is; otherwise it is compiled as ``once`` is.
+        Whether ``text`` and ``loops`` are; otherwise they are compiled as ``once`` is.
     """
     start()
-    declared = set(_DECLARED.findall(text + once))
+    declared = set(_DECLARED.findall(text + loops + once))
     used = {name: address for name, address in imports.items() if name in declared}
     with LOCK:
-        both = ((text, optimised), (once, False))
-        parts = [_image(part, is_optimised) for part, is_optimised in both if part]
+        modules = (text, _run_passes), (loops, _run_all_passes), (once, None)
+        parts = [
+            _image(module, passes if optimised else None) for module, passes in modules if module
+        ]
         images = [image for image, _ in parts]
         library = _link(images, exports, used)
     return Code(library, exports, sum(map(len, images)), all(cached for _, cached in parts))
 
 
-def _image(text: str, optimised: bool) -> tuple[bytes, bool]:
+def _image(text: str, passes: _Passes | None) -> tuple[bytes, bool]:
     """Return the object code of a module, and whether it was on disk."""
     # Imported with the first compilation only: what it imports takes longer than ours in all.
     from tracegraph.codegen import object_cache
 
-    key = object_cache.key(text, f"{_toolchain().identity}{'' if optimised else ' once'}")
+    how = "once" if passes is None else passes.__name__
+    key = object_cache.key(text, f"{_toolchain().identity} {how}")
     found = object_cache.load(key)
     if found is not None:
         return found, True
-    image = _object_code(text, optimised)
+    image = _object_code(text, passes)
     object_cache.store(key, image)
     return image, False
 
 
-def _object_code(text: str, optimised: bool) -> bytes:
+def _object_code(text: str, passes: _Passes | None) -> bytes:
+    """Compile a module; without passes as quickly as possible."""
+    tools = _toolchain()
+    module = _parsed(text)
+    if passes is None:
+        return bytes(tools.fast_machine.emit_object(module))
+    passes(module)
+    return bytes(tools.machine.emit_object(module))
+
+
+def _parsed(text: str) -> Any:
     tools = _toolchain()
     try:
         # A context of its own: types and constants of the module are freed together with it.
@@ -176,10 +193,7 @@ def _object_code(text: str, optimised: bool) -> bytes:
         module.verify()  # passes on an unverified module can abort the process
     except RuntimeError as error:
         raise GraphError(f"invalid LLVM text: {error}\n{text}") from error
-    if not optimised:
-        return bytes(tools.fast_machine.emit_object(module))
-    _run_passes(module)
-    return bytes(tools.machine.emit_object(module))
+    return module
 
 
 def _run_passes(module: Any) -> None:
@@ -191,6 +205,19 @@ def _run_passes(module: Any) -> None:
     passes.add_simplify_cfg_pass()
     passes.add_dead_code_elimination_pass()
     passes.run(module, tools.llvm.create_pass_builder(tools.machine, options))
+
+
+def _run_all_passes(module: Any) -> None:
+    """Merge functions and optimise what comes of it; vectors remain the work of the author.
+
+    Loops are unrolled where the text says so.
+    """
+    tools = _toolchain()
+    options = tools.llvm.create_pipeline_tuning_options(speed_level=2)
+    options.loop_vectorization = options.slp_vectorization = options.loop_interleaving = False
+    options.loop_unrolling = False
+    builder = tools.llvm.create_pass_builder(tools.machine, options)
+    builder.getModulePassManager().run(module, builder)
 
 
 def _link(images: Sequence[bytes], exports: tuple[str, ...], imports: Mapping[str, int]) -> Any:
@@ -205,21 +232,18 @@ def _link(images: Sequence[bytes], exports: tuple[str, ...], imports: Mapping[st
     return builder.link(tools.linker, f"tracegraph{next(_library_numbers)}")
 
 
-def optimised_text(text: str) -> str:
+def optimised_text(text: str, *, loops: bool = False) -> str:
     """Return a module as it is after the passes, for reading."""
-    start()
-    llvm = _toolchain().llvm
-    module = llvm.parse_assembly(text, llvm.create_context())
-    module.verify()
-    _run_passes(module)
-    return str(module)
+    return str(_optimised(text, loops))
 
 
-def assembly(text: str) -> str:
+def assembly(text: str, *, loops: bool = False) -> str:
     """Return the machine code of a module as assembly, for reading."""
+    return str(_toolchain().machine.emit_assembly(_optimised(text, loops)))
+
+
+def _optimised(text: str, loops: bool) -> Any:
     start()
-    tools = _toolchain()
-    module = tools.llvm.parse_assembly(text, tools.llvm.create_context())
-    module.verify()
-    _run_passes(module)
-    return str(tools.machine.emit_assembly(module))
+    module = _parsed(text)
+    (_run_all_passes if loops else _run_passes)(module)
+    return module

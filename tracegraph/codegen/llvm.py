@@ -13,7 +13,7 @@ from tracegraph.codegen.llvm_cold import any_lane, cold_call
 from tracegraph.codegen.llvm_fold import fold_end, fold_join, fold_states, fold_step
 from tracegraph.codegen.llvm_memory import Memory
 from tracegraph.codegen.llvm_scalar import instruction
-from tracegraph.codegen.llvm_scope import Register, Result, Scopes
+from tracegraph.codegen.llvm_scope import UNROLL, Register, Result, Scopes
 from tracegraph.codegen.llvm_table import Table
 from tracegraph.codegen.llvm_types import Writer, constant, memory, register
 from tracegraph.codegen.loops.analysis import is_chain, scalars_of
@@ -61,6 +61,12 @@ class NativeKernel:
     buffers: tuple[str, ...]
     symbols: tuple[Symbol, ...]
 
+    def inlined(self) -> NativeKernel:
+        """Return the kernel as one that LLVM puts in the places of its calls."""
+        head, brace, rest = self.text.partition(" {\n")
+        head = head.replace("define hidden", "define internal", 1)
+        return replace(self, text=f"{head} alwaysinline{brace}{rest}")
+
 
 def native(program: Program) -> NativeKernel:
     """Return the LLVM text of a loop program whose elementary functions are expanded."""
@@ -106,6 +112,8 @@ class FunctionWriter:
         names = tuple(b.name for b in given)
         declarations = frozenset(self._declarations)
         helpers = self._cold | self._table.definitions()
+        if self._scopes.unrolls:
+            helpers["unroll"] = UNROLL
         return NativeKernel(program.name, text, helpers, declarations, names, symbols)
 
     def _declare(self, line: str) -> None:

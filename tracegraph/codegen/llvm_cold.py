@@ -21,7 +21,11 @@ def library_name(name: str, dtype: DType) -> str:
 
 
 def cold_function(function: str, dtype: DType, lanes: int, arity: int) -> tuple[str, str]:
-    """Return name and text of a function that replaces the lanes where ``rare`` holds."""
+    """Return name and text of a function that replaces the lanes where ``rare`` holds.
+
+    To LLVM the function of the library is one it knows nothing of: an argument that it finds to be
+    constant must not make ``pow(x, 2)`` a product, rounded otherwise.
+    """
     label = f"cold.{function}.{suffix(dtype, lanes)}"
     t, one, mask = register(dtype, lanes), element(dtype), register(BOOL, lanes)
     names = [f"%a{k}" for k in range(arity)]
@@ -29,7 +33,7 @@ def cold_function(function: str, dtype: DType, lanes: int, arity: int) -> tuple[
     lines = [f"define internal {t} @{label}({head}) noinline cold nounwind {{", "entry:"]
     if lanes == 1:
         passed = ", ".join(f"{one} {n}" for n in names)
-        lines += [f"  %r = call {one} @{function}({passed})", f"  ret {one} %r", "}"]
+        lines += [f"  %r = call {one} @{function}({passed}) nobuiltin", f"  ret {one} %r", "}"]
         return label, "\n".join(lines)
     for n in ("%out", *(f"%m{k}" for k in range(arity))):
         lines.append(f"  {n} = alloca {t}")
@@ -51,7 +55,7 @@ def cold_function(function: str, dtype: DType, lanes: int, arity: int) -> tuple[
         lines.append(f"  %v{k} = load {one}, ptr %p{k}")
     passed = ", ".join(f"{one} %v{k}" for k in range(arity))
     lines += [
-        f"  %r = call {one} @{function}({passed})",
+        f"  %r = call {one} @{function}({passed}) nobuiltin",
         f"  %o = getelementptr {one}, ptr %out, i64 %i",
         f"  store {one} %r, ptr %o",
         "  br label %next",

@@ -13,6 +13,12 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+FEW = 8
+"""Loops of so many iterations are unrolled where they are merged with a loop around them."""
+
+UNROLL = """!90002 = distinct !{!90002, !90003}
+!90003 = !{!"llvm.loop.unroll.full"}"""
+
 
 class Register(NamedTuple):
     """A value: its text, how many lanes it has, and the scope it lives in."""
@@ -42,9 +48,13 @@ class Scope:
 
 @dataclass(eq=False)
 class Scopes:
-    """The stack of blocks around the place that is being written."""
+    """The stack of blocks around the place that is being written.
+
+    Where it ``unrolls`` any loops, the module needs the lines ``UNROLL``.
+    """
 
     stack: list[Scope] = field(default_factory=lambda: [Scope("entry", gate=False)])
+    unrolls: bool = False
     _names: Iterator[int] = field(default_factory=itertools.count)
 
     @property
@@ -160,8 +170,16 @@ class Scopes:
             *body.lines,
             f"  {after} = add nsw i64 {index}, {step}",
             f"  {more} = icmp slt i64 {after}, {limit}",
-            f"  br i1 {more}, label {head}, label {done}",
+            f"  br i1 {more}, label {head}, label {done}{self._unrolled(bounds)}",
             f"{done[1:]}:",
         ]
         outer.label = done[1:]
         return results
+
+    def _unrolled(self, bounds: tuple[str, str, int]) -> str:
+        """Return what is said of a loop at its end, so that LLVM may unroll it."""
+        first, limit, step = bounds
+        if not (first.isdigit() and limit.isdigit() and int(limit) - int(first) <= FEW * step):
+            return ""
+        self.unrolls = True
+        return ", !llvm.loop !90002"

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 from tracegraph.ir.graph import Node, Op
-from tracegraph.ir.loops import Program
+from tracegraph.ir.loops import For, Program, Statement
 from tracegraph.ir.record import record
 from tracegraph.ir.size_values import attr_symbols
 from tracegraph.ir.sizes import Dim, Symbol
@@ -68,6 +68,21 @@ class Kernel:
     @property
     def name(self) -> str:
         return self.program.name
+
+    @property
+    def iterations(self) -> int | None:
+        """How often its innermost statements run; None where that is not known now."""
+        return _iterations(self.program.body)
+
+
+def _iterations(body: Sequence[Statement]) -> int | None:
+    most = 1
+    for loop in (s for s in body if isinstance(s, For)):
+        inside = _iterations(loop.body)
+        if inside is None or not isinstance(loop.extent, int):
+            return None
+        most = max(most, loop.extent * inside)
+    return most
 
 
 @record(eq=True)

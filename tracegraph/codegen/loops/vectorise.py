@@ -24,6 +24,10 @@ CHAIN = 4
 LIGHT = 16
 """Folds of so few operations get four times as wide vectors: additions take long, not much room."""
 
+SHORT = 8
+"""Loops of fewer iterations, without elementary functions, get vectors only where these fit: one
+that is shifted back overlaps the one before, and then neither can stay in a register."""
+
 LARGE = 1000
 """Bodies of more operations get vectors of the machine's own size: registers run short."""
 
@@ -88,17 +92,19 @@ class Chooser:
         choices = [lanes]
         if folds and len(varying) <= LIGHT and not any(s.op in ELEMENTARY for s in varying):
             choices = [lanes * 4, lanes * 2, lanes]
-        return self._fitting(loop, choices)
+        dear = any(s.op in ELEMENTARY for s in varying)
+        return self._fitting(loop, choices, dear)
 
-    def _fitting(self, loop: For, choices: Iterable[int]) -> int:
+    def _fitting(self, loop: For, choices: Iterable[int], dear: bool) -> int:
         """Return the widest choice that leaves little over."""
         extent = loop.extent
         if not isinstance(extent, int):
             return next(iter(choices))
         shifted = not loop.folds
+        short = shifted and not dear and extent < SHORT
         best, least = 1, extent
         for lanes in (*choices, 32, 16, 8, 4, 2):
-            if lanes > extent:
+            if lanes > extent or (short and extent % lanes):
                 continue
             count = -(-extent // lanes) if shifted else extent // lanes + extent % lanes
             if lanes <= max(choices) and count < least:
