@@ -42,6 +42,22 @@ BRANCHES = {
     "all and any": "y = x * 1\n    for i in range(12):\n        if (y > 0.1).any() and not (y > 3).all(): y = y + 0.25\n    return y",
 }  # fmt: skip
 
+MIXED = {
+    "a sum from 0.0": "t = 0.0\n    for i in range(12):\n        if x[i] > 0.1: t += x[i]\n    return t",
+    "a sum that is halved": "t = 0.0\n    for i in range(12):\n        if x[i] > 0.1: t += x[i] * 2\n"
+    "        else: t = t * 0.5\n    return t, x * t",
+    "a divisor": "t = 1.0\n    for i in range(12):\n        if x[i] > 0.1: t = x[i] + 3\n        y = x / t\n    return t, y",
+    "a mean": "t = 0.0\n    n = 0\n    for v in x:\n        if v > 0.1:\n            t += v\n            n += 1\n"
+    "    return t / n if n else t",
+    "the largest from -inf": "b = -np.inf\n    k = -1\n    for i in range(12):\n        if x[i] > b: b, k = x[i], i\n"
+    "    return b, k",
+    "a sum that starts again": "t = 0.0\n    for i in range(12):\n        if x[i] > 0.1: t += x[i]\n        else: t = 0.0\n"
+    "    return t",
+    "a sum inside": "t = 0.0\n    for i in range(12):\n        s = 0.0\n        for j in range(12):\n"
+    "            if x[j] > x[i]: s += x[j]\n        t = t + s\n    return t",
+}  # fmt: skip
+"""Python's float first, then NumPy's if data says so."""
+
 EXITS = {
     "while": "y = x[11] * 1\n    while abs(y * y - 2) > 1e-9: y = y - (y * y - 2) / (2 * y)\n    return y",
     "while with places": "t = 0\n    s = x[0] * 0\n    while s < 3:\n        s = s + abs(x[t % 12]) + 0.1\n"
@@ -80,16 +96,26 @@ EXITS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", [*BRANCHES, *EXITS])
+@pytest.mark.parametrize("what", [*BRANCHES, *EXITS, *MIXED])
 def test_loops_that_look_at_data(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worth, "WRITTEN_OUT", 0)
-    source = f"def f(x):\n    {(BRANCHES | EXITS)[what]}\n"
-    made = agrees(source, *CALLS)
+    source = f"def f(x):\n    {(BRANCHES | EXITS | MIXED)[what]}\n"
+    made = agrees(source, *CALLS, (X * 0,))
     assert not made.compiled.fallbacks
     assert loops_of(source, X.copy()) >= 1
 
 
 SEEN = {
+    "Python's float or NumPy's in two loops": "t = 0.0\n    for i in range(12):\n        for j in range(i):\n"
+    "            if x[j] > 0.1: t += x[i]\n    return t",
+    "what differs between Python's float and NumPy's": "t = 0.0\n    for i in range(12):\n        if x[i] > 0.1: t = x[i]\n"
+    "        y = np.float32(2) * t\n    return t, y.dtype",
+    "division by Python's zero": "t = 0.0\n    for i in range(12):\n        if x[i] > 0.8: t = x[i]\n        y = 1.0 / t\n"
+    "    return t, y",
+    "a constant that is how a loop is left": "for i in range(12):\n        for j in range(3): x[j] += 1\n"
+    "        if x[0] > -9: return None\n    return j",
+    "the length of what is selected": "for i in range(12):\n        if not len(x): break\n        m = abs(x) > 0.2\n"
+    "        np.logical_not(m, m)\n        x = x[m] * 2\n    return x, i",
     "names that change places": "y = x * 1\n    z = x * 2\n    for i in range(12):\n        if x[i] > 0: y = z\n"
     "        else: z = y + 1\n    return y, z, y is z",
     "a number that becomes NumPy's": "b = -9.0\n    for i in range(12):\n        if x[i] > b: b = x[i]\n    return b",

@@ -380,8 +380,7 @@ def test_too_many_operations_run_eagerly(monkeypatch: pytest.MonkeyPatch) -> Non
     def long(a: Any) -> Any:
         kept = []  # so that the loop is no single operation
         for _ in range(100):
-            if a[0] > 0:
-                a = a * 1.0 + 0.0
+            a = a * 1.0 + 0.0 if a[0] > 0 else a
             kept.append(a)
         return a
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph import tree
+from tracegraph.control.mixing import NUMPYS
 from tracegraph.control.outcome import Left
 from tracegraph.control.variables import (
     BROKEN,
@@ -149,7 +150,7 @@ class Binding:
         """Return what a name holds after a loop in a body that is drawn."""
         if name not in self.left.values:
             return self.left.constants.get(name, UNBOUND)
-        kind = self.left.kinds[name]
+        kind = self.left.kinds[name] if self._is_numpys(name) else float
         number = kind if kind in PYTHON_SCALARS else None
         found = self.recording.fresh(ABSENT, self.left.values[name], number)
         if name in self.left.kept:
@@ -169,11 +170,24 @@ class Binding:
             return self.returning[id(real)]
         if name in self.left.kept and self._is_kept(name, real):
             return self.left.started[name]
-        self._check(name, real, self.left.kinds[name])
+        is_numpys = self._is_numpys(name, isinstance(real, np.generic))
+        self._check(name, real, self.left.kinds[name] if is_numpys else float)
         found = self.recording.fresh(real, self.left.values[name])
         if isinstance(real, np.ndarray) and isinstance(self.real.left, tuple):
             self.returning[id(real)] = found
         return found
+
+    def _is_numpys(self, name: str, really: bool = True) -> bool:
+        """Return whether a name that may hold Python's float holds NumPy's, or anything else."""
+        left, flag = self.left, NUMPYS + name
+        if flag not in left.values:
+            return bool(left.same.get(flag, left.constants.get(flag, True)))
+        if not self.recording.is_abstract:
+            self.recording.guard(left.values[flag], really)
+            return really
+        if self.recording.paths is None:
+            no_value("the type of a number that a loop leaves")
+        return self.recording.paths.decide(left.values[flag])
 
     def _is_kept(self, name: str, real: Any) -> bool:
         """Return whether a name still holds its array; the trace is bound to that."""

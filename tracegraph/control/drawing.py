@@ -268,14 +268,20 @@ def values_of(recording: Recording, nodes: Sequence[Node]) -> list[Value]:
 
 def shared(recording: Recording, graph: Graph) -> Graph:
     """Return an equal graph that was drawn before, if there is one: equal loops are one then."""
+    return recording.bodies.setdefault(structure_of(graph, attrs_key), graph)
+
+
+def structure_of(graph: Graph, key: Callable[[Any], Any]) -> Any:
+    """Return what two graphs have in common that compute the same alike.
+
+    ``key`` gives that of an attribute.
+    """
     number = {node: k for k, node in enumerate((*graph.params, *graph.nodes))}
     nodes = tuple(
-        (node.op.name, tuple(number[x] for x in node.operands), attrs_key(node.attrs))
-        for node in graph
+        (node.op.name, tuple(number[x] for x in node.operands), key(node.attrs)) for node in graph
     )
     ends = tuple(number[node] for node in graph.outputs)
-    key = tuple(param.type for param in graph.params), nodes, ends
-    return recording.bodies.setdefault(key, graph)
+    return tuple(param.type for param in graph.params), nodes, ends
 
 
 def joint(parts: Iterable[Part]) -> list[Node]:

@@ -88,6 +88,9 @@ class Ways(Protocol):
     def borrowed(self) -> set[str]: ...
 
     @property
+    def mixed(self) -> set[str]: ...
+
+    @property
     def kept(self) -> dict[str, Storage]: ...
 
 
@@ -166,7 +169,10 @@ class _Join:
             self._check_partners(name, found)
             return one
         kind = kind_of(one)
-        if not (may_be_carried(one) and may_be_carried(other)) or kind is not kind_of(other):
+        if {kind, kind_of(other)} == {float, np.float64}:
+            self.ways.mixed.add(name)
+            kind = np.float64
+        elif not (may_be_carried(one) and may_be_carried(other)) or kind is not kind_of(other):
             return UNKNOWN
         values = [None if x is ANY else start_value(self.recording, x) for x in sides]
         if len({value.type for value in values if value is not None}) > 1:
@@ -234,6 +240,9 @@ class _Join:
 
     def choose(self) -> Value | None:
         """Add the branch, and return whether what was assumed holds."""
+        for choice in self.choices:
+            if choice.found is None and not any(map(self._is_computed, choice.sides)):
+                choice.found = select(self.fork.predicate, *choice.sides)
         open_ = [choice for choice in self.choices if choice.found is None]
         is_checked = any(end is None or end.assumed for end in self.ends)
         if not open_ and not is_checked:
@@ -242,10 +251,6 @@ class _Join:
             part_since(self.recording, self.fork.drawn, [], [*values, *_predicates(end)])
             for values, end in zip(self._sides(open_), self.ends, strict=True)
         ]
-        if not is_checked and all(_is_trivial(part) for part in parts):
-            for choice in open_:
-                choice.found = select(self.fork.predicate, *choice.sides)
-            return None
         frontier = joint(parts)
         graphs = [
             self._graph(part, end, frontier, len(open_), is_checked)
@@ -257,6 +262,10 @@ class _Join:
         for choice, value in zip(open_, found, strict=False):
             choice.found = value
         return found[-1] if is_checked else None
+
+    def _is_computed(self, value: Value) -> bool:
+        """Return whether a value is more than a number that is known ahead of the fork."""
+        return bool(value.shape) or (value.node.op is not literal and self._is_new(value))
 
     def _sides(self, choices: Sequence[_Choice]) -> list[list[Value]]:
         return [[choice.sides[side] for choice in choices] for side in (0, 1)]
@@ -273,14 +282,6 @@ class _Join:
         elif is_checked and end is not None:
             flags = [body.holds(None, [expect for _, expect in end.assumed], found[count:])]
         return shared(self.recording, body.build([*found[:count], *flags]))
-
-
-def _is_trivial(part: Part) -> bool:
-    """Return whether a side computes nothing but numbers that are known."""
-    graph = part.graph
-    return not any(out.array_type.shape for out in graph.outputs) and all(
-        node.op is literal for node in graph
-    )
 
 
 def _predicates(end: End | None) -> list[Value]:

@@ -7,7 +7,8 @@ from typing import Any
 from tracegraph import tree
 from tracegraph.ir.graph import Value
 from tracegraph.ir.record import record
-from tracegraph.ir.sizes import Dim, Size, Symbol
+from tracegraph.ir.sizes import Dim, Size, Symbol, symbols
+from tracegraph.ir.slicing import dependents
 from tracegraph.recording import Recording
 from tracegraph.standin import Storage
 
@@ -79,9 +80,19 @@ class State:
         self.recording = recording
         self.reasons = recording.failure, recording.unreplayable, recording.raised
         self.lengths = len(recording.size_checks), len(recording.cuts)
+        self.counts = {*recording.emitter.counts}
 
     def restore(self) -> None:
         """Forget what was noted since."""
         recording, (checks, cuts) = self.recording, self.lengths
         recording.failure, recording.unreplayable, recording.raised = self.reasons
         del recording.size_checks[checks:], recording.cuts[cuts:]
+        self._restore_counts()
+
+    def _restore_counts(self) -> None:
+        """Forget the counted sizes that are new: they have no value, and later ones do."""
+        builder, counts = self.recording.builder, self.recording.emitter.counts
+        new = [what for what in counts if what not in self.counts]
+        if new:
+            forgotten = [s for what in new for s in symbols(counts.pop(what))]
+            builder.forget({*dependents(builder.nodes, (), forgotten)})

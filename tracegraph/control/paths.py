@@ -17,7 +17,7 @@ from tracegraph.control.joins import End, Fork, joined
 from tracegraph.control.restoring import Content
 from tracegraph.control.variables import UNBOUND, UNKNOWN, content, keep_apart, set_content
 from tracegraph.ir.errors import AbstractValueError, TracegraphError
-from tracegraph.ir.graph import Value
+from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.sizes import Dim, nonnegative
 from tracegraph.pen import Answer, Questions
 from tracegraph.recording import Recording
@@ -43,11 +43,13 @@ class Paths:
         The arrays that the function is given to bind anew.
     index : str
         The name of the index of the loop that it is the body of, from which others' are made.
+    like : mapping, optional
+        What is ``drawn`` ahead of the forks, by the answers before, where that was drawn already.
 
     ``borrowed`` are the names that become other names of arrays that were there before, on some way
     but not on all; ``kept`` those that keep an array that was given, on some way but not on all,
     with that. ``versions`` are the last ones of what was written. ``is_forked`` says whether there
-    are several ways.
+    are several ways, ``mixed`` are names of a Python float on some and of NumPy's on others.
     """
 
     recording: Recording
@@ -62,6 +64,9 @@ class Paths:
     kept: dict[str, Storage] = field(default_factory=dict)
     versions: dict[Storage, int] = field(default_factory=dict)
     is_forked: bool = False
+    mixed: set[str] = field(default_factory=set)
+    like: Mapping[tuple[bool, ...], frozenset[Node]] = field(default_factory=dict)
+    drawn: dict[tuple[bool, ...], frozenset[Node]] = field(default_factory=dict)
     outer: Questions | None = None
 
     # -- questions ------------------------------------------------------------------------------
@@ -94,7 +99,9 @@ class Paths:
 
     def _fork(self, predicate: Value, size: Dim | None) -> bool:
         if self.met == len(self.forks):
-            drawn = frozenset(self.recording.builder.nodes)
+            way = tuple(fork.answer for fork in self.forks)
+            nodes = frozenset(self.recording.builder.nodes)
+            drawn = self.drawn[way] = self.like.get(way, nodes)
             self.forks.append(Fork(predicate, size, drawn))
             self.is_forked = True
         fork = self.forks[self.met]
@@ -253,6 +260,8 @@ class _Part:
         """Return what a variable holds behind the part."""
         if found is UNKNOWN:
             raise AbstractValueError("a function returns other objects on some ways")
+        if name in self.paths.mixed:
+            raise AbstractValueError(f"{name} is a Python float on some ways only")
         if name in self.paths.borrowed:
             raise AbstractValueError(f"{name} becomes another name of an array on some ways")
         if name in self.paths.kept:

@@ -13,9 +13,10 @@ from typing import Any
 from tracegraph import tree
 from tracegraph.control.drawing import Drawn, Journal, draw
 from tracegraph.control.drawn_loops import repeated
+from tracegraph.control.iterations import WHAT
 from tracegraph.control.joins import End
 from tracegraph.control.paths import Paths
-from tracegraph.control.statements import WHAT, Statement
+from tracegraph.control.statements import Statement
 from tracegraph.control.variables import (
     BROKEN,
     LEFT,
@@ -158,7 +159,7 @@ class Repeated(Statement):
 
     def _tested(self) -> dict[str, Any]:
         """Ask the condition, and return its answer."""
-        with self._variables():
+        with self.variables():
             before = {name: content(cell) for name, cell in self.cells.items()}
             answer = self._truth(self.code.test())
             if any(content(cell) is not before[name] for name, cell in self.cells.items()):

@@ -13,8 +13,9 @@ import numpy as np
 
 from tracegraph.containers import KINDS
 from tracegraph.control.binding import Binding, Real
+from tracegraph.control.iterations import NotYetError
 from tracegraph.control.repeats import NO_TRIPS, Repeated, asks_data
-from tracegraph.control.statements import NotYetError, Statement
+from tracegraph.control.statements import Statement
 from tracegraph.control.variables import UNBOUND, LoopCode, Trips, content, set_content
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.sizes import Dim, nonnegative

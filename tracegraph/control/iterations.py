@@ -1,0 +1,231 @@
+"""One iteration of a loop, drawn: what it is given, on all ways through it, and what it changes.
+
+What it carries on to the next turns up when it is run: it is drawn anew until nothing new does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tracegraph import tree
+from tracegraph.control.drawing import Drawn, Journal, draw, source
+from tracegraph.control.drawn_loops import new_index
+from tracegraph.control.joins import End
+from tracegraph.control.mixing import NUMPYS, agreed, flags_of
+from tracegraph.control.outcome import symbol_of
+from tracegraph.control.paths import Paths
+from tracegraph.control.variables import (
+    ANY,
+    KEPT,
+    UNBOUND,
+    UNKNOWN,
+    LoopCode,
+    Trips,
+    content,
+    is_same,
+    kind_of,
+    may_be_carried,
+    set_content,
+    start_value,
+)
+from tracegraph.ir.bodies import fresh_name
+from tracegraph.ir.errors import AbstractValueError
+from tracegraph.ir.graph import Node, Value
+from tracegraph.ir.sizes import Size, nonnegative
+from tracegraph.recording import Recording
+from tracegraph.standin import ABSENT, PYTHON_SCALARS, Storage, Traced
+
+WHAT = "a loop"
+
+
+class NotYetError(AbstractValueError):
+    """A name has its type only after the first iteration."""
+
+
+@dataclass(eq=False)
+class Iteration:
+    """An iteration of a ``for`` over known items.
+
+    ``carried`` are names with a value for the next iteration, ``emptied`` names that an iteration
+    binds before it reads them, ``memory`` what it writes into and has not made itself.
+    ``structure`` is the structure of what it returns.
+    """
+
+    recording: Recording
+    code: LoopCode
+    trips: Trips
+    carried: list[str] = field(default_factory=list)
+    emptied: list[str] = field(default_factory=list)
+    memory: list[Storage] = field(default_factory=list)
+    structure: tree.TreeDef | None = None
+
+    def __post_init__(self) -> None:
+        self.cells = self.code.cells()
+        self.before = {name: content(cell) for name, cell in self.cells.items()}
+        self.before |= self.own_variables()
+        self.given: dict[str, Traced] = {}
+        self.after: dict[str, Any] = {}
+        self.contents: dict[Storage, Value] = {}
+        self.borrowed: set[str] = set()
+        self.kept: Collection[str] = ()
+        self.mixed: set[str] = set()
+        self.newly_mixed: set[str] = set()
+        self.first = 0
+
+    # -- what the forms of loops differ in ------------------------------------------------------
+
+    def own_variables(self) -> Mapping[str, Any]:
+        """Return what the loop itself carries, with what that is at first."""
+        return {}
+
+    def new_index(self) -> Size | None:
+        """Return the number of the iteration that is drawn."""
+        return new_index(self.recording, self.trips.count)
+
+    def iteration(self, index: Size | None) -> dict[str, Any]:
+        """Run an iteration, and return what the loop's own variables are after it."""
+        assert index is not None, "a for loop counts its iterations"
+        self.code.body(self.trips.items.at(self.recording.size(self.trips.begun + index)))
+        return {}
+
+    def surely_runs(self) -> bool:
+        """Return whether there is an iteration; around all loops that has been asked."""
+        return self.recording.drawn is None or nonnegative(self.trips.count - 1)
+
+    def may_be_empty(self) -> bool:
+        """Return whether it may have no iteration, so that names keep what they hold."""
+        return not self.surely_runs()
+
+    # -- drawing it -----------------------------------------------------------------------------
+
+    def starts(self) -> tuple[list[Value], list[Value]]:
+        """Return what is carried at first, and what stands for it in any iteration."""
+        recording = self.recording
+        init = [start_value(recording, self.before[name]) for name in self.carried]
+        init += [storage.value for storage in self.memory]
+        sources = [source(recording, value.type) for value in init]
+        for name, value in zip(self.carried, sources, strict=False):
+            kind = np.float64 if name in self.mixed else kind_of(self.before[name])
+            number = kind if kind in PYTHON_SCALARS else None
+            self.given[name] = recording.fresh(ABSENT, value, number)
+        for storage, value in zip(self.memory, sources[len(self.carried) :], strict=True):
+            storage.value = value
+        return init, sources
+
+    def draw(self, index: Size | None, sources: list[Value], written: Journal) -> Drawn:
+        """Draw an iteration, on all ways through it."""
+        end, paths = self._explored(index, written, {})
+        if self.mixed:
+            given, first = self.given, self.first
+            floats = {
+                name: self.recording.fresh(ABSENT, given[name].value, float) for name in self.mixed
+            }
+            self.given = given | floats
+            pythons, _ = self._explored(index, written, paths.drawn)
+            self.given, self.first = given, first
+            flags = {**self.before, **given}
+            end = agreed(self.recording, end, pythons, flags, sources, self.mixed)
+        self.after = end.names
+        self.contents = {storage: storage.value for storage in self.memory} | end.memory
+        self.borrowed, self.kept, self.newly_mixed = paths.borrowed, paths.kept, paths.mixed
+        return Drawn(None, end.assumed)
+
+    def _explored(
+        self,
+        index: Size | None,
+        written: Journal,
+        like: Mapping[tuple[bool, ...], frozenset[Node]],
+    ) -> tuple[End, Paths]:
+        """Return where an iteration ends on all ways."""
+        recording = self.recording
+        given = frozenset(one.storage for one in self.given.values())
+        prefix = fresh_name("k") if index is None else symbol_of(index).name
+        paths = Paths(recording, written, given, prefix, outer=recording.paths, like=like)
+
+        def explore() -> End:
+            return paths.explore(lambda: self._way(index))
+
+        drawn = draw(recording, WHAT, [self.code.body], explore, written)
+        return drawn.result, paths
+
+    def _way(self, index: Size | None) -> dict[str, Any]:
+        """Run an iteration, and return what it leaves; the variables are then as before."""
+        self.first = self.recording.drawn_since
+        with self.variables():
+            own = self.iteration(index)
+            names = {name: content(cell) for name, cell in self.cells.items()}
+            kinds = flags_of(names, self.mixed)
+            return {**names, **own, **self._still_kept(names), **kinds}
+
+    def _still_kept(self, names: Mapping[str, Any]) -> dict[str, Any]:
+        """Return which of the names that may keep their array still do."""
+        kept: dict[str, Any] = {}
+        for flag in self.before:
+            name = flag.removeprefix(KEPT)
+            if name != flag:
+                is_same_one = is_same(names[name], self.given[name])
+                kept[flag] = is_same_one and self.given.get(flag, True)
+        return kept
+
+    @contextmanager
+    def variables(self) -> Iterator[None]:
+        """Within this the variables hold what they do at the beginning of any iteration."""
+        for name, cell in self.cells.items():
+            held = self.given[name] if name in self.carried else self.before[name]
+            set_content(cell, UNBOUND if name in self.emptied else held)
+        try:
+            yield
+        except NameError as error:
+            raise NotYetError(f"{error} in its first iteration") from error
+        finally:
+            for name, cell in self.cells.items():
+                set_content(cell, self.before[name])
+
+    def learns(self, written: Journal) -> bool:
+        """Take up what an iteration changes, and return whether that is more than was known."""
+        known = len(self.carried) + len(self.emptied) + len(self.memory)
+        for name in self.carried:
+            if self.given[name].storage in written:
+                raise AbstractValueError(f"{name} is written in place and bound anew")
+        for name, value in self.after.items():
+            before = self.before.setdefault(name, ANY)
+            if name in self.carried or name in self.emptied or is_same(before, value):
+                continue
+            can_carry = may_be_carried(before) and may_be_carried(value)
+            (self.carried if can_carry else self.emptied).append(name)
+        self.memory += [s for s in written if s not in self.memory]
+        if len(self.carried) + len(self.emptied) + len(self.memory) > known:
+            return True
+        if self._learns_mixed():
+            return True
+        flags = {KEPT + name: True for name in self.kept_arrays() if self.recording.drawn is None}
+        flags = {flag: True for flag in flags if flag not in self.before}
+        self.before |= flags
+        return bool(flags)
+
+    def _learns_mixed(self) -> bool:
+        """Take up which names may hold Python's float or NumPy's, and return whether any do."""
+        new = self.newly_mixed - self.mixed
+        for name in new:
+            kind = kind_of(self.before[name])
+            if kind in (float, np.float64):
+                self.before[NUMPYS + name] = kind is np.float64
+                self.mixed.add(name)
+            else:
+                self.after[name] = UNKNOWN
+        return not new.isdisjoint(self.mixed)
+
+    def kept_arrays(self) -> frozenset[str]:
+        """Return the names that may hold the very array that they held before the loop."""
+        arrays = {name for name in self.carried if self.given[name].kind is np.ndarray}
+        if self.may_be_empty():
+            return frozenset(arrays)
+        given = {self.given[name].storage for name in arrays}
+        ends = {name: self.after[name].storage for name in arrays}
+        same = {name for name, end in ends.items() if end in given or end.shares in given}
+        return frozenset(arrays & {*self.kept, *same})
