@@ -205,3 +205,17 @@ def test_a_loop_without_a_result_is_gone_unless_it_may_leave() -> None:
     kept = run_pipeline(graph_of(guarded, *types))
     assert count(kept) == 1
     assert whole_type(kept) == "()"
+
+
+def test_merged_loops_have_the_merged_body_even_if_it_takes_as_many_operands() -> None:
+    """One carries ``a`` and reads two, the other carries two and reads one."""
+
+    def function(a: Value, x: Value, y: Value) -> list[Value]:
+        first = run(4, lambda a, b, x: [multiply(a, x), add(b, x)], a, y, x)
+        (second,) = run(4, lambda a, x, y: [multiply(a, x)], a, x, y)
+        return [*first, second]
+
+    graph = graph_of(function, VECTOR, VECTOR, VECTOR)
+    merged = merge_loops(graph)
+    assert count(merged) == 1
+    same(graph, merged, A, X, np.array([7.0, 8.0, 9.0]))

@@ -117,6 +117,34 @@ def depending(
     return found
 
 
+def carried_for(body: Graph, count: int, targets: Iterable[Node]) -> set[int]:
+    """Return which of the first ``count`` parameters some nodes need, in some iteration of a loop.
+
+    The first outputs of the body are in the next iteration what these were in this one.
+    """
+    places = {param: k for k, param in enumerate(body.params[:count])}
+    needed: set[int] = set()
+    found = set(targets)
+    while True:
+        for node in reversed(body.nodes):
+            if node in found:
+                found.update(node.operands)
+        new = {places[node] for node in found if node in places} - needed
+        if not new:
+            return needed
+        needed |= new
+        found.update(body.outputs[k] for k in new)
+
+
+def with_read_operands(graph: Graph, operands: Sequence[Value]) -> tuple[Graph, Sequence[Value]]:
+    """Return a graph and its operands without those that it does not read."""
+    read = {operand for node in graph for operand in node.operands} | set(graph.outputs)
+    flags = [param in read for param in graph.params]
+    params = tuple(p for p, flag in zip(graph.params, flags, strict=True) if flag)
+    kept = [x for x, flag in zip(operands, flags, strict=True) if flag]
+    return Graph(params, graph.nodes, graph.outputs), kept
+
+
 def carried_on(
     body: Graph,
     flags: Sequence[bool],

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from tracegraph.ir.bodies import carried_on, depending, fresh_name, inline, only
+from tracegraph.ir.bodies import carried_for, carried_on, depending, fresh_name, inline, only
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Builder, Derivative, Graph, Node, Op, Tangent, Value, item_types
 from tracegraph.ir.lowering import Control
@@ -134,7 +134,8 @@ def _widened(
 
 def _tangents(whole: Value, moving: Sequence[bool]) -> list[Tangent]:
     """Return the tangents among what a widened loop gives, behind the values."""
-    rest = iter(items(whole)[len(moving) :])
+    found = items(whole)
+    rest = iter(found[len(found) - sum(moving) :])
     return [next(rest) if flag else None for flag in moving]
 
 
@@ -150,7 +151,14 @@ def _loop_jvp(
 ) -> Any:
     del out
     wide, operands, moving = _widened(body, primals, tangents, jvp_graph)
-    return _tangents(loop(*operands, body=wide, index=index, trip=trip), moving)
+    if not any(moving):
+        return [None] * len(moving)
+    count, total = len(moving), len(wide.outputs)
+    kept = carried_for(wide, total, wide.outputs[count:])
+    dropped = [k < count and k not in kept for k in range(len(operands))]
+    less = _without(only(wide, [not flag for flag in dropped[:total]]), dropped)
+    given = [x for x, flag in zip(operands, dropped, strict=True) if not flag]
+    return _tangents(loop(*given, body=less, index=index, trip=trip), moving)
 
 
 def _while_jvp(

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tracegraph.ir.bodies import carried_on, depending, inline, only, resized
+from tracegraph.ir.bodies import carried_for, carried_on, depending, inline, only, resized
 from tracegraph.ir.errors import MissingRuleError
 from tracegraph.ir.graph import Builder, Graph, Node, Op, Tangent, Value, rebuild
+from tracegraph.ir.ops.accumulate import begun, sum_from_zero
 from tracegraph.ir.ops.boxes import slice_, slice_update
 from tracegraph.ir.ops.broadcast import literal, spread
 from tracegraph.ir.ops.control import item
@@ -129,14 +130,16 @@ def _saved(
     loop: Op, parts: _Parts, operands: Sequence[Value], body: Graph, index: str, trip: Dim
 ) -> list[Value]:
     """Compute the values of all iterations, and return a stack for each that is saved."""
-    values, still = ([operands[k] for k in part] for part in (parts.values, parts.still))
+    needed = carried_for(body, len(body.outputs), parts.saved)
+    carrying = [k for k in parts.values if k in needed]
+    values, still = ([operands[k] for k in part] for part in (carrying, parts.still))
     types = [_stack_type(node.array_type, index, trip) for node in parts.saved]
     builder = Builder()
-    carried = [builder.parameter(body.params[k].type) for k in parts.values]
+    carried = [builder.parameter(body.params[k].type) for k in carrying]
     stacks = [builder.parameter(type) for type in types]
-    env = dict(zip([body.params[k] for k in parts.values], carried, strict=True))
+    env = dict(zip([body.params[k] for k in carrying], carried, strict=True))
     env |= {body.params[k]: builder.parameter(body.params[k].type) for k in parts.still}
-    kept = [body.outputs[k] for k in parts.values]
+    kept = [body.outputs[k] for k in carrying]
     outputs = (*kept, *parts.saved)
     for node in only(Graph(body.params, body.nodes, outputs), [True] * len(outputs)):
         env[node] = rebuild(builder, node, *(env[operand] for operand in node.operands))
@@ -200,6 +203,9 @@ class _Backwards:
         parts, params, count = self.parts, self.graph.params, len(self.graph.outputs)
         back: Dim = self.trip - 1 - symbol(self.index, bound=self.trip)
         pulled = resized(self._pulled(), {Symbol(self.index): back})
+        adding = range(sum(k < count for k in parts.linear), len(parts.linear))
+        begins = [k for k in adding if sum_from_zero(pulled, k) is not None]
+        pulled = begun(pulled, begins)
         builder = Builder()
         cts = [builder.parameter(params[k].type) for k in parts.linear if k < count]
         sums = [builder.parameter(params[k].type) for k in parts.linear if k >= count]
@@ -210,10 +216,12 @@ class _Backwards:
         still = [builder.parameter(params[k].type) for k in parts.still]
         types = [param.array_type for param in pulled.params]
         saved = [_popped(s, t, back) for s, t in zip(stacks, types, strict=False)]
-        results = inline(builder, pulled, [*saved, *still, *cts])
-        pairs = zip(sums, results[len(cts) :], strict=True)
-        totals = [total for a, b in pairs if (total := add_cotangents(a, b)) is not None]
-        return builder.build([*results[: len(cts)], *totals])
+        totals = dict(zip(adding, sums, strict=True))
+        starts = [totals.pop(k) for k in begins]
+        results: list[Tangent] = [*inline(builder, pulled, [*saved, *still, *cts, *starts])]
+        for k, total in totals.items():
+            results[k] = add_cotangents(total, results[k])
+        return builder.build(result for result in results if result is not None)
 
     def _pulled(self) -> Graph:
         """Return the transpose of the linear part of an iteration.

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tracegraph.ir.bodies import has_effect, inline, only, resized
+from tracegraph.ir.bodies import carried_for, has_effect, inline, only, resized
 from tracegraph.ir.graph import Builder, Graph, Node, Value, rebuild
 from tracegraph.ir.ops.control import item
 from tracegraph.ir.ops.loop import loop, while_loop
@@ -119,18 +119,10 @@ def _side_by_side(
 # -- what is needed -------------------------------------------------------------------------------
 
 
-def _needed(graph: Graph, count: int, used: Iterable[int]) -> set[int]:
+def _needed(graph: Graph, count: int, used: set[int]) -> set[int]:
     """Return which of the first ``count`` parameters are carried on for what is used."""
-    places = {param: k for k, param in enumerate(graph.params[:count])}
-    needed: set[int] = set()
-    roots = [n for n in graph if has_effect(n)]
-    nodes = _ancestors(graph, [*graph.outputs[count:], *roots])
-    new = {*used, *(places[n] for n in nodes if n in places)}
-    while new - needed:
-        needed |= new
-        nodes = _ancestors(graph, [graph.outputs[k] for k in needed])
-        new = {places[n] for n in nodes if n in places}
-    return needed
+    roots = [*graph.outputs[count:], *(n for n in graph if has_effect(n))]
+    return used | carried_for(graph, count, [*(graph.outputs[k] for k in used), *roots])
 
 
 def _ancestors(graph: Graph, targets: Iterable[Node]) -> set[Node]:
@@ -156,7 +148,8 @@ def _emitted(
     params = tuple(graph.params[k] for k in order)
     nodes = tuple(node for node in graph if node in read)
     attrs, outputs = dict(like.attrs), tuple(graph.outputs[k] for k in kept)
-    if order != list(range(len(like.operands))) or len(nodes) < len(graph):
+    is_merged = len(found.places) > 1
+    if is_merged or order != list(range(len(like.operands))) or len(nodes) < len(graph):
         attrs["body"] = only(Graph(params, nodes, outputs), [True] * len(kept))
         if "test" in attrs:
             attrs["test"] = only(Graph(params, nodes, graph.outputs[count : count + 1]), [True])
