@@ -144,3 +144,19 @@ def test_what_reads_the_array_elsewhere_is_stored_first() -> None:
 
     found = scheduled(backwards)
     assert sorted(str(b.size) for b in found.buffers if b.kind == "temp") == ["72", "81"]
+
+
+def test_what_is_computed_again_writes_over_what_it_is_given() -> None:
+    """The rows of a loop in chunks go into one array; each chunk is a graph of its own."""
+
+    def chunks(x: Any) -> Any:
+        def body(i: Any, y: Any) -> Any:
+            y[i] = x[i] * 2 + y[i - 1]
+            return y
+
+        return tg.fori_loop(1, 9, body, x * 1.0, checkpoint=3)
+
+    np.testing.assert_allclose(tg.compile(chunks)(X), chunks(X))
+    found = scheduled(chunks)
+    assert sum(b.kind == "output" and b.size == 81 for b in found.buffers) == 1
+    assert not [b for b in found.buffers if b.kind == "temp" and b.size == 81]

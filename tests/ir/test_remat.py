@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -97,17 +98,17 @@ def test_loops_in_chunks_have_the_same_derivatives(sample: Sample, chunk: int) -
 
 
 def test_a_loop_in_chunks_keeps_the_beginnings_and_one_chunk() -> None:
-    """Of 5 iterations in chunks of 2: two beginnings, and the stacks of at most two iterations."""
+    """Of 5 iterations in chunks of 2: three beginnings, and the stacks of at most two."""
     whole = vjp(in_chunks(samples_loop.LOOPS[0], 2))
     stacked: set[Any] = set()
 
     def look(graph: Graph) -> None:
         for node in graph:
             if node.op is slice_update and node.array_type.shape[1:] == (4,):
-                stacked.add(node.array_type.shape[0])
+                stacked.add(re.sub(r"\w+_\d+", "k", str(node.array_type.shape[0])))
             for _, value in node.attrs:
                 if isinstance(value, Graph):
                     look(value)
 
     look(whole)
-    assert stacked == {2, 1, 5}  # 5 rows has the cotangent of x
+    assert stacked == {"3", "min(2, 1+2*k)", "5"}  # 5 rows has the cotangent of x

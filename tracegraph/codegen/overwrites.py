@@ -89,6 +89,11 @@ def handed_on(node: Node) -> Iterator[tuple[int, int]]:
     attrs = dict(node.attrs)
     if "body" in attrs:
         yield from ((k, k) for k in range(len(results_of(node))))
+    elif "graph" in attrs:
+        for number, out in enumerate(attrs["graph"].outputs):
+            place = _origin(attrs["graph"], out)
+            if place is not None:
+                yield number, place
     elif "then" in attrs:
         both = zip(attrs["then"].outputs, attrs["orelse"].outputs, strict=True)
         for number, (yes, no) in enumerate(both):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from tracegraph.control.chunks import chunk_length
 from tracegraph.control.drawing import (
     Body,
     Drawn,
@@ -30,6 +31,7 @@ from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.boxes import slice_, slice_update
 from tracegraph.ir.ops.compare import logical_and
+from tracegraph.ir.ops.compose_loop import checkpointed_loop
 from tracegraph.ir.ops.control import items
 from tracegraph.ir.ops.loop import loop as loop_op
 from tracegraph.ir.ops.loop import while_loop as while_op
@@ -72,12 +74,20 @@ class Carried:
 # -- a known number of iterations -----------------------------------------------------------------
 
 
-def fori_loop(recording: Recording, lower: Dim, upper: Dim, body: Function, init: Any) -> Any:
+def fori_loop(
+    recording: Recording,
+    lower: Dim,
+    upper: Dim,
+    body: Function,
+    init: Any,
+    checkpoint: bool | int,
+) -> Any:
     """``tg.fori_loop`` between sizes."""
     carried = Carried.of(recording, "the carry of tg.fori_loop", init)
     trip = upper - lower
     if _is_empty(recording, trip):
         return carried.form.tree(results(recording, carried.form, carried.init, None))
+    chunk = chunk_length(recording, trip, checkpoint)
     index = new_index(recording, trip)
     follow, number = following(recording, body), recording.size(lower + index)
 
@@ -86,7 +96,7 @@ def fori_loop(recording: Recording, lower: Dim, upper: Dim, body: Function, init
 
     drawn = draw(recording, "tg.fori_loop", [body], once)
     targets = values_as(recording, carried.form, drawn.result)
-    found, holds = looped(recording, carried.init, carried.sources, targets, drawn, index)
+    found, holds = looped(recording, carried.init, carried.sources, targets, drawn, index, chunk)
     return carried.form.tree(results(recording, carried.form, found, holds))
 
 
@@ -117,8 +127,12 @@ def looped(
     targets: Sequence[Value],
     drawn: Drawn,
     index: Size,
+    chunk: int | None = None,
 ) -> tuple[list[Value], Value | None]:
-    """Add a loop, and return what it carries out; last, whether what was assumed holds."""
+    """Add a loop, and return what it carries out; last, whether what was assumed holds.
+
+    With a length of chunks reverse mode keeps what is carried from one to the next.
+    """
     count = len(targets)
     ((counter,), _) = index.terms[0]
     assert isinstance(counter, Symbol)
@@ -130,8 +144,12 @@ def looped(
     flags = [body.holds(flag, drawn.expected, found[count:]) for flag in body.flags]
     graph = shared(recording, body.build([*found[:count], *flags]))
     operands = [*init, *_true(recording, flags), *values_of(recording, part.frontier)]
-    attrs = {"body": graph, "index": counter.name, "trip": recording.indices[counter]}
-    whole = items(recording.builder.emit(loop_op, operands, attrs))
+    name, trip = counter.name, recording.indices[counter]
+    if chunk is None:
+        attrs = {"body": graph, "index": name, "trip": trip}
+        whole = items(recording.builder.emit(loop_op, operands, attrs))
+    else:
+        whole = checkpointed_loop(operands, graph, name, trip, chunk)
     return whole[:count], whole[count] if is_checked else None
 
 
@@ -148,12 +166,14 @@ def scan(
     xs: Any,
     length: Dim | None,
     reverse: bool,
+    checkpoint: bool | int,
 ) -> Any:
     """``tg.scan``, and ``tg.map``, which carries nothing; ``step`` calls the user's ``f``."""
     carried = Carried.of(recording, f"the carry of {what}", init)
     form, leaves = Form.of(f"the xs of {what}", xs)
     arrays = [value_of_leaf(recording, leaf) for leaf in leaves]
     trip = _common_length(recording, what, arrays, length)
+    chunk = chunk_length(recording, trip, checkpoint)
     index = new_index(recording, trip)
     at: Dim = trip - 1 - index if reverse else index
 
@@ -174,7 +194,8 @@ def scan(
     stacks = Form(ys.what, ys.treedef, tuple(stack_of(leaf, trip) for leaf in ys.leaves))
     with_stacks, targets = _with_stacks(recording, carried, stacks, updates, at)
     targets = [*values_as(recording, carried.form, carry), *targets]
-    found, holds = looped(recording, with_stacks.init, with_stacks.sources, targets, drawn, index)
+    starts = with_stacks.init, with_stacks.sources
+    found, holds = looped(recording, *starts, targets, drawn, index, chunk)
     out = results(recording, with_stacks.form, found, holds)
     count = len(carried.init)
     return carried.form.tree(out[:count]), stacks.tree(out[count:])

@@ -7,9 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from tracegraph.control import drawn_loops, plain
+from tracegraph.control.chunks import check_checkpoint
 from tracegraph.control.drawing import following
 from tracegraph.control.leaves import leaf_of, real_leaf
 from tracegraph.control.recorded import run
+from tracegraph.ir.errors import AbstractValueError
+from tracegraph.ir.record import record
 from tracegraph.recording import Recording
 from tracegraph.standin import ArrayHolder, Traced, dim_of, is_size
 
@@ -73,7 +76,9 @@ def while_loop(cond_fun: Function, body_fun: Function, init_val: Any) -> Any:
     )
 
 
-def fori_loop(lower: Any, upper: Any, body_fun: Function, init_val: Any) -> Any:
+def fori_loop(
+    lower: Any, upper: Any, body_fun: Function, init_val: Any, *, checkpoint: bool | int = False
+) -> Any:
     """Repeat a function for each integer of a range.
 
     ::
@@ -94,6 +99,9 @@ def fori_loop(lower: Any, upper: Any, body_fun: Function, init_val: Any) -> Any:
         may index and slice arrays, be a length, and enter arithmetic.
     init_val : array, number, or a container of them
         What is carried at the start.
+    checkpoint : bool or int, keyword-only
+        Whether reverse mode computes iterations again instead of keeping what they computed; an
+        integer says how many belong together. Values stay the same.
 
     Returns
     -------
@@ -106,6 +114,16 @@ def fori_loop(lower: Any, upper: Any, body_fun: Function, init_val: Any) -> Any:
         ``body_fun`` returns something of another structure, dtype or shape, or a bound is no
         integer.
 
+    Notes
+    -----
+    The reverse mode of n iterations keeps n sets of the values that it will read. With
+    ``checkpoint=True`` the loop runs in chunks of about ``sqrt(n)`` iterations, and about
+    ``2 * sqrt(n)`` sets are kept: what is carried at the beginning of each chunk, and the values of
+    one chunk. In return each iteration is computed once more. This pays where the loop is long and
+    what is carried is small: of an array that iterations fill bit by bit each chunk keeps a copy.
+    A compiled loop that becomes four times as long is compiled anew, with longer chunks; one that
+    runs a number of times that is computed from data has none, and is not recorded.
+
     Examples
     --------
     >>> import numpy as np
@@ -115,7 +133,12 @@ def fori_loop(lower: Any, upper: Any, body_fun: Function, init_val: Any) -> Any:
     14.0
     >>> tg.grad(lambda x: tg.fori_loop(0, 3, lambda i, c: c * x[i], 1.0))(x)
     array([6., 3., 2.])
+    >>> def decayed(x):
+    ...     return tg.fori_loop(0, 1000, lambda i, c: c - 0.001 * np.sin(c), x, checkpoint=True)
+    >>> round(tg.grad(decayed)(2.0), 6)
+    0.94917
     """
+    checkpoint = check_checkpoint("tg.fori_loop", checkpoint)
 
     def in_plain_python(follow: Callable[[Any], Function]) -> Any:
         first, end = (_plain_bound(bound) for bound in (lower, upper))
@@ -125,7 +148,9 @@ def fori_loop(lower: Any, upper: Any, body_fun: Function, init_val: Any) -> Any:
         first, end = (_bound(recording, bound) for bound in (lower, upper))
         if is_size(first) and is_size(end):
             ends = dim_of(first), dim_of(end)
-            return drawn_loops.fori_loop(recording, *ends, body_fun, init_val)
+            return drawn_loops.fori_loop(recording, *ends, body_fun, init_val, checkpoint)
+        if checkpoint:
+            raise AbstractValueError("checkpoint needs bounds that are not computed from data")
         return drawn_loops.counting_loop(recording, first, end, body_fun, init_val)
 
     return run("tg.fori_loop", in_plain_python, in_recording)
@@ -154,7 +179,13 @@ def _check_bound(bound: Any) -> None:
 
 
 def scan(
-    f: Function, init: Any, xs: Any = None, length: Any = None, reverse: bool = False
+    f: Function,
+    init: Any,
+    xs: Any = None,
+    length: Any = None,
+    reverse: bool = False,
+    *,
+    checkpoint: bool | int = False,
 ) -> tuple[Any, Any]:
     """Carry a value along the first axis of arrays, and stack what each step gives.
 
@@ -181,6 +212,9 @@ def scan(
         The number of steps; needed where there are no arrays in ``xs``.
     reverse : bool
         Whether to begin at the end. The results are stacked in the order of ``xs`` all the same.
+    checkpoint : bool or int, keyword-only
+        Whether reverse mode computes steps again instead of keeping what they computed, as for
+        ``fori_loop``: of n steps about ``2 * sqrt(n)`` are kept. The results stay the same.
 
     Returns
     -------
@@ -205,7 +239,9 @@ def scan(
     >>> tg.scan(lambda total, x: (total + x, total * x), 0.0, np.array([1.0, 2.0, 3.0]))
     (6.0, array([0., 2., 9.]))
     """
-    carry, ys = _scanned("tg.scan", f, lambda function: function, init, xs, length, reverse)
+    checkpoint = check_checkpoint("tg.scan", checkpoint)
+    options = Options(length, reverse, checkpoint)
+    carry, ys = _scanned("tg.scan", f, lambda function: function, init, xs, options)
     return carry, ys
 
 
@@ -244,7 +280,16 @@ def map(f: Function, xs: Any) -> Any:
     def with_no_carry(function: Function) -> Function:
         return lambda carry, x: (carry, function(x))
 
-    return _scanned("tg.map", f, with_no_carry, (), xs, None, False)[1]
+    return _scanned("tg.map", f, with_no_carry, (), xs, Options(None, False, False))[1]
+
+
+@record
+class Options:
+    """How to scan."""
+
+    length: Any
+    reverse: bool
+    checkpoint: bool | int
 
 
 def _scanned(
@@ -253,18 +298,18 @@ def _scanned(
     step_of: Callable[[Function], Function],
     init: Any,
     xs: Any,
-    length: Any,
-    reverse: bool,
+    options: Options,
 ) -> Any:
     """Scan with the step that is made of a user's function."""
 
     def in_plain_python(follow: Callable[[Any], Function]) -> Any:
-        count = plain.common_length(what, xs, length)
-        return plain.scan(what, step_of(follow(f)), init, xs, count, reverse)
+        count = plain.common_length(what, xs, options.length)
+        return plain.scan(what, step_of(follow(f)), init, xs, count, options.reverse)
 
     def in_recording(recording: Recording) -> Any:
         step = step_of(following(recording, f))
-        count = None if length is None else dim_of(length)
-        return drawn_loops.scan(recording, what, f, step, init, xs, count, reverse)
+        count = None if options.length is None else dim_of(options.length)
+        how = count, options.reverse, options.checkpoint
+        return drawn_loops.scan(recording, what, f, step, init, xs, *how)
 
     return run(what, in_plain_python, in_recording)

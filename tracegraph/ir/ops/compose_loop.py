@@ -9,7 +9,7 @@ from tracegraph.ir.graph import Builder, Graph, Value
 from tracegraph.ir.ops.control import items
 from tracegraph.ir.ops.loop import loop
 from tracegraph.ir.ops.remat import remat
-from tracegraph.ir.sizes import Dim, Symbol, floordiv, symbol
+from tracegraph.ir.sizes import Dim, Symbol, floordiv, minimum, symbol
 from tracegraph.ir.types import ArrayType
 
 
@@ -28,20 +28,17 @@ def checkpointed_loop(
     operands, body, index, trip
         Of the loop.
     chunk : int
-        How many iterations belong together. Those left over run in a loop of their own.
+        How many iterations belong together. The last chunk has those that are left over.
     """
-    whole = floordiv(trip, chunk)
-    rest = trip - whole * chunk
-    outer, inner, last = (fresh_name("k") for _ in range(3))
+    outer, inner = fresh_name("k"), fresh_name("k")
+    chunks = floordiv(trip + chunk - 1, chunk)
+    done = symbol(outer, bound=chunks) * chunk
+    length = minimum(chunk, trip - done)
     types = [operand.type for operand in operands]
-    place = symbol(outer, bound=whole) * chunk + symbol(inner, bound=chunk)
-    step = resized(body, {Symbol(index): place})
-    run = _graph(types, lambda xs: items(loop(*xs, body=step, index=inner, trip=chunk)))
+    step = resized(body, {Symbol(index): done + symbol(inner, bound=length)})
+    run = _graph(types, lambda xs: items(loop(*xs, body=step, index=inner, trip=length)))
     again = _graph(types, lambda xs: items(remat(*xs, graph=run)))
-    state = items(loop(*operands, body=again, index=outer, trip=whole))
-    tail = resized(body, {Symbol(index): whole * chunk + symbol(last, bound=rest)})
-    still = operands[len(state) :]
-    return items(loop(*state, *still, body=tail, index=last, trip=rest))
+    return items(loop(*operands, body=again, index=outer, trip=chunks))
 
 
 def _graph(types: Sequence[ArrayType], function: Callable[[list[Value]], list[Value]]) -> Graph:

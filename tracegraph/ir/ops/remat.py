@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tracegraph.ir.bodies import only
+from tracegraph.ir.bodies import only, with_read_operands
 from tracegraph.ir.graph import Graph, Op, Tangent, Value, item_types
 from tracegraph.ir.lowering import Control
 from tracegraph.ir.ops.control import items, spread_back
@@ -45,8 +45,8 @@ def _jvp(
         return [None] * len(wanted)
     whole = jvp_graph(graph, [tangent is not None for tangent in tangents])
     given = [tangent for tangent in tangents if tangent is not None]
-    moved = remat(*primals, *given, graph=only(whole, [False] * len(wanted) + wanted))
-    return spread_back(items(moved), wanted)
+    moved = only(whole, [False] * len(wanted) + wanted)
+    return spread_back(_again(moved, [*primals, *given]), wanted)
 
 
 def _transpose(
@@ -61,7 +61,13 @@ def _transpose(
     back = transpose_graph(only(graph, present), linear)
     others = [x for x, is_linear in zip(operands, linear, strict=True) if not is_linear]
     given = [cotangent for cotangent in ct if cotangent is not None]
-    return spread_back(items(remat(*others, *given, graph=back)), linear)
+    return spread_back(_again(back, [*others, *given]), linear)
+
+
+def _again(graph: Graph, operands: Sequence[Value]) -> list[Value]:
+    """Return the results of a graph that is computed again from the operands that it reads."""
+    less, kept = with_read_operands(graph, operands)
+    return items(remat(*kept, graph=less) if kept else remat(*operands, graph=graph))
 
 
 def _batch(
