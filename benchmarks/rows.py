@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import loop_growth
 import numpy as np
 from case import Case
 from cases import CASES, softmax
@@ -117,7 +118,11 @@ def _count_traces(function: Any) -> Line:
     return {"traces": counts, "compiles_for_the_third": counts[2] - counts[1]}
 
 
-COUNTED = {"symbolic_sizes": symbolic_sizes, "import": import_time}
+COUNTED = {
+    "symbolic_sizes": symbolic_sizes,
+    "loop_growth": loop_growth.loop_growth,
+    "import": import_time,
+}
 NAMES = (*(case.name for case in CASES), *COUNTED)
 
 
@@ -127,12 +132,14 @@ NAMES = (*(case.name for case in CASES), *COUNTED)
 def text(name: str, lines: dict[str, Line]) -> str:
     """Return a row as text."""
     title = next((case.title for case in CASES if case.name == name), name)
-    return "\n".join([f"{name}: {title}", *(f"  {n:<22}{_line(v)}" for n, v in lines.items())])
+    return "\n".join([f"{name}: {title}", *(f"  {n:<28}{_line(v)}" for n, v in lines.items())])
 
 
 def _line(line: Line) -> str:
     if "error" in line:
         return line["error"]
+    if "few" in line:
+        return loop_growth.text(line)
     if "traces" in line:
         return f"traces {line['traces']}, compiled for the third: {line['compiles_for_the_third']}"
     parts = [f"best {_time(line['best'])}  median {_time(line['median'])}"]
