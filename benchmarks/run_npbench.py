@@ -3,7 +3,9 @@
 PATH is a checkout of github.com/spcl/npbench. Each kernel runs in a process of its own. It is
 called as NumPy code and compiled, on the data of its preset and again on other numbers; results and
 changed arguments are compared. A line says whether it compiled, or the first reason why it runs
-eagerly, whether it is equal, and how many times as fast as NumPy it is.
+eagerly, whether it is equal, and how many times as fast as NumPy it is. With ``--ports`` NPBench's
+own ports to Numba and JAX are measured beside it, each in a process of its own; see
+`npbench_ports`.
 """
 
 from __future__ import annotations
@@ -14,13 +16,13 @@ import importlib
 import json
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import environment
+import npbench_ports
 
 TOLERANCE = {"f4": 1e-4, "c8": 1e-4, "f8": 1e-9, "c16": 1e-9}
 """Allowed difference, relative to the largest value of an array."""
@@ -39,14 +41,23 @@ def main() -> int:
     options = parse()
     environment.prepare()
     if options.kernel:
-        print(json.dumps(measure(options.npbench, options.kernel, options.preset)))
+        how = measure if options.port is None else measure_port
+        print(json.dumps(how(options)))
         return 0
     names = options.only or [path.stem for path in sorted(info_folder(options.npbench).iterdir())]
     found = {}
     for name in names:
-        found[name] = in_a_process(options, name)
+        found[name] = in_a_process(options, name, TIME_LIMIT)
+        if options.ports:
+            found[name]["ports"] = {
+                port: in_a_process(options, name, options.port_limit, "--port", port)
+                for port in npbench_ports.ports_of(options.npbench, info_of(options, name))
+            }
         print(line(name, found[name]), flush=True)
     print(summary(found))
+    if options.ports:
+        ours = {n: one["numpy"] / one["compiled"] for n, one in found.items() if is_native(one)}
+        print(npbench_ports.summary(found, ours))
     if options.json:
         options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
     return int(any(one.get("equal") is False or "died" in one for one in found.values()))
@@ -57,8 +68,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--npbench", type=Path, required=True, help="a checkout of spcl/npbench")
     parser.add_argument("--preset", default="S", help="the size of the data: S, M, L or paper")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only these benchmarks")
+    parser.add_argument("--ports", action="store_true", help="measure NPBench's ports beside it")
+    parser.add_argument("--port-limit", type=float, default=60.0, help="seconds for one port")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--kernel", help=argparse.SUPPRESS)
+    parser.add_argument("--port", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -66,14 +80,22 @@ def info_folder(npbench: Path) -> Path:
     return npbench / "bench_info"
 
 
-def in_a_process(options: argparse.Namespace, name: str) -> dict[str, Any]:
+def info_of(options: argparse.Namespace, name: str) -> dict[str, Any]:
+    text = (info_folder(options.npbench) / f"{name}.json").read_text("utf-8")
+    info: dict[str, Any] = json.loads(text)["benchmark"]
+    return info
+
+
+def in_a_process(
+    options: argparse.Namespace, name: str, limit: float, *more: str
+) -> dict[str, Any]:
     """Return what is found of one kernel; a crash or a timeout is a finding."""
     command = [sys.executable, __file__, "--npbench", str(options.npbench)]
-    command += ["--preset", options.preset, "--kernel", name]
+    command += ["--preset", options.preset, "--kernel", name, *more]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
     except subprocess.TimeoutExpired:
-        return {"died": f"took more than {TIME_LIMIT:.0f} s"}
+        return {"died": f"took more than {limit:.0f} s"}
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         return {"died": f"exit {done.returncode}: {last}"}
@@ -84,14 +106,23 @@ def in_a_process(options: argparse.Namespace, name: str) -> dict[str, Any]:
 # -- one kernel -----------------------------------------------------------------------------------
 
 
-def measure(npbench: Path, name: str, preset: str) -> dict[str, Any]:
+def measure_port(options: argparse.Namespace) -> dict[str, Any]:
+    """Return whether a port of a kernel is equal, and its times."""
+    sys.path.insert(0, str(options.npbench.resolve()))
+    info = info_of(options, options.kernel)
+    warnings.simplefilter("ignore")
+    data = arguments(info, options.preset)
+    return npbench_ports.measure_port(info, options.port, data, kernel(info))
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Return whether a kernel compiles, is equal, and its times."""
     import tracegraph as tg
 
-    sys.path.insert(0, str(npbench.resolve()))
-    info = json.loads((info_folder(npbench) / f"{name}.json").read_text("utf-8"))["benchmark"]
+    sys.path.insert(0, str(options.npbench.resolve()))
+    info = info_of(options, options.kernel)
     function = kernel(info)
-    data = arguments(info, preset)
+    data = arguments(info, options.preset)
     warnings.simplefilter("ignore")
     compiled = tg.compile(function)
     equal = True
@@ -99,12 +130,14 @@ def measure(npbench: Path, name: str, preset: str) -> dict[str, Any]:
     for given in (data, data, scaled(data), scaled(data)):
         expected, moved = call(function, given), call(function, by_one_unit(given))
         equal = equal and same(expected, call(compiled, given), moved)
+    contenders = [(function, npbench_ports.copies), (compiled, npbench_ports.copies)]
+    numpy, ours = npbench_ports.fastest(contenders, data, 3.0)
     return {
         "fallbacks": [str(one) for one in compiled.fallbacks],
         "traces": len(compiled.traces),
         "equal": equal,
-        "numpy": best(function, data),
-        "compiled": best(compiled, data),
+        "numpy": numpy,
+        "compiled": ours,
     }
 
 
@@ -190,34 +223,23 @@ def same_arrays(one: Any, other: Any, moved: Any) -> bool:
     return bool(np.all(np.abs(one[finite] - other[finite]) <= allowed))
 
 
-def best(function: Callable[..., Any], data: list[Any], seconds: float = 2.0) -> float:
-    """Return the best time of a call, on fresh arguments each time."""
-    times: list[float] = []
-    end = time.perf_counter() + seconds
-    while len(times) < 2 or (time.perf_counter() < end and len(times) < 200):
-        given = copy.deepcopy(data)
-        before = time.perf_counter()
-        function(*given)
-        times.append(time.perf_counter() - before)
-    return min(times)
-
-
 # -- printing -------------------------------------------------------------------------------------
 
 
 def line(name: str, found: Mapping[str, Any]) -> str:
+    ports = "  " + npbench_ports.line(found) if "ports" in found else ""
     if "died" in found:
-        return f"{name:<26} DIED  {found['died']}"
+        return f"{name:<26} DIED  {found['died']}{ports}"
     state = "eager" if found["fallbacks"] else "compiled"
     equal = "equal" if found["equal"] else "WRONG"
     ratio = found["numpy"] / found["compiled"]
     why = found["fallbacks"][0] if found["fallbacks"] else ""
-    return f"{name:<26} {state:<9} {equal}  {ratio:7.2f}x  {why}"
+    return f"{name:<26} {state:<9} {equal}  {ratio:7.2f}x{ports}  {why}"
 
 
 def summary(found: Mapping[str, Mapping[str, Any]]) -> str:
     ran = [one for one in found.values() if "died" not in one]
-    native = [one for one in ran if not one["fallbacks"]]
+    native = [one for one in ran if is_native(one)]
     product = 1.0
     for ratio in ratios(native):
         product *= ratio
@@ -226,6 +248,10 @@ def summary(found: Mapping[str, Mapping[str, Any]]) -> str:
         f"{len(native)} of {len(found)} compiled, {sum(not one['equal'] for one in ran)} wrong, "
         f"{len(found) - len(ran)} died; geometric mean over the compiled {mean:.2f}x NumPy"
     )
+
+
+def is_native(one: Mapping[str, Any]) -> bool:
+    return "died" not in one and not one["fallbacks"]
 
 
 def ratios(lines: list[Mapping[str, Any]]) -> Iterator[float]:
