@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from tracegraph.control import drawn_loops, plain
+from tracegraph.control import drawn_loops, drawn_whiles, plain
 from tracegraph.control.chunks import check_checkpoint
 from tracegraph.control.drawing import following
 from tracegraph.control.leaves import leaf_of, real_leaf
@@ -72,7 +72,7 @@ def while_loop(cond_fun: Function, body_fun: Function, init_val: Any) -> Any:
     return run(
         "tg.while_loop",
         lambda follow: plain.while_loop(follow(cond_fun), follow(body_fun), init_val),
-        lambda recording: drawn_loops.while_loop(recording, cond_fun, body_fun, init_val),
+        lambda recording: drawn_whiles.while_loop(recording, cond_fun, body_fun, init_val),
     )
 
 
@@ -151,7 +151,7 @@ def fori_loop(
             return drawn_loops.fori_loop(recording, *ends, body_fun, init_val, checkpoint)
         if checkpoint:
             raise AbstractValueError("checkpoint needs bounds that are not computed from data")
-        return drawn_loops.counting_loop(recording, first, end, body_fun, init_val)
+        return drawn_whiles.counting_loop(recording, first, end, body_fun, init_val)
 
     return run("tg.fori_loop", in_plain_python, in_recording)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from tracegraph import tree
 from tracegraph.control.drawing import Drawn, Journal, draw
-from tracegraph.control.drawn_loops import repeated
+from tracegraph.control.drawn_whiles import repeated
 from tracegraph.control.iterations import WHAT
 from tracegraph.control.joins import End
 from tracegraph.control.paths import Paths
