@@ -103,6 +103,42 @@ def seidel_lax(grid):
     return lax.fori_loop(0, SWEEPS, sweep, grid)
 
 
+ECCENTRICITY, CLOSE = 0.6, 1e-12
+
+
+def kepler(mean):
+    """Solve Kepler's equation ``x - e sin(x) = mean`` for each element by Newton's method."""
+    found = np.empty_like(mean)
+    for i in range(len(mean)):
+        x = mean[i]
+        while abs(x - ECCENTRICITY * np.sin(x) - mean[i]) > CLOSE:
+            slope = 1.0 - ECCENTRICITY * np.cos(x)
+            x = x - (x - ECCENTRICITY * np.sin(x) - mean[i]) / slope
+        found[i] = x
+    return found
+
+
+def kepler_lax(mean):
+    def one(goal):
+        def off(x):
+            return x - ECCENTRICITY * np.sin(x) - goal
+
+        def step(x):
+            return x - off(x) / (1.0 - ECCENTRICITY * np.cos(x))
+
+        return lax.while_loop(lambda x: abs(off(x)) > CLOSE, step, goal)
+
+    return lax.map(one, mean)
+
+
+def kepler_sum(mean):
+    return np.sum(kepler(mean) ** 2)
+
+
+def kepler_sum_lax(mean):
+    return np.sum(kepler_lax(mean) ** 2)
+
+
 LOOP_CASES = (
     Case(
         name="lorenz",
@@ -131,5 +167,23 @@ LOOP_CASES = (
         lax=seidel_lax,
         inputs=lambda rng: (rng.random((100, 100)),),
         arrays=True,
+    ),
+    Case(
+        name="kepler",
+        title="Newton's method until it is close, for 1,000 float64",
+        function=kepler,
+        lax=kepler_lax,
+        inputs=lambda rng: (rng.random(1000) * 3.0 + 0.05,),
+        arrays=True,
+        tolerance=1e-11,
+    ),
+    Case(
+        name="kepler_gradient",
+        title="gradient through Newton's method, 1,000 float64",
+        function=kepler_sum,
+        lax=kepler_sum_lax,
+        inputs=lambda rng: (rng.random(1000) * 3.0 + 0.05,),
+        gradient=True,
+        tolerance=1e-8,
     ),
 )

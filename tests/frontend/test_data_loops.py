@@ -175,6 +175,13 @@ DIFFERENTIABLE = {
     "while": "y = x * 1\n    while (y * y).sum() > 0.5: y = y * 0.8 + 0.01 * np.cos(x)\n    return (y * x).sum()",
     "return": "t = x[0] * 0\n    for i in range(12):\n        if x[i] > 0.3: return t * x[i]\n        t = t + x[i] ** 2\n"
     "    return t",
+    "a while for each element": "y = x * 0\n    for i in range(12):\n        v = x[i]\n"
+    "        while abs(v * v * v + v - x[i]) > 1e-13: v = v - (v * v * v + v - x[i]) / (3 * v * v + 1)\n"
+    "        y[i] = v\n    return (y * x).sum()",
+    "a while for some elements": "y = x * 0\n    for i in range(12):\n        v = x[i] * 1.0\n        if v > 0.1:\n"
+    "            while v < 3: v = v * 1.5 + 0.1 * np.sin(v)\n        else: v = v * v\n        y[i] = v\n    return (y * x).sum()",
+    "a while in a while": "y = x[10] * 1\n    t = x[0] * 0\n    while y < 9:\n        z = y * 1\n        while z > 0.5: z = z * 0.6\n"
+    "        t = t + z * y\n        y = y * 1.3 + z\n    return t + (x * x).sum()",
     "nested": "t = x[0] * 0\n    for i in range(12):\n        for j in range(i):\n            if x[j] < x[i] * 0.5: continue\n"
     "            t = t + x[i] * x[j]\n    return t",
 }  # fmt: skip

@@ -63,8 +63,12 @@ class Flow:
         return self.text.let(f"icmp ne i8 {self.text.load('i8', self.pointer(buffer))}, 0")
 
     def branch(self, step: Branch) -> None:
-        arms = (lambda: self.emit(step.then)), (lambda: self.emit(step.orelse))
+        arms = (lambda: self._arm(step.then)), (lambda: self._arm(step.orelse))
         entry_loops.branch(self.text, self.flag(step.buffer), *arms)
+
+    def _arm(self, steps: Sequence[Step]) -> None:
+        with self.sizes.scope():
+            self.emit(steps)
 
     def loop(self, step: Loop) -> None:
         trip = self.sizes.value(step.trip)

@@ -26,12 +26,13 @@ from tracegraph.codegen.plan import (
     SelectStep,
     Step,
     While,
+    inner_steps,
     walk,
 )
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.loops import written
 from tracegraph.ir.size_values import bare_symbol
-from tracegraph.ir.sizes import Dim, Symbol
+from tracegraph.ir.sizes import Dim, Symbol, symbols
 from tracegraph.ir.types import ArrayType, type_symbols
 
 
@@ -62,7 +63,16 @@ class Steps(Flow):
             if name not in self.data and not indices.isdisjoint(type_symbols((type,))):
                 self._remade.add(name)
                 self._own_data(name)
+        for buffer in self._counted_inside():
+            self._own_data(buffer.name)
         self._make_known()
+
+    def _counted_inside(self) -> list[PlanBuffer]:
+        """Return the buffers of a size that is counted inside of a loop or branch, each time."""
+        inner = [one for step in self.plan.steps for one in walk(inner_steps(step))]
+        counts = [one.count for one in inner if isinstance(one, While) and one.count is not None]
+        known = {bare_symbol(count) for count in counts}
+        return [b for b in self._arrays_to_make() if not known.isdisjoint(symbols(b.size))]
 
     def _own_data(self, name: str) -> None:
         """Make room for an array that is made on the way."""
@@ -201,8 +211,10 @@ class Steps(Flow):
     def _remake(self, name: str, type: ArrayType) -> None:
         """Make the array of a buffer anew, where it has the shape of this iteration."""
         if name in self._remade and all(map(self.sizes.is_known, type.shape)):
-            array = new_array(self.text, self.sizes, type.dtype, type.shape)
-            self._store_array(name, array)
+            self._renew(name, type)
+
+    def _renew(self, name: str, type: ArrayType) -> None:
+        self._store_array(name, new_array(self.text, self.sizes, type.dtype, type.shape))
 
     def _store_array(self, name: str, array: str) -> None:
         """Let a buffer be the memory of another array, which the frame owns from here."""
@@ -229,6 +241,9 @@ class Steps(Flow):
         else:
             self.sizes.bind(symbol, value, self.text.exit(MISS))
             self._counted()
+            for buffer in self._counted_inside():
+                if symbol in set(symbols(buffer.size)) and self.sizes.is_known(buffer.size):
+                    self._renew(buffer.name, ArrayType(buffer.dtype, (buffer.size,)))
 
     def _failed(self) -> str:
         """Return where a failed callout goes: to an eager call, inside the user's ``try``.

@@ -85,6 +85,8 @@ class Merging:
         """Return whether a loop is a function: it runs nothing but kernels, one of them small."""
         inner = list(walk((step,)))
         native = all(isinstance(one, Kernel | Branch | Loop | While) for one in inner)
+        if any(isinstance(one, While) and one.count is not None for one in inner[1:]):
+            return False  # what is counted is the size of arrays
         return native and any(isinstance(one, Kernel) and self._is_small(one) for one in inner)
 
     def _is_small(self, step: Kernel) -> bool:

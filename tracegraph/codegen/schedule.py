@@ -41,11 +41,12 @@ from tracegraph.codegen.repeats import repeats
 from tracegraph.codegen.roots import GEMM, STEP, Root, copy_of, is_update, root_of, update_of
 from tracegraph.codegen.storage import Storage, strides_of
 from tracegraph.ir.bodies import holds_graphs, results_of
-from tracegraph.ir.counted import counters
+from tracegraph.ir.counted import counted_inside, counters
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.graph import Graph, Node, item_types
 from tracegraph.ir.loops import Statement
 from tracegraph.ir.lowering import Callout, Places
+from tracegraph.ir.ops.loop import trips
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import ArrayType, TupleType
 
@@ -108,7 +109,7 @@ class Scheduler:
     free: set[Node] = field(default_factory=set)
 
     def plan(self) -> Plan:
-        self.buffers.counted = counters(self.graph).keys()
+        self.buffers.counted = {*counters(self.graph), *counted_inside(self.graph)}
         params = [self._param(k, node) for k, node in enumerate(self.graph.params)]
         steps = self._all_steps(self._place_outputs())
         named = tuple(self.buffers.named.values())
@@ -122,7 +123,7 @@ class Scheduler:
 
         A result may be where a parameter is, which may then be written at any time.
         """
-        if counters(self.graph):
+        if any(node.op is not trips for node in counters(self.graph).values()):
             raise GraphError(
                 "a size is counted inside a branch or a loop, where what follows cannot see it"
             )

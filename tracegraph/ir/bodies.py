@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tracegraph.ir.counted import counters, mentioned
@@ -59,11 +59,16 @@ def only(graph: Graph, wanted: Iterable[bool]) -> Graph:
     nodes = []
     for node in reversed(graph.nodes):
         if node in needed or has_effect(node):
-            needed.update(node.operands)
-            if counter_of:
-                needed.update(counter_of[s] for s in mentioned(node) if s in counter_of)
+            needed.update(read_by(node, counter_of))
             nodes.append(node)
     return Graph(graph.params, tuple(reversed(nodes)), outputs)
+
+
+def read_by(node: Node, counter_of: Mapping[Symbol, Node]) -> Iterator[Node]:
+    """Yield the operands of a node, and what counts the sizes that it mentions."""
+    yield from node.operands
+    if counter_of:
+        yield from (counter_of[s] for s in mentioned(node) if s in counter_of)
 
 
 def resized(graph: Graph, replacements: Mapping[Symbol, Dim]) -> Graph:
@@ -125,10 +130,11 @@ def carried_for(body: Graph, count: int, targets: Iterable[Node]) -> set[int]:
     places = {param: k for k, param in enumerate(body.params[:count])}
     needed: set[int] = set()
     found = set(targets)
+    counter_of = counters(body)
     while True:
         for node in reversed(body.nodes):
             if node in found:
-                found.update(node.operands)
+                found.update(read_by(node, counter_of))
         new = {places[node] for node in found if node in places} - needed
         if not new:
             return needed

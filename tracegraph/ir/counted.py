@@ -35,6 +35,15 @@ def counters(graph: Graph) -> dict[Symbol, Node]:
     return {symbol: node for symbol, node in found.items() if symbol not in known}
 
 
+def counted_inside(graph: Graph) -> Iterator[Symbol]:
+    """Yield the symbols that nodes of the graphs inside of nodes give a value."""
+    for node in graph:
+        for _, value in node.attrs:
+            if isinstance(value, Graph):
+                yield from (symbol for inner in value for symbol in counted(inner))
+                yield from counted_inside(value)
+
+
 def mentioned(node: Node) -> Iterator[Symbol]:
     """Yield the symbols of a node's type and attributes, inner graphs included.
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tracegraph.ir.bodies import carried_for, has_effect, inline, only, resized
+from tracegraph.ir.bodies import carried_for, has_effect, inline, only, read_by, resized
+from tracegraph.ir.counted import counters
 from tracegraph.ir.graph import Builder, Graph, Node, Value, rebuild
 from tracegraph.ir.ops.control import item
 from tracegraph.ir.ops.loop import loop, while_loop
@@ -126,10 +127,12 @@ def _needed(graph: Graph, count: int, used: set[int]) -> set[int]:
 
 
 def _ancestors(graph: Graph, targets: Iterable[Node]) -> set[Node]:
+    """Return what computes some nodes, and what counts the sizes that are mentioned there."""
     found = set(targets)
+    counter_of = counters(graph)
     for node in reversed(graph.nodes):
         if node in found:
-            found.update(node.operands)
+            found.update(read_by(node, counter_of))
     return found
 
 
