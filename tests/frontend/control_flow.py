@@ -35,6 +35,7 @@ def compiled(function: Function, *args: Any) -> Any:
         first = made(*copies(args))
         second = made(*copies(args))
     assert_same(second, first)
+    assert not made.fallbacks, made.fallbacks
     return second
 
 
