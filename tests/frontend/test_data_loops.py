@@ -200,3 +200,23 @@ def test_derivatives_through_what_looks_at_data(what: str) -> None:
         _, tangent = tg.compile(tg.jvp)(function, (x,), (direction,))
         assert tangent == pytest.approx(numeric, rel=1e-6, abs=1e-8)
     assert not gradient.fallbacks
+
+
+PRODUCTS = {
+    "a product": "s += a[i, k] * b[k, j]",
+    "a product of some": "if a[i, k] > 0.2 and b[k, j] != 0: s += a[i, k] * b[k, j]\n"
+    "                elif a[i, k] < -0.5: s -= 1.0\n                else: continue",
+}
+
+
+@pytest.mark.parametrize("what", PRODUCTS)
+def test_matrix_products_with_a_sum_from_zero(what: str) -> None:
+    source = (
+        "def f(a, b):\n    n = a.shape[0]\n    c = np.zeros((n, n))\n    for i in range(n):\n"
+        "        for j in range(n):\n            s = 0.0\n            for k in range(n):\n"
+        f"                {PRODUCTS[what]}\n            c[i, j] = s if s > 1 else -s\n    return c\n"
+    )
+    pairs = np.random.default_rng(0).normal(size=(3, 2, 12, 12))
+    made = agrees(source, *map(tuple, pairs))
+    assert not made.compiled.fallbacks
+    assert loops_of(source, *pairs[0]) == 3

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from tracegraph import tree
-from tracegraph.control.mixing import NUMPYS
 from tracegraph.control.outcome import Left
 from tracegraph.control.variables import (
     BROKEN,
     KEPT,
     LEFT,
+    NUMPYS,
     RAN,
     RETURNED,
     RETURNING,

@@ -16,12 +16,13 @@ from tracegraph import tree
 from tracegraph.control.drawing import Drawn, Journal, draw, source
 from tracegraph.control.drawn_loops import new_index
 from tracegraph.control.joins import End
-from tracegraph.control.mixing import NUMPYS, agreed, flags_of
+from tracegraph.control.mixing import agreed, flags_of
 from tracegraph.control.outcome import symbol_of
 from tracegraph.control.paths import Paths
 from tracegraph.control.variables import (
     ANY,
     KEPT,
+    NUMPYS,
     UNBOUND,
     UNKNOWN,
     LoopCode,

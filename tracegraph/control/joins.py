@@ -20,6 +20,7 @@ from tracegraph.control.drawing import (
 )
 from tracegraph.control.variables import (
     ANY,
+    NUMPYS,
     UNKNOWN,
     is_same,
     kind_of,
@@ -127,10 +128,14 @@ def joined(ways: Ways, fork: Fork, orelse: End | None) -> End | None:
 
 @dataclass(eq=False)
 class _Choice:
-    """A value that differs between the sides of a fork."""
+    """A value that differs between the sides of a fork.
+
+    Some are chosen ``apart`` from the others, so that these are the same without them.
+    """
 
     sides: tuple[Value, Value]
     number: type | None = None
+    apart: bool = False
     found: Value | None = None
     traced: Traced | None = None
 
@@ -178,7 +183,8 @@ class _Join:
         if len({value.type for value in values if value is not None}) > 1:
             return UNKNOWN
         if kind is not np.ndarray:
-            return self._choice(values, kind if kind in PYTHON_SCALARS else None)
+            number = kind if kind in PYTHON_SCALARS else None
+            return self._choice(values, number, apart=name.startswith(NUMPYS))
         if not (self._is_own(one) and self._is_own(other)):
             self.ways.borrowed.add(name)
         known = [s for x in found for s in (x.storage, x.storage.shares) if s in self.ways.given]
@@ -225,12 +231,14 @@ class _Join:
             if self.partners.setdefault(mine, its) is not its:
                 raise AbstractValueError(f"{name} shares an array with another name on some ways")
 
-    def _choice(self, values: Sequence[Value | None], number: type | None = None) -> _Choice:
+    def _choice(
+        self, values: Sequence[Value | None], number: type | None = None, *, apart: bool = False
+    ) -> _Choice:
         """Return the choice of one of two values; zeros stand for one that nobody looks at."""
         builder = self.recording.builder
         known = next(value for value in values if value is not None)
         first, last = (zeros(builder, known.type) if x is None else x for x in values)
-        choice = _Choice((first, last), number)
+        choice = _Choice((first, last), number, apart)
         if first.node is last.node:
             choice.found = first
         self.choices.append(choice)
@@ -244,9 +252,15 @@ class _Join:
             if choice.found is None and not any(map(self._is_computed, choice.sides)):
                 choice.found = select(self.fork.predicate, *choice.sides)
         open_ = [choice for choice in self.choices if choice.found is None]
+        together = [choice for choice in open_ if not choice.apart]
+        apart = [choice for choice in open_ if choice.apart]
         is_checked = any(end is None or end.assumed for end in self.ends)
-        if not open_ and not is_checked:
-            return None
+        if apart:
+            self._branch(apart, is_checked)
+        return self._branch(together, is_checked) if together or is_checked else None
+
+    def _branch(self, open_: Sequence[_Choice], is_checked: bool) -> Value | None:
+        """Add a branch for some choices."""
         parts = [
             part_since(self.recording, self.fork.drawn, [], [*values, *_predicates(end)])
             for values, end in zip(self._sides(open_), self.ends, strict=True)

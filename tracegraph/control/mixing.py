@@ -13,7 +13,7 @@ import numpy as np
 
 from tracegraph.control.drawing import Predicate, part_between, structure_of
 from tracegraph.control.joins import End
-from tracegraph.control.variables import kind_of, may_be_carried, start_value
+from tracegraph.control.variables import NUMPYS, kind_of, may_be_carried, start_value
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Graph, Value, attrs_key
 from tracegraph.ir.ops.choice import select
@@ -21,9 +21,6 @@ from tracegraph.ir.passes.carries import tidy_loops
 from tracegraph.ir.passes.inner import everywhere
 from tracegraph.recording import Recording
 from tracegraph.standin import ABSENT
-
-NUMPYS = "$numpy "
-"""With a name, whether that holds NumPy's number and not Python's."""
 
 
 def flags_of(names: Mapping[str, Any], mixed: Iterable[str]) -> dict[str, bool]:

@@ -168,7 +168,7 @@ def _try(
 
     Where there are no values to go on with, that is raised, unless another iteration ``may_peel``.
     """
-    text = loop.code.body.__code__
+    text, made = loop.code.body.__code__, AbstractValueError.made
     try:
         if text in recording.undrawable:
             raise AbstractValueError("it was tried before")
@@ -177,6 +177,7 @@ def _try(
         can_peel = may_peel and isinstance(why, NotYetError)
         if recording.drawn is not None and not can_peel:
             raise
+        AbstractValueError.made = made  # it is not the user's code that has caught it
         if recording.drawn is None:
             recording.undrawn.append(Fallback(str(why), user_site()))
         if not can_peel:

@@ -32,8 +32,9 @@ UNBOUND, UNKNOWN, ANY = Special.UNBOUND, Special.UNKNOWN, Special.ANY
 LEFT, RAN, NUMBER = "$left", "$ran", "$number"
 """Variables of a loop itself: how it was left, whether it ran, the number of the iteration."""
 
-RETURNED, KEPT = "$returned ", "$kept "
-"""With a number, a part of what it returns; with a name, whether that keeps its array."""
+RETURNED, KEPT, NUMPYS = "$returned ", "$kept ", "$numpy "
+"""With a number, a part of what it returns; with a name, whether that keeps its array, or holds
+NumPy's number and not Python's."""
 
 BROKEN, RETURNING = 1, 2
 """How a loop is left, if not in the end: by ``break``, by ``return``."""
