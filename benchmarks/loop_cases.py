@@ -118,7 +118,7 @@ def kepler(mean):
     return found
 
 
-def kepler_lax(mean):
+def kepler_map(np, lax, mean):
     def one(goal):
         def off(x):
             return x - ECCENTRICITY * np.sin(x) - goal
@@ -131,12 +131,16 @@ def kepler_lax(mean):
     return lax.map(one, mean)
 
 
+def kepler_lax(mean):
+    return kepler_map(np, lax, mean)
+
+
 def kepler_sum(mean):
     return np.sum(kepler(mean) ** 2)
 
 
 def kepler_sum_lax(mean):
-    return np.sum(kepler_lax(mean) ** 2)
+    return np.sum(kepler_map(np, lax, mean) ** 2)
 
 
 LOOP_CASES = (
