@@ -143,6 +143,12 @@ def test_what_a_loop_does_with_data_is_done(what: str) -> None:
     agrees(f"def f(x):\n    {SEEN[what]}\n", *CALLS, (X * 3,), (X * 0.25,))
 
 
+def test_a_name_that_may_be_empty_says_what_to_write() -> None:
+    source = "def f(x):\n    for i in range(12):\n        if x[i] > 5: w = x[i]\n    return x * 2\n"
+    made = agrees(source, *CALLS)
+    assert [str(why) for why in made.compiled.fallbacks if "bind it before the loop" in str(why)]
+
+
 # -- derivatives ----------------------------------------------------------------------------------
 
 

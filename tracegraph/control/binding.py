@@ -162,7 +162,9 @@ class Binding:
             known = self.left.constants[name]
             is_known = known.actual is real if type(known) is Traced else is_same(known, real)
             if not is_known:
-                raise Unsupported(f"{name} is {real!r}, and was drawn as {known!r}")
+                is_empty = known is UNBOUND or real is UNBOUND
+                what = "bound or not" if is_empty else f"{real!r} or {known!r}"
+                raise Unsupported(f"{name} is {what}, as data decides; bind it before the loop")
             return known
         if name not in self.left.values:
             return unfollowed(self.recording, real)
@@ -210,8 +212,13 @@ class Binding:
 
 def unfollowed(recording: Recording, real: Any) -> Any:
     """Return a stand-in with a value that nothing in the graph computes: its use is the end."""
+    if real is UNBOUND:
+        raise Unsupported("a name is bound or not, as data decides; bind it before the loop")
     if not isinstance(real, (np.ndarray, np.generic, *PYTHON_SCALARS)):
-        raise Unsupported(f"a name holds a {type(real).__name__}")
+        raise Unsupported(
+            f"a name holds a {type(real).__name__} or something else, as data decides; bind it to "
+            "a number or an array before the loop"
+        )
     storage = Storage(recording.emitter.literal(True, BOOL), None, array=real)
     storage.shares, storage.seen = storage, -1  # of another version than it was seen in
     return Traced(recording, real, storage)
