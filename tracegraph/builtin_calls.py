@@ -19,13 +19,13 @@ from tracegraph.ranges import SizeRange
 from tracegraph.recording import Recording
 from tracegraph.standin import (
     ArrayHolder,
-    Text,
     Traced,
     TracedSize,
     dim_of,
     is_size,
 )
 from tracegraph.text import holds_recorded, is_asked_itself, text_of
+from tracegraph.text_standin import Text
 from tracegraph.values import real_of
 
 

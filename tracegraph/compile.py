@@ -8,7 +8,6 @@ another signature, or behind the guard that came out differently.
 
 from __future__ import annotations
 
-import copy
 import functools
 import types
 import warnings
@@ -22,18 +21,17 @@ from tracegraph.codegen import jit, quiet, schedule
 from tracegraph.codegen.executable import Executable
 from tracegraph.codegen.native import compile_kernel
 from tracegraph.codegen.native_type import NativeCallable
+from tracegraph.evaluate import Waiting
 from tracegraph.explain import Explanation, GraphView, explanation
+from tracegraph.first_call import MISSED, copy_arrays, record_call, run_instead
 from tracegraph.hooks import hooks_for
 from tracegraph.ir.errors import FallbackWarning, NotAFunctionError, OptionError, RecordingError
-from tracegraph.ir.streams import is_stream
 from tracegraph.paths import Path, find_links
 from tracegraph.pen import Fallback, fault_text
 from tracegraph.pickling import Portable, file_of, with_file
-from tracegraph.places import argument_place, fixed_place
 from tracegraph.policy import Policy
 from tracegraph.recording import Recording, active
-from tracegraph.release import release, release_exception, release_leaked
-from tracegraph.tensor import Tensor
+from tracegraph.release import release, release_leaked
 from tracegraph.trace import Trace, finish
 from tracegraph.twin import is_generator_like
 from tracegraph.values import as_user
@@ -171,7 +169,10 @@ class Compiled(Portable, NativeCallable):
             self._fall_back(Fallback(why, None), kind)
             return as_user()(self.eager, *args, **kwargs)
         recording = Recording(hooks_for, self._policy)
-        recording.kept = None if self._verifier is None else []
+        if self._verifier is None:
+            recording.waiting = Waiting(recording)
+        else:
+            recording.kept = []
         try:
             return self._recorded(recording, args, kwargs, kind)
         finally:
@@ -179,7 +180,7 @@ class Compiled(Portable, NativeCallable):
 
     def _recorded(self, recording: Recording, args: Any, kwargs: Any, kind: Any) -> Any:
         result = record_call(recording, self.eager, args, kwargs)
-        trace = None
+        trace, executable = None, None
         self._policy.learn(recording.externals)
         if recording.failure is None:
             trace = finish(recording, result, len(args) + len(kwargs), tuple(kwargs))
@@ -195,7 +196,11 @@ class Compiled(Portable, NativeCallable):
         else:
             if self._verifier is not None:
                 self._verifier.check_notes(recording, trace)
-            self._add(trace, kind)
+            executable = self._add(trace, kind)
+        if trace is not None and executable is not None:
+            found = run_instead(recording, trace, executable, args, kwargs)
+            if found is not MISSED:
+                return found
         return release(recording, result)
 
     def _fall_back(self, why: Fallback, kind: Any) -> None:
@@ -215,15 +220,16 @@ class Compiled(Portable, NativeCallable):
             filename, line = site.filename, site.line
         warnings.warn_explicit(message, FallbackWarning, filename, line)
 
-    def _add(self, trace: Trace, kind: Any) -> None:
+    def _add(self, trace: Trace, kind: Any) -> Executable | None:
+        """Make a trace part of the tree, and return its machine code if it is."""
         with self._lock:
             places = [] if not self._paths else find_links(self._paths[0], trace)
             if self._paths and not places:
                 self._disagreed(kind)
-                return
+                return None
             executable = self._native(trace, kind)
             if executable is None:
-                return
+                return None
             path = Path(trace, executable)
             self._paths.append(path)
             if self._verifier is not None:
@@ -233,6 +239,7 @@ class Compiled(Portable, NativeCallable):
                 target.links[cell] = path
             if len(self._paths) == 1:
                 (self._verifier or self).run(path.executable)
+            return executable
 
     def _native(self, trace: Trace, kind: Any) -> Executable | None:
         """Return the machine code of a trace, or None where it cannot be made."""
@@ -252,6 +259,7 @@ class Compiled(Portable, NativeCallable):
 
     def _trace_of(self, args: Any, kwargs: Any) -> Trace:
         recording = Recording(hooks_for)
+        recording.waiting = Waiting(recording)
         copies = copy_arrays((args, kwargs))
         result = record_call(recording, self.eager, *copies)
         trace = None
@@ -268,33 +276,6 @@ def native(trace: Trace, fp: str) -> Executable:
     plan = schedule.plan(trace.graph, trace.destinations, trace.layouts)
     kernels = {kernel.name: compile_kernel(kernel.program, fp) for kernel in plan.kernels()}
     return Executable(trace.named(plan.params, plan.outputs), plan, kernels)
-
-
-def record_call(recording: Recording, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """Run a function eagerly on real arguments while it is recorded; the result holds stand-ins."""
-    with recording.activate():
-        try:
-            load = recording.externals.load
-            owner = owner_of_call(function)
-            if owner is not None:
-                load(fixed_place(owner), owner)
-            seen = [load(argument_place(i), a) for i, a in enumerate(args)]
-            named = {
-                name: load(argument_place(len(args) + i), a)
-                for i, (name, a) in enumerate(kwargs.items())
-            }
-            return call(recording, function, tuple(seen), named)
-        except BaseException as error:
-            release_leaked(recording)
-            release_exception(error)
-            raise
-
-
-def owner_of_call(function: Callable[..., Any]) -> Any:
-    """Return the object whose attributes a callable may read, None for a function."""
-    if isinstance(function, types.MethodType):
-        return function.__self__
-    return None if isinstance(function, types.FunctionType) else function
 
 
 def cannot_record(function: Callable[..., Any]) -> str | None:
@@ -315,19 +296,6 @@ def _kind(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return type(value), tuple(map(_kind, value))
     return type(value)
-
-
-def copy_arrays(value: Any) -> Any:
-    """Return nested arguments with their arrays copied."""
-    if isinstance(value, (np.ndarray, Tensor)):
-        return copy.copy(value)
-    if is_stream(value):
-        return copy.deepcopy(value)
-    if type(value) in (tuple, list):
-        return type(value)(map(copy_arrays, value))
-    if type(value) is dict:
-        return {key: copy_arrays(item) for key, item in value.items()}
-    return value
 
 
 @overload

@@ -317,7 +317,7 @@ class Externals(Changes):
         """Return the way by which an object was reached, if a value is it or stands for it."""
         if isinstance(value, OutsideContainer):
             return value.place
-        real = self.really(value)
+        real = value.likeness if type(value) is Traced else self.really(value)
         return self.place_of(value) if real is value else self._ways.get(id(real))
 
     def _bind_identity(self, value: Any) -> None:

@@ -25,8 +25,9 @@ from tracegraph.objects import (
 from tracegraph.outside import opened
 from tracegraph.places import cell_place, global_place
 from tracegraph.recording import active
-from tracegraph.standin import Text, Traced
+from tracegraph.standin import Traced
 from tracegraph.text import formatted, holds_recorded, is_asked_itself, joined, text_of
+from tracegraph.text_standin import Text
 from tracegraph.twin import Exit, PlainHooks
 
 

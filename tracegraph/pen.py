@@ -14,6 +14,7 @@ from tracegraph.ir.graph import Builder, Graph, Node, Site, Value
 from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim, Symbol, symbols
 from tracegraph.numpy.emit import Emitter, Unsupported
+from tracegraph.pending import Waits
 from tracegraph.standin import Storage, Traced, TracedSize
 from tracegraph.twin import Hooks
 from tracegraph.values import name_of, user_site
@@ -118,7 +119,8 @@ class Pen:
     ``undrawn`` why loops were recorded iteration by iteration, ``undrawable`` those that were tried
     in vain. ``paths`` answers questions about
     what has no value, ``bodies`` are the graphs of loops and branches, ``naturals`` bools that say
-    whether a size is at least zero.
+    whether a size is at least zero. ``waiting`` has the real values that nobody asked for yet; None
+    where all are computed at once.
     """
 
     emitter: Emitter
@@ -144,6 +146,7 @@ class Pen:
         self.paths: Questions | None = None
         self.bodies: dict[Any, Graph] = {}
         self.naturals: dict[Node, Dim] = {}
+        self.waiting: Waits | None = None
         self.closed = False
 
     @property
@@ -161,6 +164,8 @@ class Pen:
             return
         if self.drawn is not None:
             raise AbstractValueError(reason)
+        if self.waiting is not None:
+            self.waiting.compute()  # from now on nobody keeps what the inputs hold
         why = Fallback(reason, site or user_site())
         if lost:
             self.failure = why

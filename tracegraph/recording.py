@@ -31,6 +31,7 @@ from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.numpy.table import RULES
 from tracegraph.outside import opened
 from tracegraph.pen import Fallback, fault_text
+from tracegraph.pending import like_of
 from tracegraph.places import fixed_place
 from tracegraph.policy import Policy
 from tracegraph.standin import ABSENT, Storage, Traced, no_value
@@ -132,7 +133,7 @@ class Recording(InPlace):
         known: dict[Node, Any] = {}
         for node, reference in self._alive.items():
             traced = reference()
-            if traced is not None and not traced.storage.written:
+            if traced is not None and traced.is_there and not traced.storage.written:
                 known[node] = np.asarray(traced.actual)
         externals = self.externals
         for index, (param, real) in enumerate(
@@ -303,13 +304,15 @@ class Recording(InPlace):
             return real
         if real is ABSENT:
             return self._wrap_abstract(sym, args)
-        check_type(sym.value.type, real)
         if isinstance(real, np.ndarray):
+            check_type(sym.value.type, real)
             return self._wrap_array(real, sym.value, args)
         return self._new(real, sym.value)
 
     def _new(self, real: Any, value: Value) -> Traced:
-        traced = Traced(self, real, Storage(value, owner_of(real), array=real))
+        like = like_of(real)
+        check_type(value.type, like)
+        traced = Traced(self, real, Storage(value, owner_of(like), array=like))
         self._alive[value.node] = weakref.ref(traced)
         if self.kept is not None:
             self.kept.append(traced)
@@ -362,7 +365,6 @@ class Recording(InPlace):
             storage = Storage(value, None)
             storage.number = number
             return Traced(self, ABSENT, storage)
-        check_type(value.type, real)
         return self._new(real, value)
 
     # -- writes ---------------------------------------------------------------------------------

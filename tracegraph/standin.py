@@ -18,10 +18,10 @@ from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Value
 from tracegraph.ir.sizes import Dim, Size
 from tracegraph.operators import IN_PLACE, Operators
+from tracegraph.pending import Pending, like_of
 
 if TYPE_CHECKING:
     from tracegraph.attributes import Attributes
-    from tracegraph.pen import Pen
     from tracegraph.sizing import Sizing
 
 
@@ -121,18 +121,18 @@ class Traced(Operators):
     ----------
     recording : Recording
         The recording it belongs to.
-    real : ndarray, np.generic or Python number, kept as ``actual``
-        What the eager run computed; ``ABSENT`` inside ``vmap``.
+    real : ndarray, np.generic or Python number, returned as ``actual``
+        What the eager run computed, or what will compute it; ``ABSENT`` inside ``vmap``.
     storage : Storage
         The memory it looks at.
     path : tuple of Step
         How it looks at it: structural operations applied to the storage's content.
     """
 
-    __slots__ = ("__weakref__", "actual", "path", "recording", "storage")
+    __slots__ = ("__weakref__", "held", "path", "recording", "storage")
 
     recording: Attributes
-    actual: Any
+    held: Any
     storage: Storage
     path: tuple[Step, ...]
 
@@ -140,9 +140,24 @@ class Traced(Operators):
         self, recording: Attributes, real: Any, storage: Storage, path: tuple[Step, ...] = ()
     ) -> None:
         object.__setattr__(self, "recording", recording)
-        object.__setattr__(self, "actual", real)
+        object.__setattr__(self, "held", real)
         object.__setattr__(self, "storage", storage)
         object.__setattr__(self, "path", path)
+
+    @property
+    def actual(self) -> Any:
+        """What the eager run computed; a value that was not asked for before is computed now."""
+        return self.held.now() if type(self.held) is Pending else self.held
+
+    @property
+    def likeness(self) -> Any:
+        """What has the type and layout of ``actual``; its content may not be there yet."""
+        return like_of(self.held)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether its real value was computed."""
+        return type(self.held) is not Pending or self.held.is_settled
 
     @property
     def value(self) -> Value:
@@ -155,8 +170,9 @@ class Traced(Operators):
     @property
     def kind(self) -> type:
         """The Python type that it stands for."""
-        if self.actual is not ABSENT:
-            return type(self.actual)
+        likeness = self.likeness
+        if likeness is not ABSENT:
+            return type(likeness)
         if self.storage.number is not None:
             return self.storage.number
         type_ = self.storage.value.type if not self.path else self.value.type
@@ -164,7 +180,7 @@ class Traced(Operators):
 
     @property
     def is_python_scalar(self) -> bool:
-        return type(self.actual) in PYTHON_SCALARS or self.storage.number is not None
+        return type(self.likeness) in PYTHON_SCALARS or self.storage.number is not None
 
     @property  # type: ignore[misc]  # isinstance asks for it
     def __class__(self) -> type:
@@ -317,83 +333,3 @@ def no_value(what: str) -> NoReturn:
         f"{what} needs a value where arrays have none: inside vmap, and in what tg.cond and loops "
         "such as tg.scan are given; use np.where or tg.cond instead of a Python `if`"
     )
-
-
-class Text:
-    """Stands for a string made of recorded values: text that is printed or returned, not looked at.
-
-    Parameters
-    ----------
-    recording : Recording
-        The recording it belongs to.
-    function : callable
-        Makes the string from real values.
-    args : tuple
-        What it is made of, stand-ins among them.
-    real : str
-        The string.
-    """
-
-    __slots__ = ("actual", "args", "function", "recording")
-
-    def __init__(
-        self, recording: Pen, function: Callable[..., str], args: tuple[Any, ...], real: str
-    ) -> None:
-        self.recording, self.function, self.args, self.actual = recording, function, args, real
-
-    @property  # type: ignore[misc]  # isinstance asks for it
-    def __class__(self) -> type:
-        return str
-
-    def _release(self) -> str:
-        self.recording.give_up("text made of recorded values is used other than to be printed")
-        return self.actual
-
-    def __str__(self) -> str:
-        return self._release()
-
-    __repr__ = __str__
-
-    def __format__(self, spec: str) -> str:
-        return format(self._release(), spec)
-
-    def __hash__(self) -> int:
-        return hash(self._release())
-
-    def __eq__(self, other: object) -> bool:
-        return self._release() == other
-
-    def __len__(self) -> int:
-        return len(self._release())
-
-    def __add__(self, other: Any) -> Any:
-        return self._release() + other
-
-    def __radd__(self, other: Any) -> Any:
-        return other + self._release()
-
-    def __mul__(self, times: Any) -> Any:
-        return self._release() * times
-
-    __rmul__ = __mul__
-
-    def __mod__(self, values: Any) -> Any:
-        return self._release() % values
-
-    def __getitem__(self, index: Any) -> str:
-        return self._release()[index]
-
-    def __contains__(self, part: Any) -> bool:
-        return part in self._release()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._release())
-
-    def __lt__(self, other: Any) -> Any:
-        return self._release() < other
-
-    def __gt__(self, other: Any) -> Any:
-        return self._release() > other
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._release(), name)

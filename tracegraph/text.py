@@ -9,8 +9,9 @@ from typing import Any
 from tracegraph.dispatch import as_real
 from tracegraph.outside import opened
 from tracegraph.recording import Recording, active, paused
-from tracegraph.standin import ArrayHolder, Storage, Text, Traced
+from tracegraph.standin import ArrayHolder, Storage, Traced
 from tracegraph.tensor import Tensor
+from tracegraph.text_standin import Text
 from tracegraph.twin import PlainHooks
 from tracegraph.values import real_of
 

@@ -50,7 +50,8 @@ from tracegraph.ir.types import INT64, Shape
 from tracegraph.numpy.emit import Emitter, Unsupported
 from tracegraph.pen import Fallback, fault_text
 from tracegraph.recording import Recording
-from tracegraph.standin import PYTHON_SCALARS, ContainerStandIn, Storage, Text, Traced, TracedSize
+from tracegraph.standin import PYTHON_SCALARS, ContainerStandIn, Storage, Traced, TracedSize
+from tracegraph.text_standin import Text
 from tracegraph.twin import is_twin_code
 from tracegraph.values import holds_stand_ins
 
@@ -192,7 +193,9 @@ class _Finish:
     def _output(self, leaf: Any) -> Output:
         kind = type(leaf)
         if kind is Traced:
-            return self._array(leaf) if isinstance(leaf.actual, np.ndarray) else self._number(leaf)
+            return (
+                self._array(leaf) if isinstance(leaf.likeness, np.ndarray) else self._number(leaf)
+            )
         if kind is TracedSize:
             value = self.recording.emitter.value(leaf.size, INT64)
             return ScalarOutput(self._new(value, ()), int)
@@ -222,8 +225,8 @@ class _Finish:
         return f"#out{len(self.values) - 1}"
 
     def _number(self, leaf: Traced) -> Output:
-        real = leaf.actual
-        kind = type(real) if type(real) in PYTHON_SCALARS else real.dtype
+        like = leaf.likeness
+        kind = type(like) if type(like) in PYTHON_SCALARS else like.dtype
         return ScalarOutput(self._new(self.recording.value_of(leaf), ()), kind)
 
     def _array(self, leaf: Traced) -> Output:
@@ -240,9 +243,9 @@ class _Finish:
             strides = spec.layout or contiguous(spec.type.shape)
         else:
             of, strides = self._memory(leaf.storage)
-        is_own = leaf.storage.external or is_writeable(leaf.actual)
+        is_own = leaf.storage.external or is_writeable(leaf.likeness)
         is_whole = isinstance(of, InputOutput) or of.buffer not in self._spread
-        if leaf.actual is leaf.storage.array and is_own and is_whole:
+        if leaf.likeness is leaf.storage.array and is_own and is_whole:
             return of
         return self._view(leaf, of, strides)
 
@@ -281,7 +284,7 @@ class _Finish:
     def _view(
         self, leaf: Traced, of: InputOutput | ArrayOutput, strides: tuple[Dim, ...]
     ) -> Output:
-        found = self._views.get(id(leaf.actual))
+        found = self._views.get(id(leaf.likeness))
         if found is None:
             offset, shape, strides = view_geometry(leaf.storage.value.shape, strides, leaf.path)
             self._keep_counted((offset, *shape, *strides))
@@ -289,13 +292,13 @@ class _Finish:
             base_is_writeable = is_writeable(leaf.storage.array)
             spread = any(op.name == "broadcast_to" for op, _ in leaf.path)
             is_external = leaf.storage.external
-            writeable = is_writeable(leaf.actual) or (
+            writeable = is_writeable(leaf.likeness) or (
                 is_external and not base_is_writeable and not spread
             )
             is_part = any(op.name in PARTS for op, _ in leaf.path)
             dtype = leaf.value.dtype if is_part else None
             found = ViewOutput(of, offset, shape, strides, writeable, dtype)
-            self._views[id(leaf.actual)] = found
+            self._views[id(leaf.likeness)] = found
         return found
 
     def _tell_order(self, shape: Shape) -> None:
@@ -329,8 +332,8 @@ class _Finish:
 
     def _shown(self, leaf: Any) -> Output:
         """Return an array as it was when an effect looked at it."""
-        if type(leaf) is Traced and isinstance(leaf.actual, np.ndarray):
-            order = tuple(range(leaf.actual.ndim))
+        if type(leaf) is Traced and isinstance(leaf.likeness, np.ndarray):
+            order = tuple(range(leaf.likeness.ndim))
             return ArrayOutput(self._new(leaf.value, order), leaf.value.shape, order)
         return self._output(leaf)
 

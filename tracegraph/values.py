@@ -18,10 +18,10 @@ from tracegraph.standin import (
     PYTHON_SCALARS,
     ArrayHolder,
     ContainerStandIn,
-    Text,
     Traced,
     TracedSize,
 )
+from tracegraph.text_standin import Text
 
 
 def real_of(value: Any) -> Any:
@@ -65,7 +65,7 @@ def is_numpy(function: Any) -> bool:
 
 def is_abstract(traced: Traced) -> bool:
     """Return whether a stand-in has a type but no value, as inside ``vmap``."""
-    return traced.actual is ABSENT
+    return traced.held is ABSENT
 
 
 def all_python_scalars(args: tuple[Any, ...]) -> bool:

@@ -7,6 +7,7 @@ whether all were as assumed; places that are computed are kept inside their axes
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 from tracegraph.calls import call
 from tracegraph.control.leaves import Form, Leaf
 from tracegraph.control.restoring import unchanged
-from tracegraph.evaluate import evaluate, tokens
+from tracegraph.evaluate import Make, evaluate, real_values, tokens
 from tracegraph.ir.autodiff import zeros
 from tracegraph.ir.bodies import only
 from tracegraph.ir.counted import counters
@@ -173,18 +174,29 @@ def results(
     """
     reals: Sequence[Any] = [ABSENT] * len(values)
     if not recording.is_abstract:
-        reals = evaluate(recording, values if holds is None else [*values, holds])
-        if holds is not None and not reals[-1]:
-            raise AbstractValueError(
-                "something is assumed of values that is not so here, such as an index inside its "
-                "axis or a whole number in the range of int64"
-            )
+        makes = [functools.partial(_real, leaf=leaf) for leaf in form.leaves]
+        reals = _reals(recording, values, makes, holds)
     if holds is not None:
         recording.guard(holds, True)
     return [
-        stand_in(recording, value, leaf, real if real is ABSENT else _real(real, leaf))
-        for value, leaf, real in zip(values, form.leaves, reals, strict=False)
+        stand_in(recording, value, leaf, real)
+        for value, leaf, real in zip(values, form.leaves, reals, strict=True)
     ]
+
+
+def _reals(
+    recording: Recording, values: Sequence[Value], makes: Sequence[Make], holds: Value | None
+) -> list[Any]:
+    """Return real results, after looking whether what was assumed holds."""
+    if holds is None:
+        return real_values(recording, values, makes)
+    *arrays, is_so = evaluate(recording, [*values, holds])
+    if not is_so:
+        raise AbstractValueError(
+            "something is assumed of values that is not so here, such as an index inside its "
+            "axis or a whole number in the range of int64"
+        )
+    return [make(array) for make, array in zip(makes, arrays, strict=True)]
 
 
 def _real(real: Any, leaf: Leaf) -> Any:

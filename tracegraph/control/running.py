@@ -25,10 +25,10 @@ from tracegraph.recording import Recording, paused
 from tracegraph.standin import (
     ArrayHolder,
     ContainerStandIn,
-    Text,
     Traced,
     TracedSize,
 )
+from tracegraph.text_standin import Text
 from tracegraph.twin import is_twin_code
 from tracegraph.values import real_of, user_site
 

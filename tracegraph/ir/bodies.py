@@ -8,6 +8,7 @@ from typing import Any
 
 from tracegraph.ir.counted import counters, mentioned
 from tracegraph.ir.graph import Builder, Graph, Node, Value, item_types, rebuild, replay
+from tracegraph.ir.lowering import CALLOUT
 from tracegraph.ir.size_values import substitute
 from tracegraph.ir.sizes import Dim, Size, Symbol
 from tracegraph.ir.types import ArrayType
@@ -33,6 +34,12 @@ def has_effect(node: Node) -> bool:
     """Return whether a node, or one in a graph that it holds, has an effect."""
     graphs = (value for _, value in node.attrs if isinstance(value, Graph))
     return node.op.effect or any(has_effect(inner) for graph in graphs for inner in graph)
+
+
+def calls_out(node: Node) -> bool:
+    """Return whether a node, or one in a graph that it holds, is computed by its eager kernel."""
+    graphs = (value for _, value in node.attrs if isinstance(value, Graph))
+    return node.op.lower == CALLOUT or any(calls_out(inner) for graph in graphs for inner in graph)
 
 
 def results_of(node: Node) -> tuple[ArrayType, ...]:

@@ -81,7 +81,7 @@ def _jvp(recording: Recording, function: Any, args: Any, kwargs: Any) -> tuple[A
     derivative = autodiff.jvp(graph, flags)
     known = [Value(recording.builder, node) for node in (*sources, *frontier)]
     found = add_graph(recording, derivative, [*known, *directions])[len(values) :]
-    likes = [output.actual for output in outputs]
+    likes = [output.likeness for output in outputs]
     found_tangents = results_of(recording, found, likes)
     return tree.unflatten(treedef, outputs), tree.unflatten(treedef, found_tangents)
 

@@ -17,7 +17,7 @@ import numpy as np
 from tracegraph import tree
 from tracegraph.calls import call, run_unfollowed
 from tracegraph.containers import KINDS
-from tracegraph.evaluate import evaluate, tokens
+from tracegraph.evaluate import real_values, tokens
 from tracegraph.hooks import hooks_for
 from tracegraph.ir.errors import DifferentiationError, NotAFunctionError
 from tracegraph.ir.graph import Node, Value
@@ -128,9 +128,9 @@ class Marked:
     def _mark(self, leaf: Any, argnum: int) -> Traced:
         original = as_traced(self.recording, leaf, f"argument {argnum}")
         value = mark(self.recording.value_of(original), token=next(tokens))
-        storage = Storage(value, original.storage.owner, array=original.actual)
+        storage = Storage(value, original.storage.owner, array=original.likeness)
         storage.origin = original.storage
-        traced = Traced(self.recording, original.actual, storage)
+        traced = Traced(self.recording, original.held, storage)
         self.originals.append(original)
         self.leaves.append(traced)
         return traced
@@ -142,7 +142,7 @@ class Marked:
     def call(self, function: Callable[..., Any], kwargs: dict[str, Any]) -> Any:
         """Call the function on the marked arguments."""
         self._sources = [
-            Traced(self.recording, t.actual, Storage(t.storage.value, None)) for t in self.leaves
+            Traced(self.recording, t.held, Storage(t.storage.value, None)) for t in self.leaves
         ]
         result = opened(call(self.recording, function, tuple(self.args), kwargs))
         for original, leaf in zip(self.originals, self.leaves, strict=True):
@@ -255,12 +255,9 @@ def results_of(
     """Return stand-ins for values that a transformation added, with their real values."""
     if recording.is_abstract:
         return [recording.fresh(ABSENT, value) for value in values]
-    reals = evaluate(recording, values)
-    kinds = like or [None] * len(values)
-    return [
-        recording.fresh(as_kind(real, kind), value)
-        for real, kind, value in zip(reals, kinds, values, strict=True)
-    ]
+    makes = [functools.partial(as_kind, like=kind) for kind in like or [None] * len(values)]
+    reals = real_values(recording, values, makes)
+    return [recording.fresh(real, value) for real, value in zip(reals, values, strict=True)]
 
 
 def as_kind(real: Any, like: Any) -> Any:

@@ -89,7 +89,7 @@ def _value_and_grad(
     output = value_of_scalar(recording, result, "grad")
     value = recording.value_of(output)
     grads = pull_back(recording, marked.nodes, [value], [one_like(recording, value)])
-    likes = [leaf.actual for leaf in marked.leaves]
+    likes = [leaf.likeness for leaf in marked.leaves]
     trees = marked.unflatten(results_of(recording, grads, likes))
     return output, trees[0] if isinstance(argnums, int) else tuple(trees)
 
@@ -157,7 +157,7 @@ class Pullback:
         self._recording = marked.recording
         self._values = [self._recording.value_of(output) for output in outputs]
         self._sources = marked.nodes
-        self._likes = [leaf.actual for leaf in marked.leaves]
+        self._likes = [leaf.likeness for leaf in marked.leaves]
 
     def __call__(self, cotangents: Any) -> tuple[Any, ...]:
         """Return one tree of cotangents for each argument."""
