@@ -76,7 +76,10 @@ def may_wait(recording: Recording, values: Sequence[Value]) -> bool:
     """Return whether computing values later is the same: all sizes are known, and nothing raises.
 
     Native code raises nothing; what a call of NumPy raises belongs to the line that is running.
+    Where the pen is going to drop nobody will keep what the inputs hold.
     """
+    if recording.unreplayable is not None:
+        return False
     nodes = ancestors(
         recording.builder.nodes, [value.node for value in values], recording.known_values()
     )

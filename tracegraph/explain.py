@@ -5,6 +5,7 @@
     loss: 2 traces, no fallbacks
     trace 0: (f64[10,3], f64[3]) -> f64
       graph: 12 nodes as recorded, 8 after the passes
+      unrolled: model.py:15: changing a container from outside cannot be part of ...
       guard 0: greater is True, otherwise trace 1  # model.py:12
       arguments that do not fit: recorded when they come
       k0: multiply tanh sum  # model.py:12, model.py:13
@@ -102,6 +103,7 @@ class TraceView:
         before, after = len(trace.recorded), len(trace.graph)
         yield f"  graph: {before} nodes as recorded, {after} after the passes"
         yield from (f"  assumes: {text}" for text in assumptions(trace))
+        yield from (f"  unrolled: {short(why.site)}{why.reason}" for why in trace.undrawn)
         yield from (f"  {text}" for text in self.guards())
         yield f"  arguments that do not fit: {self._following(0)}"
         yield from (f"  {text}" for text in self.steps())

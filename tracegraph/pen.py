@@ -100,6 +100,10 @@ class Questions(Protocol):
         """
 
 
+UNROLLED = 100
+"""How many iterations of loops that cannot be drawn one recording may hold."""
+
+
 class Pen:
     """What every part of a recording uses.
 
@@ -116,8 +120,8 @@ class Pen:
     body of a loop or a branch, ``drawn_since`` from which storage on arrays are made in there, and
     ``indices`` how often the loops run whose iterations symbols count. ``journal`` has what memory
     held that was there before an iteration and that it changes, where that can be drawn;
-    ``undrawn`` why loops were recorded iteration by iteration, ``undrawable`` those that were tried
-    in vain. ``paths`` answers questions about
+    ``undrawn`` why loops were recorded iteration by iteration, ``unrolled`` how many iterations
+    those were, ``undrawable`` the loops that were tried in vain. ``paths`` answers questions about
     what has no value, ``bodies`` are the graphs of loops and branches, ``naturals`` bools that say
     whether a size is at least zero. ``waiting`` has the real values that nobody asked for yet; None
     where all are computed at once.
@@ -142,6 +146,7 @@ class Pen:
         self.indices: dict[Symbol, Dim] = {}
         self.journal: dict[Storage, tuple[Value, int]] | None = None
         self.undrawn: list[Fallback] = []
+        self.unrolled = 0
         self.undrawable: set[CodeType] = set()
         self.paths: Questions | None = None
         self.bodies: dict[Any, Graph] = {}
@@ -176,10 +181,20 @@ class Pen:
     def limit_length(self, most: int) -> None:
         """Give up where a graph has more nodes than this."""
         if len(self.builder.nodes) > most:
-            why = f" because {self.undrawn[0].reason}" if self.undrawn else ""
             self.give_up(
-                f"more than {most} operations in one call: a Python loop was unrolled{why}; use "
-                "array operations instead of the loop"
+                f"more than {most} operations in one call: a Python loop was unrolled; use array "
+                "operations instead of the loop"
+            )
+
+    def unroll(self, count: int) -> None:
+        """Count iterations that are recorded one by one, and give up where those are many."""
+        self.unrolled += count
+        if self.unrolled > UNROLLED:
+            why = self.undrawn[-1]
+            self.give_up(
+                f"a loop of more than {UNROLLED} iterations cannot be captured: {why.reason}",
+                site=why.site,
+                lost=False,
             )
 
     def settle(self) -> None:

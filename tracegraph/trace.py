@@ -81,6 +81,8 @@ class Trace:
         The answers of the guards, in order.
     facts : dict
         What is assumed of each place that was reached, to tell traces apart.
+    undrawn : tuple of Fallback
+        Why loops were recorded iteration by iteration.
     """
 
     graph: Graph
@@ -90,6 +92,7 @@ class Trace:
     signature: Signature
     decisions: tuple[Decision, ...]
     facts: dict[Any, str]
+    undrawn: tuple[Fallback, ...]
 
     def named(self, params: tuple[str, ...], outputs: tuple[str, ...]) -> Signature:
         """Return the signature with the buffers of a plan."""
@@ -186,6 +189,7 @@ class _Finish:
             signature=signature,
             decisions=tuple(recording.decisions),
             facts=recording.externals.facts(),
+            undrawn=tuple(dict.fromkeys(recording.undrawn)),
         )
 
     # -- results --------------------------------------------------------------------------------

@@ -117,6 +117,18 @@ def user_site() -> Site | None:
     return None
 
 
+def site_of(error: BaseException) -> Site | None:
+    """Return the innermost line of the user's from which an exception comes."""
+    found: Site | None = None
+    cause = error.__cause__
+    step = (cause or error).__traceback__
+    while step is not None:
+        if not is_ours(step.tb_frame.f_globals):
+            found = Site(step.tb_frame.f_code.co_filename, step.tb_lineno)
+        step = step.tb_next
+    return found
+
+
 class Knows(Protocol):
     """What turning arguments into operands asks of a recording."""
 

@@ -1,6 +1,7 @@
 """Programs made from text, each in a module of its own, so that what they reach can be changed."""
 
 import linecache
+import warnings
 from collections.abc import Callable
 from itertools import count
 from textwrap import dedent
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+import tracegraph as tg
 from tests.frontend.support import Call, Counted, agree, call
 
 _numbers = count()
@@ -72,3 +74,11 @@ def sees(source: str, change: str, *args: Any, native: int | None = None) -> Cou
     return agrees(
         source, call(*args), call(*args), after(change, *args), call(*args), native=native
     )
+
+
+def warned(function: Any, *args: Any) -> list[warnings.WarningMessage]:
+    """The FallbackWarnings of one call."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        function(*args)
+    return [w for w in caught if issubclass(w.category, tg.FallbackWarning)]

@@ -30,7 +30,7 @@ from tracegraph.standin import (
 )
 from tracegraph.text_standin import Text
 from tracegraph.twin import is_twin_code
-from tracegraph.values import real_of, user_site
+from tracegraph.values import real_of, site_of, user_site
 
 SHORT = 8
 """A loop of at most so many iterations is recorded one by one: straight code is faster."""
@@ -74,6 +74,7 @@ def _drawn(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
         if why is None:
             return True, _ended(recording, code, real)
         if not isinstance(why, NotYetError) or begun == PEELED:
+            recording.unroll(operator.index(recording.size(items.count)) - begun)
             return (False, _left(recording, items, begun)) if begun else None
         if recording.drawn is not None and not recording.ask_size(1, "<=", items.count - begun):
             return True, iter(())
@@ -133,7 +134,10 @@ class WhileLoop:
 
     def __call__(self) -> bool:
         recording, code = self.recording, self.code
-        if self.is_recorded or not recording.is_noting:
+        if not recording.is_noting:
+            return True
+        if self.is_recorded:
+            recording.unroll(1)
             return True
         self.begun += 1
         if self.begun <= SHORT and not self._asks_data():
@@ -179,7 +183,7 @@ def _try(
             raise
         AbstractValueError.made = made  # it is not the user's code that has caught it
         if recording.drawn is None:
-            recording.undrawn.append(Fallback(str(why), user_site()))
+            recording.undrawn.append(Fallback(str(why), site_of(why) or user_site()))
         if not can_peel:
             recording.undrawable.add(text)
         return why
