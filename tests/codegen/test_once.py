@@ -13,6 +13,7 @@ from tests.ir.samples import Sample
 from tests.ir.samples_loop import LOOPS
 from tracegraph.codegen import once
 from tracegraph.codegen.once import compile_graph, run_if_long, work_of
+from tracegraph.ir.errors import FallbackWarning
 from tracegraph.ir.graph import Graph, Node, Value, trace
 from tracegraph.ir.interpret import interpret
 from tracegraph.ir.ops.arithmetic import add, multiply
@@ -188,7 +189,8 @@ def test_what_cannot_be_compiled_is_interpreted(monkeypatch: pytest.MonkeyPatch)
 
     graph, node = loop_of(damped, VECTOR, VECTOR)
     monkeypatch.setattr(once, "compile_graph", refused)
-    assert run_if_long(graph, node, [A, X], {}) is None
+    with pytest.warns(FallbackWarning, match="no code for this"):
+        assert run_if_long(graph, node, [A, X], {}) is None
 
 
 def test_what_a_kernel_raises_is_left_to_the_interpreter() -> None:

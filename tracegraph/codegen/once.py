@@ -8,6 +8,7 @@ enough is compiled, as quickly as may be where it computes little besides.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ from tracegraph.codegen.signature import (
     argument,
 )
 from tracegraph.ir.bodies import has_effect, holds_graphs, resized
-from tracegraph.ir.errors import GraphError
+from tracegraph.ir.errors import FallbackWarning, GraphError
 from tracegraph.ir.graph import Builder, Graph, Node, item_types, replay
 from tracegraph.ir.ops.boxes import slice_update
 from tracegraph.ir.ops.compose_places import rebuild_inside
@@ -131,15 +132,30 @@ def run_if_long(
         return None
     used = [one for one in graph if one.op is item and one.operands == (node,)]
     given = dict(zip(node.operands, operands, strict=True))
+    function = _compiled(_alone(node, tuple(given), used, sizes), work.elements > LITTLE)
+    if function is None:
+        return None
     try:
-        alone = run_pipeline(_alone(node, tuple(given), used, sizes))
-        function = compile_graph(alone, optimised=work.elements > LITTLE)
         arrays = function(*given.values())
     except Exception:
-        # The interpreter runs whatever there is, and what its kernels raise is NumPy's own.
+        # A call of NumPy has raised it, and will again when the interpreter comes there.
         return None
     found = {dict(one.attrs)["index"]: value for one, value in zip(used, arrays, strict=True)}
     return tuple(found.get(k) for k in range(len(item_types(node.type))))
+
+
+def _compiled(graph: Graph, optimised: bool) -> Callable[..., list[Any]] | None:
+    try:
+        return compile_graph(run_pipeline(graph), optimised=optimised)
+    except Exception as fault:
+        # Values are right without it, only slow; that is said, not hidden.
+        warnings.warn(
+            f"a loop is interpreted, because compiling it failed: {fault!r:.200}; this is a fault "
+            "of tracegraph, please report it",
+            FallbackWarning,
+            stacklevel=3,
+        )
+        return None
 
 
 def _alone(node: Node, given: tuple[Node, ...], used: Sequence[Node], sizes: Sizes) -> Graph:
