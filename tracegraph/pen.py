@@ -120,11 +120,11 @@ class Pen:
     body of a loop or a branch, ``drawn_since`` from which storage on arrays are made in there, and
     ``indices`` how often the loops run whose iterations symbols count. ``journal`` has what memory
     held that was there before an iteration and that it changes, where that can be drawn;
-    ``undrawn`` why loops were recorded iteration by iteration, ``unrolled`` how many iterations
-    those were, ``undrawable`` the loops that were tried in vain. ``paths`` answers questions about
-    what has no value, ``bodies`` are the graphs of loops and branches, ``naturals`` bools that say
-    whether a size is at least zero. ``waiting`` has the real values that nobody asked for yet; None
-    where all are computed at once.
+    ``undrawn`` why loops, by their bodies, are recorded iteration by iteration, ``unrolled`` how
+    many such iterations there are. ``paths`` answers questions about what has no value, ``bodies``
+    are the graphs of loops and branches, ``naturals`` bools that say whether a size is at least
+    zero. ``waiting`` has the real values that nobody asked for yet; None where all are computed at
+    once.
     """
 
     emitter: Emitter
@@ -145,9 +145,8 @@ class Pen:
         self.drawn_since = 0
         self.indices: dict[Symbol, Dim] = {}
         self.journal: dict[Storage, tuple[Value, int]] | None = None
-        self.undrawn: list[Fallback] = []
+        self.undrawn: dict[CodeType, Fallback] = {}
         self.unrolled = 0
-        self.undrawable: set[CodeType] = set()
         self.paths: Questions | None = None
         self.bodies: dict[Any, Graph] = {}
         self.naturals: dict[Node, Dim] = {}
@@ -186,11 +185,11 @@ class Pen:
                 "operations instead of the loop"
             )
 
-    def unroll(self, count: int) -> None:
+    def unroll(self, body: CodeType, count: int) -> None:
         """Count iterations that are recorded one by one, and give up where those are many."""
         self.unrolled += count
         if self.unrolled > UNROLLED:
-            why = self.undrawn[-1]
+            why = self.undrawn[body]
             self.give_up(
                 f"a loop of more than {UNROLLED} iterations cannot be captured: {why.reason}",
                 site=why.site,

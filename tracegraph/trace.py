@@ -189,7 +189,7 @@ class _Finish:
             signature=signature,
             decisions=tuple(recording.decisions),
             facts=recording.externals.facts(),
-            undrawn=tuple(dict.fromkeys(recording.undrawn)),
+            undrawn=tuple(recording.undrawn.values()),
         )
 
     # -- results --------------------------------------------------------------------------------

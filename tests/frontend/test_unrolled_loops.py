@@ -1,4 +1,5 @@
 """Loops that cannot be captured: short ones are unrolled, long ones run eagerly."""
+# ruff: noqa: E501  # programs are easier to read on one line
 
 from __future__ import annotations
 
@@ -6,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import tracegraph as tg
-from tests.frontend.programs import warned
+from tests.frontend.programs import agrees, warned
 
+WAYS = "\n".join(f"        if x[1] > {k}.5: t = len('a' * t) + {k}" for k in range(8))
 X = np.array([0.5, -1.0, 2.0])
 
 
@@ -82,3 +85,70 @@ def test_gradients_follow_long_loops_that_cannot_be_captured() -> None:
     warned(function, X)
     np.testing.assert_allclose(function(X), np.full(X.shape, 0.99**300))
     assert seen == [*range(300)] * 3
+
+
+LIMITS = {
+    "lists": (
+        "kept = []\n    for i in range(n):\n        x = x * 0.5\n        kept.insert(0, i)\n    return x, kept",
+        "changing a list",
+    ),
+    "attributes": (
+        "for i in range(n):\n        x = x * 0.5 + 1\n        f.last = i\n    return x",
+        "assigning the attribute 'last'",
+    ),
+    "text": (
+        "s = ''\n    for i in range(n):\n        x = x * 0.5\n        s = s + 'a'\n    return x, s",
+        "s is a str, which a loop cannot carry",
+    ),
+    "slices by data": (
+        "k = (x[0] * 2).astype(int)\n    for i in range(n): x[:k] += 1\n    return x",
+        "a slice whose bounds depend on data",
+    ),
+    "another name": (
+        "best = x\n    for i in range(n):\n        x = x * 0.99\n        if x[0] > 0.4: best = x\n    return x, best",
+        "becomes another name of an array on some ways",
+    ),
+    "exchanges": (
+        "y = x * 2\n    for i in range(n): x, y = y, x\n    return x, y",
+        "only changes places with other names",
+    ),
+    "shapes": (
+        "for i in range(n): x = np.concatenate((x, x[:1]))\n    return x",
+        "keep its dtype and shape",
+    ),
+    "types": (
+        "t = x[0]\n    for i in range(n): t = (t, i)\n    return len(t)",
+        "t is a tuple, which a loop cannot carry",
+    ),
+    "in place and anew": (
+        "for i in range(n):\n        x[0] += 1\n        x = x * 0.5\n    return x",
+        "x is written in place and bound anew",
+    ),
+    "masks": (
+        "t = 0.0\n    for i in range(n):\n        y = x[x > i * 0.01]\n        t = t + np.sort(y)[0]\n    return t",
+        "a size that depends on data needs a value",
+    ),
+    "ways": (
+        f"for i in range(n):\n        t = 0\n{WAYS}\n        x[0] += t * 0.01\n    return x",
+        "more than 64 ways",
+    ),
+    "unknown calls": (
+        "import os\n    for i in range(n): x = x * (os.getpid() > 0)\n    return x",
+        "posix.getpid cannot be recorded",
+    ),
+    "numbers as text": (
+        "for i in range(n): x = x * len(repr(i))\n    return x * 0",
+        "the number of an iteration is looked at",
+    ),
+}
+"""Bodies of `f(x, n)`, and what the warning says of each."""
+
+
+@pytest.mark.parametrize("what", LIMITS)
+def test_the_limits_are_said(what: str) -> None:
+    body, reason = LIMITS[what]
+    source = f"def f(x, n):\n    {body}\n"
+    counted = agrees(source, (X, 150), (X, 150), (X[::-1].copy(), 12))
+    (why,) = counted.compiled.fallbacks
+    assert reason in why.reason
+    assert why.line is not None

@@ -182,17 +182,27 @@ class Iteration:
         try:
             yield
         except NameError as error:
-            raise NotYetError(f"{error} in its first iteration") from error
+            raise NotYetError(self._not_carried(error)) from error
         finally:
             for name, cell in self.cells.items():
                 set_content(cell, self.before[name])
+
+    def _not_carried(self, error: NameError) -> str:
+        """Return why an iteration cannot read a name that each one binds."""
+        held = self.before.get(error.name or "", UNBOUND)
+        if held is UNBOUND:
+            return f"{error} in its first iteration; bind it before the loop"
+        kind = kind_of(held).__name__
+        return f"{error.name} is a {kind}, which a loop cannot carry; carry arrays and numbers"
 
     def learns(self, written: Journal) -> bool:
         """Take up what an iteration changes, and return whether that is more than was known."""
         known = len(self.carried) + len(self.emptied) + len(self.memory)
         for name in self.carried:
             if self.given[name].storage in written:
-                raise AbstractValueError(f"{name} is written in place and bound anew")
+                raise AbstractValueError(
+                    f"{name} is written in place and bound anew in a loop; do one of both"
+                )
         for name, value in self.after.items():
             before = self.before.setdefault(name, ANY)
             if name in self.carried or name in self.emptied or is_same(before, value):

@@ -21,6 +21,7 @@ from tracegraph.control.drawing import (
 from tracegraph.control.variables import (
     ANY,
     NUMPYS,
+    OTHER_NAME,
     UNKNOWN,
     is_same,
     kind_of,
@@ -229,7 +230,7 @@ class _Join:
             return
         for mine, its in ((one.storage, other.storage), (other.storage, one.storage)):
             if self.partners.setdefault(mine, its) is not its:
-                raise AbstractValueError(f"{name} shares an array with another name on some ways")
+                raise AbstractValueError(OTHER_NAME.format(name))
 
     def _choice(
         self, values: Sequence[Value | None], number: type | None = None, *, apart: bool = False

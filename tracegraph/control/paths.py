@@ -15,7 +15,14 @@ from typing import Any
 from tracegraph.control.drawing import Journal, Predicate, drawing
 from tracegraph.control.joins import End, Fork, joined
 from tracegraph.control.restoring import Content
-from tracegraph.control.variables import UNBOUND, UNKNOWN, content, keep_apart, set_content
+from tracegraph.control.variables import (
+    OTHER_NAME,
+    UNBOUND,
+    UNKNOWN,
+    content,
+    keep_apart,
+    set_content,
+)
 from tracegraph.ir.errors import AbstractValueError, TracegraphError
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.sizes import Dim, nonnegative
@@ -248,7 +255,9 @@ class _Part:
             self.reached.check(self.reached.put_back())
         leaves, structure = flatten(self.result)
         if self.structure not in (None, structure):
-            raise AbstractValueError("a function returns other containers on some ways")
+            raise AbstractValueError(
+                "a function returns other containers on some ways; return the same on all"
+            )
         self.structure = structure
         return names | {f"{RESULT}{k}": leaf for k, leaf in enumerate(leaves)}
 
@@ -259,11 +268,15 @@ class _Part:
     def _joined(self, name: str, found: Any) -> Any:
         """Return what a variable holds behind the part."""
         if found is UNKNOWN:
-            raise AbstractValueError("a function returns other objects on some ways")
+            raise AbstractValueError(
+                "a function returns other objects on some ways; return arrays or numbers on all"
+            )
         if name in self.paths.mixed:
-            raise AbstractValueError(f"{name} is a Python float on some ways only")
+            raise AbstractValueError(
+                f"{name} is Python's float on some ways and NumPy's on others; use np.float64"
+            )
         if name in self.paths.borrowed:
-            raise AbstractValueError(f"{name} becomes another name of an array on some ways")
+            raise AbstractValueError(OTHER_NAME.format(name))
         if name in self.paths.kept:
             keep_apart(found, self.paths.kept[name])
         return found

@@ -94,7 +94,9 @@ class Repeated(Statement):
         if self.structure is None:
             self.structure = structure
         elif self.structure != structure:
-            raise AbstractValueError("a loop returns different containers")
+            raise AbstractValueError(
+                "a loop returns different containers; return the same at each place"
+            )
         return {LEFT: RETURNING, **{f"{RETURNED}{k}": leaf for k, leaf in enumerate(leaves)}}
 
     # -- the condition --------------------------------------------------------------------------
@@ -154,7 +156,9 @@ class Repeated(Statement):
 
         drawn = draw(recording, WHAT, [self.code.test], explore, written)
         if written:
-            raise AbstractValueError("the condition of a loop writes into an array")
+            raise AbstractValueError(
+                "the condition of a loop writes into an array; write in its body"
+            )
         return Drawn(drawn.result.names[TEST], drawn.result.assumed)
 
     def _tested(self) -> dict[str, Any]:
@@ -163,7 +167,9 @@ class Repeated(Statement):
             before = {name: content(cell) for name, cell in self.cells.items()}
             answer = self._truth(self.code.test())
             if any(content(cell) is not before[name] for name, cell in self.cells.items()):
-                raise AbstractValueError("the condition of a loop binds a name")
+                raise AbstractValueError(
+                    "the condition of a loop binds a name; bind it in the body"
+                )
             return {TEST: answer}
 
     def _truth(self, answer: Any) -> Any:

@@ -17,6 +17,7 @@ from tracegraph.control.iterations import NotYetError
 from tracegraph.control.repeats import NO_TRIPS, Repeated, asks_data
 from tracegraph.control.statements import Statement
 from tracegraph.control.variables import UNBOUND, LoopCode, Trips, content, set_content
+from tracegraph.control.worth import StraightCodeError
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.sizes import Dim, nonnegative
 from tracegraph.iterables import Fresh, Items, items_of
@@ -74,7 +75,9 @@ def _drawn(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
         if why is None:
             return True, _ended(recording, code, real)
         if not isinstance(why, NotYetError) or begun == PEELED:
-            recording.unroll(operator.index(recording.size(items.count)) - begun)
+            if not isinstance(why, StraightCodeError):
+                count = operator.index(recording.size(items.count)) - begun
+                recording.unroll(code.body.__code__, count)
             return (False, _left(recording, items, begun)) if begun else None
         if recording.drawn is not None and not recording.ask_size(1, "<=", items.count - begun):
             return True, iter(())
@@ -137,7 +140,7 @@ class WhileLoop:
         if not recording.is_noting:
             return True
         if self.is_recorded:
-            recording.unroll(1)
+            recording.unroll(code.body.__code__, 1)
             return True
         self.begun += 1
         if self.begun <= SHORT and not self._asks_data():
@@ -174,18 +177,16 @@ def _try(
     """
     text, made = loop.code.body.__code__, AbstractValueError.made
     try:
-        if text in recording.undrawable:
-            raise AbstractValueError("it was tried before")
+        if text in recording.undrawn:
+            raise AbstractValueError(recording.undrawn[text].reason)
         _capture(recording, loop, items)
     except AbstractValueError as why:
         can_peel = may_peel and isinstance(why, NotYetError)
         if recording.drawn is not None and not can_peel:
             raise
         AbstractValueError.made = made  # it is not the user's code that has caught it
-        if recording.drawn is None:
-            recording.undrawn.append(Fallback(str(why), site_of(why) or user_site()))
-        if not can_peel:
-            recording.undrawable.add(text)
+        if not can_peel and not isinstance(why, StraightCodeError):
+            recording.undrawn.setdefault(text, Fallback(str(why), site_of(why) or user_site()))
         return why
     return None
 
@@ -194,7 +195,9 @@ def _capture(recording: Recording, loop: Statement, items: Iterator[Any] | None)
     code = loop.code
     variables = variables_of(*(f for f in (code.plain, code.plain_test) if f is not None))
     if not all(may_be_given(recording, content(cell)) for cell in variables):
-        raise AbstractValueError("the loop uses an object that is not followed")
+        raise AbstractValueError(
+            "a loop uses an object that is not followed; use arrays, numbers and containers of them"
+        )
     with _own_exceptions():
         left = loop.drawn()
     real = Real() if recording.is_abstract else _run(recording, items, code, variables)

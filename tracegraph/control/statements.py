@@ -22,6 +22,7 @@ from tracegraph.control.drawn_loops import looped
 from tracegraph.control.iterations import Iteration, NotYetError
 from tracegraph.control.outcome import Ends, Left, State, symbol_of
 from tracegraph.control.variables import (
+    OTHER_NAME,
     UNKNOWN,
     Special,
     content,
@@ -59,7 +60,9 @@ class Statement(Iteration):
             found = self._round()
             if found is not None:
                 return found
-        raise AbstractValueError("what the loop changes is different in each iteration")
+        raise AbstractValueError(
+            "what a loop changes is different in each iteration; change the same arrays and names"
+        )
 
     # -- what the forms of loops differ in ------------------------------------------------------
 
@@ -123,7 +126,9 @@ class Statement(Iteration):
             found = self.after[name]
             is_followed = type(found) in (Traced, TracedSize, Special) or is_constant(found)
             if not is_followed:
-                raise AbstractValueError(f"{name} is bound to a {kind_of(found).__name__}")
+                raise AbstractValueError(
+                    f"{name} is bound to a {kind_of(found).__name__} in a loop; bind arrays"
+                )
         sizes = self.last_sizes(index)
         last = self._last_values(() if index is None else (symbol_of(index),), sizes)
         memory = [self.contents[storage] for storage in self.memory]
@@ -139,21 +144,25 @@ class Statement(Iteration):
         given, found = self.given[name], self.after[name]
         kind = np.float64 if name in self.mixed else given.kind
         if found is UNKNOWN or kind_of(found) is not kind:
-            raise NotYetError(f"{name} changes its type")
+            raise NotYetError(f"{name} changes its type in a loop; let it have one from the start")
         if name in self.borrowed:
-            raise AbstractValueError(f"{name} becomes another name of an array on some ways")
+            raise AbstractValueError(OTHER_NAME.format(name))
         if type(found) is Traced:
             self._check_own(name, found)
         value = start_value(self.recording, found)
         if value.type != known.type:
-            raise NotYetError(f"{name} is {known.type} and then {value.type}")
+            raise NotYetError(
+                f"{name} is {known.type} and then {value.type} in a loop; keep its dtype and shape"
+            )
         return value
 
     def _check_own(self, name: str, found: Traced) -> None:
         """Raise where a name becomes another name of memory that was there before."""
         is_given = any(found.storage is one.storage for one in self.given.values())
         if found.kind is np.ndarray and not is_given and not self._is_new(found):
-            raise AbstractValueError(f"{name} becomes another name of an array")
+            raise AbstractValueError(
+                f"{name} becomes another name of an array in a loop; bind a copy of it"
+            )
 
     def _check_exchanges(self) -> None:
         """Raise where names only change places: which array is whose depends on how often."""
@@ -166,7 +175,9 @@ class Statement(Iteration):
             for _ in handed:
                 at = None if at is None else handed.get(at)
             if at is not None:
-                raise AbstractValueError(f"{name} only changes places with other names")
+                raise AbstractValueError(
+                    f"{name} only changes places with other names in a loop; bind copies"
+                )
 
     def _is_new(self, found: Traced) -> bool:
         """Return whether an iteration has made what a stand-in looks at."""

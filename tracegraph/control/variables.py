@@ -40,6 +40,13 @@ BROKEN, RETURNING = 1, 2
 """How a loop is left, if not in the end: by ``break``, by ``return``."""
 
 
+OTHER_NAME = (
+    "{} becomes another name of an array on some ways through a loop; bind a copy of it, or use "
+    "np.where"
+)
+"""Why a loop is not drawn in which data decides which names are one array."""
+
+
 @record
 class LoopCode:
     """What the twin makes of a loop.

@@ -16,6 +16,10 @@ WRITTEN_OUT = 512
 """So many operations on whole arrays, element by element, are better one kernel than a loop."""
 
 
+class StraightCodeError(AbstractValueError):
+    """A loop could be drawn, but is better recorded iteration by iteration."""
+
+
 def check_worth(recording: Recording, sources: Sequence[Value], index: Size, count: Dim) -> None:
     """Raise where written out a loop would be one kernel, with all its values in registers.
 
@@ -23,7 +27,7 @@ def check_worth(recording: Recording, sources: Sequence[Value], index: Size, cou
 
     Raises
     ------
-    AbstractValueError
+    StraightCodeError
         It would.
     """
     nodes = recording.builder.nodes
@@ -32,4 +36,4 @@ def check_worth(recording: Recording, sources: Sequence[Value], index: Size, cou
     is_fused = all(node.op.elementwise or node.op is broadcast_to for node in arrays)
     is_short = isinstance(count, int) and 0 < count * len(arrays) <= WRITTEN_OUT
     if is_fused and is_short and recording.drawn is None:
-        raise AbstractValueError("it is short enough to be one kernel")
+        raise StraightCodeError("it is short enough to be one kernel")
