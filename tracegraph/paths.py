@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tracegraph.codegen.executable import Executable
+from tracegraph.ir.ops.control import guard
 from tracegraph.trace import Trace
 
 
@@ -44,6 +45,12 @@ def cells_left_by(known: Trace, new: Trace) -> list[int]:
         return [0]
     pairs = zip(known.decisions, new.decisions, strict=False)
     differing = next((i for i, (a, b) in enumerate(pairs) if a != b), None)
-    cells = [] if differing is None else [1 + differing]
+    # What is known without looking at data no native code asks any more: other inputs answer it.
+    cells = [1 + differing] if differing in guards_of(known) else []
     same_inputs = known.facts == new.facts and known.signature.checks == new.signature.checks
     return cells if same_inputs else [0, *cells]
+
+
+def guards_of(trace: Trace) -> set[int]:
+    """Return the numbers of the guards that native code looks at."""
+    return {dict(node.attrs)["number"] for node in trace.graph if node.op is guard}

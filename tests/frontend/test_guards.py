@@ -331,6 +331,22 @@ def test_an_exception_in_place_leaves_what_was_written() -> None:
     agrees(source, *calls, *calls)
 
 
+def test_a_question_that_inputs_answer_is_no_guard() -> None:
+    """Here ``t`` is known where ``n`` is: traces of other numbers differ by ``n`` alone."""
+    source = """
+        seen = []
+        def f(x, n):
+            t = 0.5
+            for i in range(n):
+                x[0] = t
+                t = t + float(x[0])
+                seen.append(i)
+            return x + 1 if t > 4.5 else x
+        """
+    calls = [(np.zeros(2), n) for n in (2, 3, 5, 4, 9)]
+    agrees(source, *calls, *calls, native=5)
+
+
 # -- disagreement ---------------------------------------------------------------------------------
 
 
