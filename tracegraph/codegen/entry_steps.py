@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from typing import Any
 
-from tracegraph.codegen import blas, cpython, select
+from tracegraph.codegen import blas, blas_text, cpython, select
 from tracegraph.codegen.entry_arrays import new_array, wrapped_matrices
 from tracegraph.codegen.entry_callouts import EagerKernel, eager_kernel, matmul_into
 from tracegraph.codegen.entry_flow import Flow
@@ -144,7 +144,7 @@ class Steps(Flow):
         for matrix in (step.a, step.b, step.c):
             dims += [matrix.leading, matrix.step]
         values = [self.sizes.value(dim) for dim in dims]
-        name = blas.helper_name(step.dtype, (step.a.transposed, step.b.transposed))
+        name = blas_text.helper_name(step)
         given = [f"ptr {p}" for p in pointers] + [f"i64 {v}" for v in values]
         self.text.do(f"call void @{name}({', '.join(given)})")
 
