@@ -10,7 +10,6 @@ from __future__ import annotations
 from tracegraph.codegen.mathlib.value import (
     Pair,
     Value,
-    fast_two_sum,
     fma,
     polynomial,
     ratio,
@@ -35,7 +34,9 @@ class Quadrant:
 def reduce_by_half_pi(x: Value) -> tuple[Value, Pair]:
     """Return ``k + magic`` and ``x - k pi/2`` as a pair.
 
-    ``x - k * first`` is exact: a multiple of the last bit of ``first`` that is small enough.
+    ``x - k * first`` is exact: a multiple of the last bit of ``first`` that is small enough. The
+    low part is as small as ``k`` times the last bit of ``second`` where the high part is smaller
+    than that. What follows begins with the high part, so nothing waits for the low one.
     """
     form = x.format
     first, second, third = form.table["half_pi"]
@@ -44,9 +45,8 @@ def reduce_by_half_pi(x: Value) -> tuple[Value, Pair]:
     exact = fma(k, -first, x)
     product = k * second
     high = exact - product
-    low = (exact - high) - product
-    low = low - fma(k, second, -product)
-    return shifted, fast_two_sum(high, fma(k, -third, low))
+    rest = fma(k, -third, -fma(k, second, -product))
+    return shifted, Pair(high, ((exact - high) - product) + rest)
 
 
 def quadrant(x: Value) -> Quadrant:

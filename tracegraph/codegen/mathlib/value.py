@@ -19,7 +19,7 @@ from tracegraph.ir.record import record
 from tracegraph.ir.scalar import Scalar, ScalarBuilder
 from tracegraph.ir.types import DTYPES, DType
 
-ESTRIN_FROM = 7
+ESTRIN_FROM = 6
 """Polynomials with this many coefficients or more are evaluated in pairs (Estrin): they would be
 chains of dependent operations longer than the machine can hide by overlapping iterations."""
 
