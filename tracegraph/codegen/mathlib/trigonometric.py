@@ -13,9 +13,14 @@ from tracegraph.codegen.mathlib.value import (
     fma,
     polynomial,
     ratio,
+    shortcut,
     where,
 )
 from tracegraph.ir.record import record
+
+REDUCED = 0.78
+"""Below this, a little less than pi/4, an argument is its own remainder: where each step of a loop
+needs the one before, it saves waiting for the reduction. Signs of zeros are set at the end."""
 
 
 @record(slots=True)
@@ -46,7 +51,9 @@ def reduce_by_half_pi(x: Value) -> tuple[Value, Pair]:
     product = k * second
     high = exact - product
     rest = fma(k, -third, -fma(k, second, -product))
-    return shifted, Pair(high, ((exact - high) - product) + rest)
+    low = ((exact - high) - product) + rest
+    reduced = abs(x) < REDUCED
+    return shifted, Pair(shortcut(reduced, x, high), shortcut(reduced, 0.0, low))
 
 
 def quadrant(x: Value) -> Quadrant:

@@ -194,6 +194,12 @@ def where(condition: Value, a: Number, b: Number) -> Value:
     return Value(builder, picked)
 
 
+def shortcut(condition: Value, short: Number, full: Value) -> Value:
+    """Return ``full``, which is ``short`` where the condition holds: known sooner."""
+    b = full.b
+    return Value(b, b.shortcut(condition.scalar, full.lift(short).scalar, full.scalar))
+
+
 def fma(x: Value, y: Number, z: Number) -> Value:
     """Return ``x * y + z``, rounded once."""
     return x.apply("fma", y, z)
