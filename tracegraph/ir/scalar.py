@@ -21,8 +21,8 @@ elementary             exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin ar
 leaves                 const; size: the value of a symbolic integer as i64; load; result of a fold
 ``slow_path``          (bool, fast, *args): where the bool holds, the C library's function ``name``
                        of ``args`` instead of ``fast``, in a cold block
-``shortcut``           (bool, short, full): ``full``; where the bool holds ``short`` is the same, and
-                       a lone scalar need not wait for more
+``shortcut``           (bool, short, full): ``full``; where the bool holds ``short`` is the same
+                       and a lone scalar does not wait for more
 =====================  =============================================================================
 """
 
