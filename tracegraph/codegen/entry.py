@@ -116,7 +116,7 @@ def _write_body(
     for buffer in plan.buffers:
         if buffer.size == 1 and buffer.name not in {*steps.pointers, *steps.data}:
             steps.pointers[buffer.name] = single_element(text, buffer)
-    steps.emit(plan.steps)
+    steps.run()
     results.emit(steps)
     return steps.merging.made
 

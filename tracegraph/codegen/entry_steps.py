@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tracegraph.codegen import blas, blas_text, cpython, select
+from tracegraph.codegen.arena import last_uses
 from tracegraph.codegen.entry_arrays import new_array, wrapped_matrices
 from tracegraph.codegen.entry_callouts import EagerKernel, eager_kernel, matmul_into
 from tracegraph.codegen.entry_flow import Flow
@@ -114,6 +115,22 @@ class Steps(Flow):
             array = new_array(self.text, self.sizes, type.dtype, type.shape)
             self.results.arrays[name] = self.text.owning(array)
             self.pointers[name] = self.text.load("ptr", array, cpython.ARRAY_DATA)
+
+    def run(self) -> None:
+        """Add the code of the plan's steps; arrays that no later step needs are released.
+
+        So memory of sizes that are counted on the way is used again within a call, as NumPy's is.
+        """
+        done: dict[int, list[str]] = {}
+        kept = {*self.results.buffers()}
+        for name, number in last_uses(self.plan.steps).items():
+            if name not in kept:
+                done.setdefault(number, []).append(name)
+        for number, step in enumerate(self.plan.steps):
+            self.step(step)
+            for name in done.get(number, ()):
+                if name in self.results.arrays:
+                    self.text.keep(self.results.arrays[name], "null")
 
     def step(self, step: Step) -> None:
         """Add the code of one step."""
