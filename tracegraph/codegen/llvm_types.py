@@ -11,7 +11,7 @@ import numpy as np
 
 from tracegraph.ir.types import BOOL, SHORT_NAMES, DType
 
-LIKELY = '!90002 = !{!"branch_weights", i32 4000, i32 1}'
+LIKELY = '!90004 = !{!"branch_weights", i32 4000, i32 1}'
 """The metadata that makes a branch of a select."""
 
 
@@ -108,7 +108,7 @@ class Writer:
             return full
         self.declare(LIKELY)
         t = self.type(dtype)
-        return self.emit(f"select i1 {condition}, {t} {short}, {t} {full}, !prof !90002")
+        return self.emit(f"select i1 {condition}, {t} {short}, {t} {full}, !prof !90004")
 
     def convert(self, instruction: str, source: DType, target: DType, a: str) -> str:
         return self.emit(f"{instruction} {self.type(source)} {a} to {self.type(target)}")
