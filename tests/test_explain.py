@@ -81,7 +81,7 @@ def test_arguments_of_another_kind_lead_to_another_trace() -> None:
 
 def test_a_product_is_shown_with_its_sizes() -> None:
     a = np.ones((64, 32))
-    assert "gemm: 64 x 32 by 32 x 64, f64" in str(explanation(run(with_product, a)))
+    assert "syrk: 64 x 32 by 32 x 64, f64" in str(explanation(run(with_product, a)))
 
 
 def test_a_fallback_is_shown_with_its_line() -> None:

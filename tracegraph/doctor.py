@@ -14,7 +14,6 @@ import numpy as np
 from tracegraph import __version__
 from tracegraph.codegen import blas, cpython, jit, object_cache
 from tracegraph.compile import Compiled
-from tracegraph.ir.types import SHORT_NAMES
 
 REGISTERS = (("avx512f", 64), ("sve", 16), ("avx", 32), ("sse2", 16), ("neon", 16))
 """The bytes of a vector register, by the first of these features that the CPU has."""
@@ -65,7 +64,7 @@ def blas_found() -> str:
     found = blas.find()
     if found is None:
         return "none that can be called: np.matmul is used"
-    symbols = ", ".join(f"{s} ({SHORT_NAMES[dtype]})" for dtype, s in found.symbols.items())
+    symbols = ", ".join(found.symbols.values())
     return f"{found.path}: {symbols}, {found.int_bits}-bit sizes"
 
 

@@ -221,7 +221,7 @@ def step_lines(step: Step, nodes: Sequence[Node]) -> Iterator[str]:
     elif isinstance(step, Gemm):
         many = "" if step.count == 1 else f"{step.count} times "
         sizes = f"{step.m} x {step.k} by {step.k} x {step.n}"
-        yield f"gemm: {many}{sizes}, {SHORT_NAMES[step.dtype]}{comment(nodes)}"
+        yield f"{step.routine}: {many}{sizes}, {SHORT_NAMES[step.dtype]}{comment(nodes)}"
     elif isinstance(step, CalloutStep):
         yield f"callout: {step.op.name}, run by NumPy{comment(nodes)}"
     elif isinstance(step, SelectStep):

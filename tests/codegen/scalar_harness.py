@@ -101,6 +101,9 @@ class Emitter:
         kind = vector(s.dtype)
         return self.emit(f"select {vector(BOOL)} {condition}, {kind} {a}, {kind} {b}")
 
+    def visit_shortcut(self, s: Scalar, condition: str, short: str, full: str) -> str:
+        return full
+
     def visit_bitcast(self, s: Scalar, x: str) -> str:
         return self.emit(f"bitcast {vector(s.args[0].dtype)} {x} to {vector(s.dtype)}")
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ctypes
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from tracegraph.codegen import blas, jit
+from tracegraph.codegen import blas
 from tracegraph.ir.types import FLOAT32, FLOAT64, INT64
 
 
@@ -41,38 +40,3 @@ def test_a_library_that_computes_wrongly_is_not_believed(monkeypatch: pytest.Mon
     monkeypatch.setattr(blas, "find", lambda: None)
     assert blas.imports() == {}
     assert not blas.supports(FLOAT64)
-
-
-@pytest.mark.parametrize("dtype", [FLOAT32, FLOAT64])
-@pytest.mark.parametrize("int_bits", [32, 64])
-@pytest.mark.parametrize("transposed", [(a, b) for a in (False, True) for b in (False, True)])
-def test_the_helper_calls_gemm_as_declared(
-    dtype: Any, int_bits: int, transposed: tuple[bool, bool]
-) -> None:
-    """A fake gemm notes its arguments, so both widths of integers are tried whatever NumPy has."""
-    seen: list[tuple[Any, ...]] = []
-    integer = ctypes.c_int64 if int_bits == 64 else ctypes.c_int32
-    real = ctypes.c_float if dtype == FLOAT32 else ctypes.c_double
-    pointer = ctypes.c_void_p
-    types: list[Any] = [ctypes.c_int] * 3 + [integer] * 3 + [real]
-    types += [pointer, integer] * 2 + [real, pointer, integer]
-    fake = ctypes.CFUNCTYPE(None, *types)(lambda *given: seen.append(given))
-    name = blas.helper_name(dtype, transposed)
-    text = "\n".join(
-        [
-            blas.emit_gemm(dtype, transposed, int_bits).replace("define internal", "define"),
-            blas.gemm_declaration(dtype, int_bits),
-            "declare i64 @llvm.smax.i64(i64, i64)",
-        ]
-    )
-    address = ctypes.cast(fake, pointer).value or 0
-    code = jit.compile_text(text, (name,), {blas.import_name(dtype): address})
-    function = ctypes.CFUNCTYPE(None, *[pointer] * 3, *[ctypes.c_int64] * 10)(code.address(name))
-    function(1000, 2000, 3000, 2, 3, 4, 2, 40, 100, 50, 200, 0, 10)
-    layouts = tuple(112 if flag else 111 for flag in transposed)
-    item = dtype.itemsize
-    for t, given in enumerate(seen):
-        assert given[:7] == (101, *layouts, 2, 3, 4, 1.0)
-        pointers = (1000 + t * 100 * item, 40, 2000 + t * 200 * item, 50)
-        assert given[7:] == (*pointers, 0.0, 3000 + t * 10 * item, 1)
-    assert len(seen) == 2

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tracegraph as tg
 from tests.codegen.native_kit import (
     F8,
     affine,
@@ -140,3 +141,28 @@ def test_a_failing_allocator_leaves_nothing_behind(
             f(X)
     assert traced() - before < 20_000
     assert sys.getrefcount(X) == count
+
+
+def chosen(x: Any) -> Any:
+    """Select again and again; what is selected first is also returned."""
+    first = x = x[x > 0]
+    for k in range(1, 13):
+        x = np.sort(x)[::-1][x > k / 1000]
+    return x, first
+
+
+def test_memory_of_counted_sizes_is_used_again(traced: Callable[[], int]) -> None:
+    """Each step needs the array before it; twelve at once would be what is not released."""
+    f = tg.compile(chosen, strict=True)
+    x = np.random.default_rng(0).random(50_000) + 1.0
+    f(x)
+    before = traced()
+    tracemalloc.reset_peak()
+    base = tracemalloc.get_traced_memory()[0]
+    found = f(x)
+    assert tracemalloc.get_traced_memory()[1] - base < 9 * x.nbytes
+    np.testing.assert_array_equal(found, chosen(x))
+    del found
+    for _ in range(50):
+        f(x)
+    assert traced() - before < x.nbytes

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
 
+import tracegraph as tg
 from tests.codegen.loop_kit import (
     COUNTER,
     NUMBER,
@@ -176,3 +178,21 @@ def test_llvm_computes_no_functions_of_the_library() -> None:
     graph = trace(lambda x, c: once([x], body), NUMBER, COUNTER)
     assert "call double @sin(" in jit.optimised_text(loops_of(graph), loops=True)
     check(graph, floats(), np.ones(3, bool))
+
+
+def test_sines_of_lone_scalars_in_a_loop_that_is_unrolled() -> None:
+    """Both the loop and the shortcut of a sine bring metadata of their own."""
+
+    def last(a: Any, b: Any) -> Any:
+        np.tanh(b, out=b)
+        total = 0.0
+        for row in a:
+            total = total + row
+        return total
+
+    a, b = np.arange(15.0).reshape(5, 3), np.ones(3) + 1j
+    compiled = tg.compile(last, strict=True)
+    compiled(a, b.copy())
+    found, expected = b.copy(), b.copy()
+    np.testing.assert_array_equal(compiled(a, found), last(a, expected))
+    np.testing.assert_allclose(found, expected, rtol=1e-15)

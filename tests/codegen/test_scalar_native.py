@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from tests.codegen.harness import load_kernel
 from tracegraph.codegen.llvm import native
+from tracegraph.codegen.mathlib import expand
 from tracegraph.ir.loops import Buffer, For, Program, Store
 from tracegraph.ir.scalar import COMPARE, Scalar, ScalarBuilder
 from tracegraph.ir.scalar_interpret import fma
@@ -147,3 +148,26 @@ def test_slow_path_replaces_rare_lanes(lanes: int) -> None:
         return b.slow_path("sin", rare, x, x)
 
     np.testing.assert_allclose(run(rule, x, lanes=lanes), np.where(x > 5, np.sin(x), x))
+
+
+def test_a_shortcut_is_a_branch_of_a_lone_scalar() -> None:
+    """What it chooses from is the same; where it is not, the choice shows."""
+
+    def rule(b: ScalarBuilder, x: Scalar) -> Scalar:
+        small = b.apply("less", x, b.const(5.0, x.dtype))
+        return b.shortcut(small, b.const(1.0, x.dtype), x)
+
+    x = np.linspace(-9, 9, COUNT)
+    same(run(rule, x, lanes=1), np.where(x < 5, 1.0, x))
+    same(run(rule, x, lanes=8), x)
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("op", ["sin", "cos", "tan"])
+def test_lone_scalars_round_as_vectors_do(op: str, dtype: DType) -> None:
+    x = np.concatenate([special(dtype), np.linspace(-3, 3, 4001).astype(dtype)])
+
+    def rule(b: ScalarBuilder, x: Scalar) -> Scalar:
+        return expand(b, op, x)
+
+    same(run(rule, x, lanes=1), run(rule, x, lanes=8))

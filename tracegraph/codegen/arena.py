@@ -41,7 +41,7 @@ def named_buffers(step: Step) -> Iterable[str]:
 def arena(buffers: Sequence[PlanBuffer], steps: Sequence[Step]) -> tuple[Slot, ...]:
     """Place temporary buffers: a slot is reused when it is free and known to be large enough."""
     temps = {b.name: b for b in buffers if b.kind == "temp"}
-    last = _last_uses(steps)
+    last = last_uses(steps)
     sizes: list[Dim] = []
     tenants: list[list[str]] = []
     free_after: list[int] = []
@@ -80,5 +80,6 @@ def _first_uses(steps: Sequence[Step]) -> Mapping[str, int]:
     return first
 
 
-def _last_uses(steps: Sequence[Step]) -> Mapping[str, int]:
+def last_uses(steps: Sequence[Step]) -> Mapping[str, int]:
+    """Return the number of the last step that mentions a buffer, for each that any does."""
     return {name: number for number, step in enumerate(steps) for name in named_buffers(step)}

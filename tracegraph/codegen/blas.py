@@ -1,8 +1,8 @@
 """Matrix products through the BLAS that NumPy has loaded.
 
 The library is found by what the process has mapped and what NumPy's wheel carries, and is believed
-only after a small product has come out right. Nothing about its threads is changed: the call is the
-one that ``np.matmul`` makes, so a product has the bits that it has in NumPy. (OpenBLAS built on
+only after a small product has come out right. Nothing about its threads is changed: the calls are
+those that ``np.matmul`` makes, so a product has the bits that it has in NumPy. (OpenBLAS built on
 pthreads has only a setting for the whole process behind ``openblas_set_num_threads_local``.)
 """
 
@@ -20,13 +20,13 @@ import numpy as np
 
 from tracegraph.codegen.cpython import pointer_of
 from tracegraph.ir.record import record
-from tracegraph.ir.types import FLOAT32, FLOAT64, PART, WHOLE, DType
+from tracegraph.ir.types import FLOAT32, FLOAT64, WHOLE, DType
 
-_ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112
+ROW_MAJOR, PLAIN, TRANSPOSED, UPPER = 101, 111, 112, 121
 _MAPS = "/proc/self/maps"
 _LIBRARY = re.compile(r"/[^/]*(?:blas|mkl_rt|blis)[^/]*\.so[^/]*$")
 _LETTERS = {FLOAT32: "s", FLOAT64: "d", WHOLE[FLOAT32]: "c", WHOLE[FLOAT64]: "z"}
-_LLVM_TYPES = {FLOAT32: "float", FLOAT64: "double"}
+ROUTINES = ("gemm", "gemv", "syrk")
 
 
 def _machine() -> str:
@@ -43,21 +43,21 @@ _WIDE_CALLS = _machine() in ("x86_64", "AMD64")
 
 @record(eq=True)
 class Blas:
-    """The gemm functions of one library.
+    """The functions of one library.
 
     Parameters
     ----------
     path : str
         The library.
     symbols, addresses : dict
-        The name and address of gemm for each dtype.
+        What the library calls each function, and where it is, by names as `name_of` gives them.
     int_bits : int
         The width of the integers that it certainly understands.
     """
 
     path: str
-    symbols: dict[DType, str]
-    addresses: dict[DType, int]
+    symbols: dict[str, str]
+    addresses: dict[str, int]
     int_bits: int
 
     @property
@@ -97,15 +97,16 @@ def _libraries() -> Iterator[str]:
 
 def _examine(path: str, library: ctypes.CDLL) -> Blas | None:
     for form, int_bits in (
-        ("scipy_cblas_{}gemm64_", 64),
-        ("cblas_{}gemm64_", 64),
-        ("cblas_{}gemm_64", 64),
-        ("scipy_cblas_{}gemm", 32),
-        ("cblas_{}gemm", 32),
+        ("scipy_cblas_{}64_", 64),
+        ("cblas_{}64_", 64),
+        ("cblas_{}_64", 64),
+        ("scipy_cblas_{}", 32),
+        ("cblas_{}", 32),
     ):
-        symbols = {dtype: form.format(letter) for dtype, letter in _LETTERS.items()}
+        names = [name_of(routine, dtype) for dtype in _LETTERS for routine in ROUTINES]
+        symbols = {name: form.format(name) for name in names}
         if all(hasattr(library, symbol) for symbol in symbols.values()):
-            addresses = {d: pointer_of(getattr(library, s)) for d, s in symbols.items()}
+            addresses = {n: pointer_of(getattr(library, s)) for n, s in symbols.items()}
             return Blas(path, symbols, addresses, int_bits)
     return None
 
@@ -124,9 +125,9 @@ def _is_right(blas: Blas, dtype: DType) -> bool:
         factors = [numbers.ctypes.data, numbers.ctypes.data + dtype.itemsize]
     types: list[Any] = [ctypes.c_int] * 3 + [integer] * 3 + [factor]
     types += [ctypes.c_void_p, integer] * 2 + [factor, ctypes.c_void_p, integer]
-    gemm = ctypes.CFUNCTYPE(None, *types)(blas.addresses[dtype])
+    gemm = ctypes.CFUNCTYPE(None, *types)(blas.addresses[name_of("gemm", dtype)])
     left, right, out = (array.ctypes.data for array in (a, b, c))
-    plain = _ROW_MAJOR, _PLAIN, _PLAIN
+    plain = ROW_MAJOR, PLAIN, PLAIN
     gemm(*plain, 2, 4, 3, factors[0], left, 3, right, 4, factors[1], out, 4)
     return bool(np.array_equal(c, a @ b))
 
@@ -136,93 +137,17 @@ def supports(dtype: DType) -> bool:
     return dtype in _LETTERS and find() is not None
 
 
-def import_name(dtype: DType) -> str:
-    """Return the name by which LLVM text calls gemm."""
-    return f"tg_blas_{_LETTERS[dtype]}gemm"
+def name_of(routine: str, dtype: DType) -> str:
+    """Return BLAS's own name of a function: ``dgemm``."""
+    return _LETTERS[dtype] + routine
+
+
+def import_name(routine: str, dtype: DType) -> str:
+    """Return the name by which LLVM text calls a function."""
+    return f"tg_blas_{name_of(routine, dtype)}"
 
 
 def imports() -> dict[str, int]:
     """Return the addresses behind ``import_name``."""
     blas = find()
-    return {import_name(d): a for d, a in blas.addresses.items()} if blas is not None else {}
-
-
-def helper_name(dtype: DType, transposed: tuple[bool, bool]) -> str:
-    """Return the name of the function that ``emit_gemm`` writes."""
-    return f"tg_{_LETTERS[dtype]}gemm_{''.join('nt'[flag] for flag in transposed)}"
-
-
-def gemm_declaration(dtype: DType, int_bits: int) -> str:
-    """Return the declaration that ``emit_gemm`` needs."""
-    integer, factor = f"i{int_bits}", _LLVM_TYPES.get(dtype, "ptr")
-    types = ["i32"] * 3 + [integer] * 3 + [factor, "ptr", integer, "ptr", integer, factor]
-    types += ["ptr", integer]
-    return f"declare void @{import_name(dtype)}({', '.join(types)})"
-
-
-def emit_gemm(dtype: DType, transposed: tuple[bool, bool], int_bits: int) -> str:
-    """Return the function ``c[t] = a[t] @ b[t]`` for stacks of row-major matrices.
-
-    Its arguments are pointers a, b, c and the integers m, n, k, count, then for each matrix the
-    distance of its rows and that of the matrices, in elements. Where k is 0 the result is zero, as
-    gemm makes it.
-    """
-    item = dtype.itemsize
-    factors, one, zero = _factors(dtype)
-    layouts = ", ".join(f"i32 {_TRANSPOSED if flag else _PLAIN}" for flag in transposed)
-    integers = ("m", "n", "k", "lda.1", "ldb.1", "ldc.1")
-    narrow = "" if int_bits == 64 else _narrowing(integers)
-    suffix = "" if int_bits == 64 else ".n"
-    m, n, k, lda, ldb, ldc = (f"i{int_bits} %{name}{suffix}" for name in integers)
-    return f"""define internal void @{helper_name(dtype, transposed)}(
-    ptr %a, ptr %b, ptr %c, i64 %m, i64 %n, i64 %k, i64 %count,
-    i64 %lda, i64 %a.step, i64 %ldb, i64 %b.step, i64 %ldc, i64 %c.step) {{
-entry:
-{factors}  %lda.1 = call i64 @llvm.smax.i64(i64 %lda, i64 1)
-  %ldb.1 = call i64 @llvm.smax.i64(i64 %ldb, i64 1)
-  %ldc.1 = call i64 @llvm.smax.i64(i64 %ldc, i64 1)
-{narrow}  br label %test
-test:
-  %t = phi i64 [0, %entry], [%next, %body]
-  %more = icmp slt i64 %t, %count
-  br i1 %more, label %body, label %done
-body:
-{_element("a", item)}{_element("b", item)}{_element("c", item)}\
-  call void @{import_name(dtype)}(i32 {_ROW_MAJOR}, {layouts}, {m}, {n}, {k}, {one},
-    ptr %a.t, {lda}, ptr %b.t, {ldb}, {zero}, ptr %c.t, {ldc})
-  %next = add i64 %t, 1
-  br label %test
-done:
-  ret void
-}}
-"""
-
-
-def _factors(dtype: DType) -> tuple[str, str, str]:
-    """Return what makes the factors of the product and of the old values, and both as arguments.
-
-    Complex ones are passed by their addresses.
-    """
-    if dtype in _LLVM_TYPES:
-        real = _LLVM_TYPES[dtype]
-        return "", f"{real} 1.0", f"{real} 0.0"
-    pair = f"[2 x {_LLVM_TYPES[PART[dtype]]}]"
-    lines = [
-        f"  %one = alloca {pair}, align 16",
-        f"  %zero = alloca {pair}, align 16",
-        f"  store {pair} zeroinitializer, ptr %one",
-        f"  store {pair} zeroinitializer, ptr %zero",
-        f"  store {pair[5:-1]} 1.0, ptr %one",
-    ]
-    return "".join(f"{line}\n" for line in lines), "ptr %one", "ptr %zero"
-
-
-def _element(name: str, item: int) -> str:
-    return f"""  %{name}.elements = mul i64 %t, %{name}.step
-  %{name}.bytes = mul i64 %{name}.elements, {item}
-  %{name}.t = getelementptr i8, ptr %{name}, i64 %{name}.bytes
-"""
-
-
-def _narrowing(names: tuple[str, ...]) -> str:
-    return "".join(f"  %{name}.n = trunc i64 %{name} to i32\n" for name in names)
+    return {f"tg_blas_{n}": a for n, a in blas.addresses.items()} if blas is not None else {}

@@ -7,13 +7,22 @@ computed at each of these places costs more than memory does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from tracegraph.codegen.matrices import matrix_of
 from tracegraph.codegen.pull import Element, element, is_pulled
-from tracegraph.codegen.roots import GEMM, PRODUCT, STEP, Root, root_of
-from tracegraph.codegen.storage import domain_index
+from tracegraph.codegen.roots import (
+    GEMM,
+    PRODUCT,
+    STEP,
+    Root,
+    loops_of,
+    matrix_by_vector,
+    root_of,
+)
+from tracegraph.codegen.storage import Storage, domain_index, strides_of
 from tracegraph.ir.bodies import has_effect
 from tracegraph.ir.counted import counters, mentioned
 from tracegraph.ir.graph import Graph, Node
@@ -39,10 +48,13 @@ class Demands:
         The graph that is scheduled.
     forced : set of Node
         Nodes that must be stored whatever the walk thinks; it adds those that steps need.
+    storages : mapping of Node to Storage
+        Where what is in memory already is; what will be stored lies in its own order.
     """
 
     graph: Graph
     forced: set[Node]
+    storages: Mapping[Node, Storage]
     roots: list[Root] = field(default_factory=list)
     weights: dict[Node, tuple[int, bool]] = field(default_factory=dict)
     counters: dict[Symbol, Node] = field(default_factory=dict)
@@ -63,7 +75,7 @@ class Demands:
             if is_pulled(node) and node not in self.forced and not self._is_dear(node, places):
                 self._inline(node, places)
             else:
-                found.append(root_of(node))
+                found.append(self._root(node))
                 self._note_reads(node, places)
                 self._enter(found[-1])
         for param in self.graph.params:
@@ -129,7 +141,7 @@ class Demands:
         if root.kind == STEP:
             self.forced.update(o for o in root.node.operands if is_pulled(o))
         if root.kind == GEMM:
-            self.forced.update(o for o in root.node.operands if not self._is_moved(o))
+            self.forced.update(o for o in root.node.operands if self._moved_from(o) is None)
         for operand, domain, index in self._entries(root):
             self._need(operand, (domain, index), (root,))
         self._order(root.node, (root,), computed)
@@ -167,14 +179,33 @@ class Demands:
 
         return Element(operand.array_type, read)
 
-    def _is_moved(self, node: Node) -> bool:
-        """Return whether a node is stored, or holds the elements of one that is, elsewhere."""
+    def _moved_from(self, node: Node) -> Node | None:
+        """Return the stored node, if any, whose elements a node holds elsewhere, or is."""
         while is_pulled(node) and node not in self.forced:
             found, result = self._read_by(node, domain_index(node.array_type.shape))
             if len(found) != 1 or result.op != "result":
-                return False
+                return None
             node = found[0][0]
-        return True
+        return node
+
+    def _root(self, node: Node) -> Root:
+        """Return how a node is computed; BLAS gets no matrix that would have to be made for it.
+
+        A vector meets each element of a matrix once, which storing it would double.
+        """
+        root = root_of(node)
+        matrix = matrix_by_vector(root)
+        if matrix is None or self._is_readable(matrix):
+            return root
+        return loops_of(node)
+
+    def _is_readable(self, matrix: Node) -> bool:
+        """Return whether BLAS can read a matrix where it is."""
+        base = self._moved_from(matrix)
+        if base is None:
+            return False
+        made = Storage("made", strides_of(base.array_type.shape))
+        return matrix_of(matrix, {base: self.storages.get(base, made)}) is not None
 
     def _inline(self, node: Node, places: dict[Place, set[Root]]) -> None:
         computed = len(self._probe.indices)

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tracegraph.codegen import blas, cpython, quiet, select
+from tracegraph.codegen import blas, blas_text, cpython, quiet, select
 from tracegraph.codegen.entry_inputs import Inputs, check_signature
 from tracegraph.codegen.entry_memory import ARENA_FUNCTIONS, ARENA_TEXT, place, single_element
 from tracegraph.codegen.entry_results import Results
@@ -116,7 +116,7 @@ def _write_body(
     for buffer in plan.buffers:
         if buffer.size == 1 and buffer.name not in {*steps.pointers, *steps.data}:
             steps.pointers[buffer.name] = single_element(text, buffer)
-    steps.emit(plan.steps)
+    steps.run()
     results.emit(steps)
     return steps.merging.made
 
@@ -159,10 +159,8 @@ def _products(plan: Plan) -> tuple[list[str], list[str]]:
     declarations = []
     for step in walk(plan.steps):
         if isinstance(step, Gemm) and (found := blas.find()) is not None:
-            layout = (step.a.transposed, step.b.transposed)
-            name = blas.helper_name(step.dtype, layout)
-            named[name] = blas.emit_gemm(step.dtype, layout, found.passed_bits)
-            declarations.append(blas.gemm_declaration(step.dtype, found.passed_bits))
+            named[blas_text.helper_name(step)] = blas_text.helper(step, found.passed_bits)
+            declarations += [blas_text.declaration(step, found.passed_bits), *COPIES.splitlines()]
     return list(named.values()), declarations
 
 

@@ -59,6 +59,11 @@ class Results:
                 seen.add(array.buffer)
                 yield array
 
+    def buffers(self) -> Iterator[str]:
+        """Yield the buffers that the result is made of."""
+        yield from (array.buffer for array in self.array_outputs())
+        yield from (one.buffer for one in self.signature.outputs if isinstance(one, ScalarOutput))
+
     def prepare(self) -> None:
         """Compute the sizes that outputs need, before the code branches: those that are known."""
         for array in self.array_outputs():

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from typing import Any
 
-from tracegraph.codegen import blas, cpython, select
+from tracegraph.codegen import blas, blas_text, cpython, select
+from tracegraph.codegen.arena import last_uses
 from tracegraph.codegen.entry_arrays import new_array, wrapped_matrices
 from tracegraph.codegen.entry_callouts import EagerKernel, eager_kernel, matmul_into
 from tracegraph.codegen.entry_flow import Flow
@@ -115,6 +116,22 @@ class Steps(Flow):
             self.results.arrays[name] = self.text.owning(array)
             self.pointers[name] = self.text.load("ptr", array, cpython.ARRAY_DATA)
 
+    def run(self) -> None:
+        """Add the code of the plan's steps; arrays that no later step needs are released.
+
+        So memory of sizes that are counted on the way is used again within a call, as NumPy's is.
+        """
+        done: dict[int, list[str]] = {}
+        kept = {*self.results.buffers()}
+        for name, number in last_uses(self.plan.steps).items():
+            if name not in kept:
+                done.setdefault(number, []).append(name)
+        for number, step in enumerate(self.plan.steps):
+            self.step(step)
+            for name in done.get(number, ()):
+                if name in self.results.arrays:
+                    self.text.keep(self.results.arrays[name], "null")
+
     def step(self, step: Step) -> None:
         """Add the code of one step."""
         _EMIT[type(step)](self, step)
@@ -144,7 +161,7 @@ class Steps(Flow):
         for matrix in (step.a, step.b, step.c):
             dims += [matrix.leading, matrix.step]
         values = [self.sizes.value(dim) for dim in dims]
-        name = blas.helper_name(step.dtype, (step.a.transposed, step.b.transposed))
+        name = blas_text.helper_name(step)
         given = [f"ptr {p}" for p in pointers] + [f"i64 {v}" for v in values]
         self.text.do(f"call void @{name}({', '.join(given)})")
 

@@ -47,6 +47,8 @@ def instruction(w: Writer, scalar: Scalar, args: Sequence[str]) -> str:
         return w.binary(table[op], dtype, *args)
     if op == "select":
         return w.select(args[0], scalar.dtype, args[1], args[2])
+    if op == "shortcut":
+        return w.shortcut(args[0], scalar.dtype, args[1], args[2])
     if op == "cast":
         return cast(w, args[0], dtype, scalar.dtype)
     if op == "bitcast":

@@ -11,6 +11,9 @@ import numpy as np
 
 from tracegraph.ir.types import BOOL, SHORT_NAMES, DType
 
+LIKELY = '!90004 = !{!"branch_weights", i32 4000, i32 1}'
+"""The metadata that makes a branch of a select."""
+
 
 def element(dtype: DType) -> str:
     """Return the type of one value in a register: bools are ``i1`` there."""
@@ -95,6 +98,17 @@ class Writer:
     def select(self, condition: str, dtype: DType, a: str, b: str) -> str:
         t = self.type(dtype)
         return self.emit(f"select {self.type(BOOL)} {condition}, {t} {a}, {t} {b}")
+
+    def shortcut(self, condition: str, dtype: DType, short: str, full: str) -> str:
+        """Choose what is the same: of a lone scalar by a branch, which does not wait for either.
+
+        A vector has no branches, and waits in the company of others.
+        """
+        if self.lanes > 1:
+            return full
+        self.declare(LIKELY)
+        t = self.type(dtype)
+        return self.emit(f"select i1 {condition}, {t} {short}, {t} {full}, !prof !90004")
 
     def convert(self, instruction: str, source: DType, target: DType, a: str) -> str:
         return self.emit(f"{instruction} {self.type(source)} {a} to {self.type(target)}")

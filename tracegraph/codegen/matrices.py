@@ -20,7 +20,7 @@ def matrix_product(
 ) -> Gemm | set[Node]:
     """Return the step of a matrix product, or the operands that must be stored for it first."""
     node = root.node
-    found = [_matrix(o, storages) for o in node.operands]
+    found = [matrix_of(o, storages) for o in node.operands]
     if any(f is None for f in found):
         return {o for o, f in zip(node.operands, found, strict=True) if f is None}
     a, b = (f for f in found if f is not None)
@@ -30,7 +30,7 @@ def matrix_product(
     return Gemm(node.array_type.dtype, product(batch), m, n, k, a, b, c)
 
 
-def _matrix(node: Node, storages: Mapping[Node, Storage]) -> Matrix | None:
+def matrix_of(node: Node, storages: Mapping[Node, Storage]) -> Matrix | None:
     """Return where the matrices of a node are in memory, if they are as BLAS can read them."""
     shape = node.array_type.shape
     index = domain_index(shape)

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from tracegraph.ir.graph import Node, Op
 from tracegraph.ir.loops import For, Program, Statement
-from tracegraph.ir.record import record
+from tracegraph.ir.record import record, replace
 from tracegraph.ir.size_values import attr_symbols
 from tracegraph.ir.sizes import Dim, Symbol
 from tracegraph.ir.types import ArrayType, DType
@@ -116,6 +116,14 @@ class Gemm:
     a: Matrix
     b: Matrix
     c: Matrix
+
+    @property
+    def routine(self) -> str:
+        """The function of BLAS that computes it, as ``np.matmul`` chooses."""
+        if 1 in (self.m, self.n):
+            return "gemv"
+        turned = replace(self.b, transposed=not self.b.transposed)
+        return "syrk" if self.a == turned and self.m == self.n else "gemm"
 
 
 @record

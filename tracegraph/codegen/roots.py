@@ -19,13 +19,17 @@ from tracegraph.ir.lowering import (
     Scan,
     Scatter,
 )
-from tracegraph.ir.sizes import product
+from tracegraph.ir.size_values import typical
+from tracegraph.ir.sizes import Dim, product
 from tracegraph.ir.types import ArrayType, Shape
 
 PRODUCT, GEMM, STEP = "product", "gemm", "step"
 
 SMALL_PRODUCT = 4096
 """Matrix products of fewer multiplications are loops: a call of BLAS costs more."""
+
+THIN = 8
+"""A vector times a matrix with fewer rows or columns is a loop: that is no slower, and fuses."""
 
 
 @dataclass(eq=False)
@@ -114,9 +118,34 @@ def _contraction(node: Node) -> Root:
     work = product((*batch, m, n, k))
     small = isinstance(work, int) and work <= SMALL_PRODUCT
     thin = type.dtype.kind == "c" and isinstance(k, int) and k <= FEW
-    if type.dtype.kind not in "fc" or m == 1 or n == 1 or small or thin:
-        return Root(node, PRODUCT, (*batch, m, n, k), tuple(range(len(batch) + 2)))
+    by_vector = 1 in (m, n) and _is_small_matrix(n if m == 1 else m, k)
+    if type.dtype.kind not in "fc" or by_vector or small or thin:
+        return loops_of(node)
     return Root(node, GEMM)
+
+
+def _is_small_matrix(m: Dim, k: Dim) -> bool:
+    """Return whether a matrix that is multiplied by a vector is small, as far as is known."""
+    rows, columns = typical(m), typical(k)
+    known = [length for length in (rows, columns) if length is not None]
+    small = rows is not None and columns is not None and rows * columns <= SMALL_PRODUCT
+    return small or min(known, default=THIN) < THIN
+
+
+def loops_of(node: Node) -> Root:
+    """Return the root that computes a matrix product by loops."""
+    shape = node.array_type.shape
+    domain = (*shape, node.operands[0].array_type.shape[-1])
+    return Root(node, PRODUCT, domain, tuple(range(len(shape))))
+
+
+def matrix_by_vector(root: Root) -> Node | None:
+    """Return the matrix, where BLAS would multiply one by a vector."""
+    if root.kind != GEMM:
+        return None
+    x, y = root.node.operands
+    *_, m, n = root.node.array_type.shape
+    return x if n == 1 else y if m == 1 else None
 
 
 def _is_native(node: Node) -> bool:

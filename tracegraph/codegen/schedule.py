@@ -142,9 +142,8 @@ class Scheduler:
 
     def _all_steps(self, late: Sequence[Root]) -> list[Step]:
         first = self._move_params(late)
-        demands = Demands(
-            self.graph, set(self.forced) | self.storages.keys() - set(self.graph.params)
-        )
+        stored = self.storages.keys() - set(self.graph.params)
+        demands = Demands(self.graph, set(self.forced) | stored, self.storages)
         demands.walk(late)
         writes = {r: self.memory[self.targets[r].buffer] for r in late if self._overwrites(r)}
         groups = self._grouped(demands, late, writes)

@@ -21,6 +21,8 @@ elementary             exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin ar
 leaves                 const; size: the value of a symbolic integer as i64; load; result of a fold
 ``slow_path``          (bool, fast, *args): where the bool holds, the C library's function ``name``
                        of ``args`` instead of ``fast``, in a cold block
+``shortcut``           (bool, short, full): ``full``; where the bool holds ``short`` is the same
+                       and a lone scalar does not wait for more
 =====================  =============================================================================
 """
 
@@ -167,6 +169,13 @@ class ScalarBuilder:
         if x.dtype.itemsize != dtype.itemsize:
             raise GraphError(f"bitcast keeps the width, got {x} to {SHORT_NAMES[dtype]}")
         return x if x.dtype == dtype else self.make("bitcast", (x,), dtype)
+
+    def shortcut(self, condition: Scalar, short: Scalar, full: Scalar) -> Scalar:
+        """Return ``full``, for which ``short`` may stand where the condition holds."""
+        if condition.dtype != BOOL or short.dtype != full.dtype:
+            got = f"{condition}, {short}, {full}"
+            raise GraphError(f"shortcut needs a bool and two of one dtype, got {got}")
+        return self.make("shortcut", (condition, short, full), full.dtype)
 
     def slow_path(self, name: str, rare: Scalar, fast: Scalar, *args: Scalar) -> Scalar:
         """Return ``fast``, or where ``rare`` holds the C library's ``name(*args)``."""

@@ -23,6 +23,8 @@ def apply(scalar: Scalar, args: list[Any]) -> Any:
     with np.errstate(all="ignore"):
         if op == "select":
             return args[1] if args[0] else args[2]
+        if op == "shortcut":
+            return args[2]
         if op == "complex":
             return dtype.type(complex(*map(float, args)))
         if op == "cast":

@@ -137,6 +137,22 @@ def hint(value: Dim) -> int | None:
     return evaluate(value, known) if len(known) == len(hints) else None
 
 
+def typical(value: Dim) -> int | None:
+    """Return the value that was seen while recording, of loop indices that in the middle.
+
+    None: nothing is known.
+
+    Examples
+    --------
+    >>> from tracegraph.ir.sizes import symbol
+    >>> n = symbol("n", hint=20)
+    >>> typical(n - symbol("k", bound=n)), typical(n + symbol("m"))
+    (10, None)
+    """
+    middles = {s: floordiv(s.bound, 2) for s in symbols(value) if s.bound is not None}
+    return hint(substitute(value, middles))
+
+
 def bare_symbol(dim: Dim) -> Symbol | None:
     """Return the symbol that a size consists of, or None where it is something else."""
     if isinstance(dim, Size) and len(dim.terms) == 1:

@@ -10,13 +10,17 @@ from __future__ import annotations
 from tracegraph.codegen.mathlib.value import (
     Pair,
     Value,
-    fast_two_sum,
     fma,
     polynomial,
     ratio,
+    shortcut,
     where,
 )
 from tracegraph.ir.record import record
+
+REDUCED = 0.78
+"""Below this, a little less than pi/4, an argument is its own remainder: where each step of a loop
+needs the one before, it saves waiting for the reduction. Signs of zeros are set at the end."""
 
 
 @record(slots=True)
@@ -35,7 +39,9 @@ class Quadrant:
 def reduce_by_half_pi(x: Value) -> tuple[Value, Pair]:
     """Return ``k + magic`` and ``x - k pi/2`` as a pair.
 
-    ``x - k * first`` is exact: a multiple of the last bit of ``first`` that is small enough.
+    ``x - k * first`` is exact: a multiple of the last bit of ``first`` that is small enough. The
+    low part is as small as ``k`` times the last bit of ``second`` where the high part is smaller
+    than that. What follows begins with the high part, so nothing waits for the low one.
     """
     form = x.format
     first, second, third = form.table["half_pi"]
@@ -44,9 +50,10 @@ def reduce_by_half_pi(x: Value) -> tuple[Value, Pair]:
     exact = fma(k, -first, x)
     product = k * second
     high = exact - product
-    low = (exact - high) - product
-    low = low - fma(k, second, -product)
-    return shifted, fast_two_sum(high, fma(k, -third, low))
+    rest = fma(k, -third, -fma(k, second, -product))
+    low = ((exact - high) - product) + rest
+    reduced = abs(x) < REDUCED
+    return shifted, Pair(shortcut(reduced, x, high), shortcut(reduced, 0.0, low))
 
 
 def quadrant(x: Value) -> Quadrant:

@@ -19,7 +19,7 @@ from tracegraph.ir.record import record
 from tracegraph.ir.scalar import Scalar, ScalarBuilder
 from tracegraph.ir.types import DTYPES, DType
 
-ESTRIN_FROM = 7
+ESTRIN_FROM = 6
 """Polynomials with this many coefficients or more are evaluated in pairs (Estrin): they would be
 chains of dependent operations longer than the machine can hide by overlapping iterations."""
 
@@ -192,6 +192,12 @@ def where(condition: Value, a: Number, b: Number) -> Value:
     builder = condition.b
     picked = builder.select(condition.scalar, model.lift(a).scalar, model.lift(b).scalar)
     return Value(builder, picked)
+
+
+def shortcut(condition: Value, short: Number, full: Value) -> Value:
+    """Return ``full``, which is ``short`` where the condition holds: known sooner."""
+    b = full.b
+    return Value(b, b.shortcut(condition.scalar, full.lift(short).scalar, full.scalar))
 
 
 def fma(x: Value, y: Number, z: Number) -> Value:
