@@ -7,8 +7,11 @@ list for example, is one object at each call: it is built first, and a ``Slot`` 
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+import numpy as np
 
 from tracegraph import tree
 from tracegraph.codegen.signature import Output
@@ -20,6 +23,8 @@ from tracegraph.ir.streams import is_stream
 from tracegraph.numpy.emit import Unsupported
 from tracegraph.places import Place
 from tracegraph.recording import Recording
+from tracegraph.rows import MANY, Run, by_rows, whole_of
+from tracegraph.standin import PYTHON_SCALARS, Storage, Traced
 from tracegraph.values import stand_ins
 
 
@@ -38,6 +43,32 @@ class MadeSet:
 
 
 register_node(MadeSet, lambda made: (made.items, made.kind), lambda kind, items: kind(items))
+
+
+class MadeList:
+    """A list among the results, many items of which are the rows of a few arrays.
+
+    ``kinds`` are for each child that is such an array the type of the items, None for an item.
+    """
+
+    def __init__(self, kinds: tuple[type | None, ...], children: list[Any]) -> None:
+        self.kinds, self.children = kinds, children
+
+
+def _made_list(kinds: tuple[type | None, ...], children: list[Any]) -> list[Any]:
+    """Return the list, of arrays and numbers of their own."""
+    made: list[Any] = []
+    for kind, child in zip(kinds, children, strict=True):
+        if kind is None:
+            made.append(child)
+        elif kind is np.ndarray:
+            made.extend(row.copy() for row in child)
+        else:
+            made.extend(child.tolist() if kind in PYTHON_SCALARS else child)
+    return made
+
+
+register_node(MadeList, lambda made: (made.children, made.kinds), _made_list)
 
 
 class Slot:
@@ -88,6 +119,7 @@ class Assembly:
         self.outputs: list[Output] = []
         self._output, self._shown = output, shown
         self._shared: set[int] = set()
+        self._uses: Counter[Storage] = Counter()
         self._numbers: dict[int, int] = {}
         self._containers: list[Piece] = []
 
@@ -116,7 +148,9 @@ class Assembly:
         pending = list(values)
         while pending:
             value = pending.pop()
-            if not self._is_own(value):
+            if type(value) is Traced:
+                self._uses[value.storage] += 1
+            elif not self._is_own(value):
                 pending.extend(value if isinstance(value, tuple) else ())
             elif id(value) in seen:
                 shared.add(id(value))
@@ -166,6 +200,8 @@ class Assembly:
 
     def _inside(self, value: Any) -> Any:
         kind: Any = type(value)
+        if kind is list and len(value) > MANY:
+            return self._list(value)
         if kind in (tuple, list):
             return kind(map(self._mark, value))
         if kind is dict:
@@ -179,6 +215,31 @@ class Assembly:
         how: Any = KINDS[kind]
         children, aux = how.flatten(value)
         return how.build(aux, list(map(self._mark, children)))
+
+    def _list(self, items: list[Any]) -> Any:
+        """Take apart a list, not into all its items where these are rows."""
+        kinds: list[type | None] = []
+        children: list[Any] = []
+        for piece in by_rows(items):
+            if type(piece) is not Run:
+                kinds.append(None)
+                children.append(self._mark(piece))
+                continue
+            rows = items[piece.start : piece.start + piece.filled]
+            kind = rows[0].kind
+            if all(map(self._is_plain_row, rows)):
+                kinds.append(kind)
+                children.append(whole_of(self._recording, piece.stack))
+            else:
+                kinds += [None] * len(rows)
+                children += map(self._mark, rows)
+        return MadeList(tuple(kinds), children)
+
+    def _is_plain_row(self, row: Traced) -> bool:
+        """Return whether an item is nowhere else, and lies in memory as a copy does."""
+        array = row.storage.array
+        is_array = isinstance(array, np.ndarray)
+        return self._uses[row.storage] == 1 and not (is_array and not array.flags.carray)
 
 
 def _native_containers(count: int) -> list[tuple[type | None, Any]]:

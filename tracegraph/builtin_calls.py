@@ -46,7 +46,7 @@ def _type(recording: Recording, *args: Any) -> Any:
 def _len(recording: Recording, value: Any) -> Any:
     if issubclass(type(value), OutsideContainer):
         return value.length()
-    return recording.length(value) if type(value) is Traced else len(value)
+    return recording.length(value) if type(value) is Traced else recording.lists.length(value)
 
 
 def _as_text(kind: Callable[..., str]) -> Any:

@@ -16,7 +16,15 @@ from tracegraph.numpy.emit import Sym, Unsupported
 from tracegraph.numpy.table import RULES
 from tracegraph.pen import Pen
 from tracegraph.standin import ABSENT, Traced, TracedSize, no_value
-from tracegraph.values import examples, name_of, operands_of, real_of, stand_ins, user_site
+from tracegraph.values import (
+    all_python_scalars,
+    examples,
+    name_of,
+    operands_of,
+    real_of,
+    stand_ins,
+    user_site,
+)
 
 CONVERSIONS = frozenset(
     [(source, "f") for source in "biuf"]
@@ -162,6 +170,18 @@ class Guards(Pen):
             no_value("code that is not recorded")
         self.give_up(f"an array reaches code that cannot be recorded: {why}")
         return traced.actual
+
+    def with_numbers(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return arguments with sizes as numbers beside Python's numbers that have no value."""
+        sizes = [x for x in args if type(x) is TracedSize]
+        numbers = [x for x in args if type(x) is Traced and x.storage.number is not None]
+        if not sizes or not numbers or not all_python_scalars(args, sizes=True):
+            return args
+        as_number = self.emitter.value
+        return tuple(
+            self.fresh(ABSENT, as_number(x.size, INT64), int) if type(x) is TracedSize else x
+            for x in args
+        )
 
     def call_on_python_scalars(self, function: Any, args: Any, kwargs: Any) -> Any:
         """Return what Python's own arithmetic gives, recorded if it can be."""

@@ -12,6 +12,7 @@ from tracegraph.calls import assign_attribute, attribute_of, call, followed
 from tracegraph.control.running import WhileLoop, rest_of
 from tracegraph.control.variables import LoopCode
 from tracegraph.library_calls import Manager
+from tracegraph.lists import APPENDING
 from tracegraph.made import manager_of
 from tracegraph.objects import (
     all_leaving,
@@ -57,12 +58,18 @@ class RecordingHooks(PlainHooks):
         recording = active()
         if recording is None or not recording.is_noting:
             return builtins.getattr(owner, name)
+        if name not in APPENDING:
+            recording.lists.use(owner)
         return attribute_of(recording, owner, name)
 
     def getitem(self, owner: Any, index: Any, /) -> Any:
         recording = active()
         if recording is None:
             return owner[index]
+        growing = recording.lists.get(owner)
+        if growing is not None and growing.is_open and type(index) is int and index == -1:
+            return recording.lists.last(growing)
+        recording.lists.use(owner)
         return get_item(recording, owner, index)
 
     # -- stores ---------------------------------------------------------------------------------
@@ -100,9 +107,25 @@ class RecordingHooks(PlainHooks):
 
     def inplace(self, operator: str, left: Any, right: Any, /) -> Any:
         recording = active()
+        if recording is not None and operator != "+=":
+            recording.lists.use(left)
         if recording is not None and not recording.is_noting:
             right = all_leaving(recording, left, right)
         return super().inplace(operator, left, right)
+
+    # -- lists ----------------------------------------------------------------------------------
+
+    def held(self, value: Any, /) -> Any:
+        recording = active()
+        if recording is not None:
+            recording.lists.add(value)
+        return value
+
+    def used(self, value: Any, /) -> Any:
+        recording = active()
+        if recording is not None:
+            recording.lists.use(value)
+        return value
 
     # -- the rest -------------------------------------------------------------------------------
 
@@ -110,6 +133,7 @@ class RecordingHooks(PlainHooks):
         recording = active()
         if recording is None:
             return function(*args, **kwargs)
+        recording.lists.passed(function, args)
         return call(recording, function, args, kwargs)
 
     def loop(

@@ -25,6 +25,7 @@ from tracegraph.inplace import InPlace, is_array, named_out, writes_first
 from tracegraph.ir.errors import AbstractValueError, TracegraphError
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.size_values import hint
+from tracegraph.lists import Lists
 from tracegraph.numpy.callouts import RULES as CALLOUTS
 from tracegraph.numpy.callouts import NumpyCall, shares_memory
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
@@ -107,6 +108,7 @@ class Recording(InPlace):
         self.watchers: list[dict[int, Any]] = []
         self.kept: list[Traced] | None = None
         self.made: dict[int, Any] = {}
+        self.lists = Lists(self)
         self._alive: dict[Node, weakref.ref[Traced]] = {}
 
     # -- the life of a recording ----------------------------------------------------------------
@@ -157,7 +159,7 @@ class Recording(InPlace):
             if any(map(is_abstract, stand_ins((args, kwargs)))):
                 no_value(name_of(function))
             return function(*real_of(args), **real_of(kwargs))
-        args, kwargs = named_out(function, args, kwargs)
+        args, kwargs = named_out(function, self.with_numbers(args), kwargs)
         if rule is None and all_python_scalars(args) and not is_numpy(function):
             return self.call_on_python_scalars(function, args, kwargs)
         self.builder.site = user_site()
@@ -175,10 +177,12 @@ class Recording(InPlace):
 
         Running it on examples raises NumPy's own exceptions about shapes and dtypes.
         """
-        if self.drawn is not None or any(map(is_abstract, stand_ins((args, kwargs)))):
+        likely = self.lists.examples(function, args)
+        is_drawn = self.drawn is not None or likely is not args
+        if is_drawn or any(map(is_abstract, stand_ins((args, kwargs)))):
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return ABSENT, function(*examples(self, args), **examples(self, kwargs))
+                return ABSENT, function(*examples(self, likely), **examples(self, kwargs))
         real = function(*real_of(args), **real_of(kwargs))
         return real, real
 
@@ -216,7 +220,8 @@ class Recording(InPlace):
         self, function: Any, rule: Any, args: Any, kwargs: Any, real: Any, like: Any
     ) -> Any:
         """Note what a rule says; a call that it does not take may still be a call of NumPy."""
-        operands, options = operands_of(self, args), operands_of(self, kwargs)
+        operands = operands_of(self, self.lists.stacked(function, args))
+        options = operands_of(self, kwargs)
         self.emitter.given, self.emitter.is_example = like, real is ABSENT
         try:
             found = self.wrap(real, rule(self.emitter, *operands, **options), args)
@@ -340,15 +345,10 @@ class Recording(InPlace):
 
     def _view(self, real: Any, value: Value, traced: Traced) -> Traced:
         path = view_path(value.node, self.value_of(traced).node)
-        if path is None:
-            return self._alias(real, value, traced)
-        return Traced(self, real, traced.storage, (*traced.path, *path))
-
-    def _alias(self, real: Any, value: Value, traced: Traced) -> Traced:
-        """Return a stand-in for any other view: good until its memory is written."""
-        storage = Storage(value, owner_of(real), array=real)
-        storage.shares = traced.storage
-        storage.seen = traced.storage.version
+        if path is not None:
+            return Traced(self, real, traced.storage, (*traced.path, *path))
+        storage = Storage(value, owner_of(real), array=real)  # good until its memory is written
+        storage.shares, storage.seen = traced.storage, traced.storage.version
         return Traced(self, real, storage)
 
     def _wrap_abstract(self, sym: Sym, args: Any) -> Traced:

@@ -17,6 +17,7 @@ import numpy as np
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Value
 from tracegraph.ir.sizes import Dim, Size
+from tracegraph.ir.types import ArrayType
 from tracegraph.operators import IN_PLACE, Operators
 from tracegraph.pending import Pending, like_of
 
@@ -102,6 +103,11 @@ class Storage:
     def written(self) -> bool:
         return self.version > 0
 
+    @property
+    def type(self) -> ArrayType:
+        """The type of the content."""
+        return self.value.type
+
     def write(self, value: Value) -> None:
         """Replace the content."""
         if self.shares is not None:
@@ -175,7 +181,7 @@ class Traced(Operators):
             return type(likeness)
         if self.storage.number is not None:
             return self.storage.number
-        type_ = self.storage.value.type if not self.path else self.value.type
+        type_ = self.storage.type if not self.path else self.value.type
         return np.ndarray if type_.shape else type_.dtype.type
 
     @property

@@ -68,10 +68,11 @@ def is_abstract(traced: Traced) -> bool:
     return traced.held is ABSENT
 
 
-def all_python_scalars(args: tuple[Any, ...]) -> bool:
-    """Return whether all arguments are Python numbers, stand-ins for them included."""
+def all_python_scalars(args: tuple[Any, ...], *, sizes: bool = False) -> bool:
+    """Return whether all arguments are Python numbers, stand-ins included, those of sizes if so."""
+    kinds = (*PYTHON_SCALARS, TracedSize) if sizes else PYTHON_SCALARS
     return bool(args) and all(
-        (type(x) is Traced and x.is_python_scalar) or type(x) in PYTHON_SCALARS for x in args
+        (type(x) is Traced and x.is_python_scalar) or type(x) in kinds for x in args
     )
 
 

@@ -246,3 +246,21 @@ def test_a_gradient_runs_forward_and_back_once_each() -> None:
     compiled(X[:3], 0.01)
     (trace,) = compiled.traces
     assert [node.op.name for node in ops(trace.graph)].count("loop") == 2
+
+
+def test_two_loops_of_one_variable() -> None:
+    """What the first has left in it is a size, which the second one binds anew."""
+
+    def program(x: Any, n: int) -> Any:
+        for i in range(n):
+            x = np.sin(x) * 0.5 + i
+        for i in range(n):
+            x = np.cos(x) * 0.5 - i
+        return x, i
+
+    function = tg.compile(program)
+    for n in (200, 300, 400):
+        np.testing.assert_allclose(function(X, n)[0], program(X, n)[0])
+        assert function(X, n)[1] == n - 1
+    assert len(function.traces) == 2
+    assert str(function.graph(X, 400)).count(" loop(") == 2

@@ -11,6 +11,7 @@ import linecache
 import sys
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from textwrap import indent
 from typing import Any
 
@@ -146,9 +147,9 @@ def outcome(function: Any, args: tuple[Any, ...]) -> tuple[Any, Any]:
 
 def differs(a: Any, b: Any) -> str | None:
     """Return in what two outcomes differ."""
-    if type(a) is not type(b) or (isinstance(a, tuple) and len(a) != len(b)):
+    if type(a) is not type(b) or (isinstance(a, tuple | list) and len(a) != len(b)):
         return f"{a!r}, expected {b!r}"
-    if isinstance(a, tuple):
+    if isinstance(a, tuple | list):
         return next(filter(None, map(differs, a, b)), None)
     if isinstance(a, np.ndarray) and (a.dtype, a.shape) != (b.dtype, b.shape):
         return f"{a.dtype}{a.shape}, expected {b.dtype}{b.shape}"
@@ -163,7 +164,8 @@ def shared(outcome: tuple[Any, Any]) -> list[tuple[int, int]]:
     """Return which arrays of an outcome share memory."""
     result, given = outcome
     parts = result if isinstance(result, tuple) else (result,)
-    arrays = [x for x in (*parts, *given) if isinstance(x, np.ndarray)]
+    items = [x for part in parts for x in (part if isinstance(part, list) else (part,))]
+    arrays = [x for x in (*items, *given) if isinstance(x, np.ndarray)]
     pairs = [(i, j) for i in range(len(arrays)) for j in range(i)]
     return [(i, j) for i, j in pairs if np.shares_memory(arrays[i], arrays[j])]
 
@@ -176,9 +178,9 @@ def defined(text: str, filename: str) -> Any:
     return names["f"]
 
 
-def check(seed: int) -> tuple[str | None, str, list[str]]:
+def check(seed: int, writer: Callable[[int], Writer] = Writer) -> tuple[str | None, str, list[str]]:
     """Return what is wrong with a program, its text, and why it is not compiled."""
-    text = Writer(seed).text()
+    text = writer(seed).text()
     plain, compiled = (
         defined(text, f"<loops {seed} {number}>") for number in range(2)
     )  # of one text, in two files
@@ -196,11 +198,11 @@ def check(seed: int) -> tuple[str | None, str, list[str]]:
     return None, text, [str(why) for why in compiled.fallbacks]
 
 
-def main(first: int, count: int) -> None:
+def main(first: int, count: int, writer: Callable[[int], Writer] = Writer) -> None:
     """Try some seeds, and print what is wrong, then why programs are not compiled."""
     reasons: Counter[str] = Counter()
     for seed in range(first, first + count):
-        fault, text, why = check(seed)
+        fault, text, why = check(seed, writer)
         reasons.update(one.partition(": ")[2] for one in why)
         if fault or any("fault of tracegraph" in one for one in why):
             print(f"==== seed {seed}: {fault or why}\n{text}\n", flush=True)
@@ -210,4 +212,4 @@ def main(first: int, count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:3]))
+    main(int(sys.argv[1]), int(sys.argv[2]))

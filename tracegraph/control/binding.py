@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from tracegraph import tree
+from tracegraph.control.filling import Filling
 from tracegraph.control.outcome import Left
 from tracegraph.control.variables import (
     BROKEN,
@@ -27,6 +30,7 @@ from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.compare import equal
 from tracegraph.ir.record import record
 from tracegraph.ir.types import BOOL, INT64
+from tracegraph.lists import Growing
 from tracegraph.numpy.emit import Unsupported
 from tracegraph.recording import Recording
 from tracegraph.standin import ABSENT, PYTHON_SCALARS, Storage, Traced, no_value
@@ -43,10 +47,13 @@ class Real:
         Whether there was an iteration.
     left : None, True or a tuple
         How it was left: see ``twin.Exit``.
+    appended : dict of Growing to list
+        What it has appended to lists.
     """
 
     ran: bool = False
     left: Any = None
+    appended: Mapping[Growing, list[Any]] = MappingProxyType({})
 
 
 class Binding:
@@ -81,8 +88,25 @@ class Binding:
         for name, other in left.aliases.items() if is_run else ():
             if name in self.cells:
                 set_content(self.cells[name], content(self.cells[other]))
+        self._fill_lists()
         if self.code.exit is not None:
             self.code.exit.value = self._exit()
+
+    def _fill_lists(self) -> None:
+        """Let lists hold what was appended to them."""
+        variables = {name: content(cell) for name, cell in self.cells.items()}
+        filling = Filling(self.recording, self.left.arrays, variables, self.owners)
+        reals = {**self.real.appended}
+        try:
+            for appended, stack in self.left.appended:
+                filling.fill(appended, stack, reals.get(appended.list, []))
+                reals.pop(appended.list, None)
+            if reals:
+                raise Unsupported("a list has grown that was not appended to")
+        except Unsupported as why:
+            self.recording.give_up(f"after a loop {why}")
+        for growing, items in reals.items():
+            growing.items.extend(items)
 
     def _is_run(self) -> bool:
         """Return whether an iteration ran, which the trace is bound to where names show it."""
@@ -166,6 +190,9 @@ class Binding:
                 what = "bound or not" if is_empty else f"{real!r} or {known!r}"
                 raise Unsupported(f"{name} is {what}, as data decides; bind it before the loop")
             return known
+        if name in self.left.lists:
+            self.recording.lists.lose(real)
+            return real
         if name not in self.left.values:
             return unfollowed(self.recording, real)
         if id(real) in self.returning:

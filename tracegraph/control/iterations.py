@@ -15,6 +15,7 @@ import numpy as np
 from tracegraph import tree
 from tracegraph.control.drawing import Drawn, Journal, draw, source
 from tracegraph.control.drawn_loops import new_index
+from tracegraph.control.growing import Growth, check_alike
 from tracegraph.control.joins import End
 from tracegraph.control.mixing import agreed, flags_of
 from tracegraph.control.outcome import symbol_of
@@ -76,6 +77,7 @@ class Iteration:
         self.kept: Collection[str] = ()
         self.mixed: set[str] = set()
         self.newly_mixed: set[str] = set()
+        self.growth = Growth(self.recording)
         self.first = 0
 
     # -- what the forms of loops differ in ------------------------------------------------------
@@ -130,8 +132,9 @@ class Iteration:
             pythons, _ = self._explored(index, written, paths.drawn)
             self.given, self.first = given, first
             flags = {**self.before, **given}
+            check_alike(end.names, pythons.names)
             end = agreed(self.recording, end, pythons, flags, sources, self.mixed)
-        self.after = end.names
+        self.after = self.growth.taken(end.names, {*paths.borrowed, *paths.kept, *paths.mixed})
         self.contents = {storage: storage.value for storage in self.memory} | end.memory
         self.borrowed, self.kept, self.newly_mixed = paths.borrowed, paths.kept, paths.mixed
         return Drawn(None, end.assumed)
@@ -157,11 +160,13 @@ class Iteration:
     def _way(self, index: Size | None) -> dict[str, Any]:
         """Run an iteration, and return what it leaves; the variables are then as before."""
         self.first = self.recording.drawn_since
-        with self.variables():
-            own = self.iteration(index)
-            names = {name: content(cell) for name, cell in self.cells.items()}
+        with self.growth.on_one_way(self.given), self.variables():
+            own = self.iteration(index) | self.growth.last_items(self.given)
+            held = {name: content(cell) for name, cell in self.cells.items()}
+            names = {name: self.growth.without_list(one) for name, one in held.items()}
             kinds = flags_of(names, self.mixed)
-            return {**names, **own, **self._still_kept(names), **kinds}
+            grown = self.growth.names(names, self.given)
+            return {**names, **own, **self._still_kept(names), **kinds, **grown}
 
     def _still_kept(self, names: Mapping[str, Any]) -> dict[str, Any]:
         """Return which of the names that may keep their array still do."""
@@ -210,6 +215,13 @@ class Iteration:
             can_carry = may_be_carried(before) and may_be_carried(value)
             (self.carried if can_carry else self.emptied).append(name)
         self.memory += [s for s in written if s not in self.memory]
+        lasts = self.growth.new_last_items()
+        if any(not may_be_carried(item) for item in lasts.values()):
+            raise AbstractValueError(
+                "a loop looks at the last item of a list; it must be a number or an array"
+            )
+        self.before |= lasts
+        self.carried += lasts
         if len(self.carried) + len(self.emptied) + len(self.memory) > known:
             return True
         if self._learns_mixed():
@@ -222,6 +234,10 @@ class Iteration:
     def _learns_mixed(self) -> bool:
         """Take up which names may hold Python's float or NumPy's, and return whether any do."""
         new = self.newly_mixed - self.mixed
+        if not new.isdisjoint(self.growth.lasts):
+            raise AbstractValueError(
+                "a loop appends a Python float or NumPy's, as data decides; append float(x)"
+            )
         for name in new:
             kind = kind_of(self.before[name])
             if kind in (float, np.float64):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tracegraph import tree
+from tracegraph.control.filling import Arrays
+from tracegraph.control.growing import Appended
 from tracegraph.ir.graph import Value
 from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim, Size, Symbol, symbols
@@ -41,6 +43,12 @@ class Left:
         Names of arrays that may still be those which they were names of before.
     structure : TreeDef or None
         The structure of what it returns.
+    appended : list of tuple of Appended and Value
+        What it appends to lists, as stacks.
+    arrays : Arrays
+        Which arrays are one.
+    lists : frozenset of str
+        The names of lists that each iteration makes; what is in them is not followed.
     """
 
     values: dict[str, Value]
@@ -55,6 +63,9 @@ class Left:
     carried: tuple[str, ...]
     kept: frozenset[str]
     structure: tree.TreeDef | None
+    appended: list[tuple[Appended, Value]]
+    arrays: Arrays
+    lists: frozenset[str]
 
 
 @record
@@ -64,6 +75,7 @@ class Ends:
     targets: list[Value]
     last: dict[str, Value]
     sizes: dict[str, Dim]
+    appended: list[Appended]
 
 
 def symbol_of(index: Size) -> Symbol:

@@ -105,6 +105,8 @@ def _inside(one: Any) -> Iterable[Any]:
         return [*(one.__closure__ or ()), *(one.__defaults__ or ()), *named]
     if kind is types.MethodType:
         return [one.__self__, one.__func__]
+    if kind is types.BuiltinMethodType:  # of a list, say
+        return [one.__self__]
     if kind is functools.partial:
         return [one.func, *one.args, *one.keywords.values()]
     container = KINDS[kind]

@@ -21,6 +21,7 @@ from tracegraph.control.worth import StraightCodeError
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.sizes import Dim, nonnegative
 from tracegraph.iterables import Fresh, Items, items_of
+from tracegraph.lists import Growing
 from tracegraph.pen import Fallback
 from tracegraph.recording import Recording, paused
 from tracegraph.standin import (
@@ -253,11 +254,16 @@ def may_be_given(recording: Recording, value: Any) -> bool:
 
 
 @contextmanager
-def real_values(variables: Iterable[types.CellType], bound: set[int]) -> Iterator[None]:
-    """Within this variables hold real values; what a loop binds stays what it leaves there."""
+def real_values(
+    recording: Recording, variables: Iterable[types.CellType], bound: set[int]
+) -> Iterator[None]:
+    """Within this variables hold real values; what a loop binds stays what it leaves there.
+
+    A list that nobody looks at stays what it is: the loop may append to it.
+    """
     before = [(cell, content(cell)) for cell in variables]
     for cell, value in before:
-        if value is not UNBOUND:
+        if value is not UNBOUND and not recording.lists.is_open(value):
             set_content(cell, real_of(value))
     try:
         yield
@@ -274,28 +280,35 @@ def _run(
     variables: Iterable[types.CellType],
 ) -> Real:
     bound = {id(cell) for cell in code.cells().values()}
+    appended: dict[Growing, list[Any]] = {}
     try:
-        with real_values(variables, bound), paused():
-            return _repeat(code) if items is None else _run_over(items, code)
+        with (
+            recording.lists.holding_reals(appended),
+            real_values(recording, variables, bound),
+            paused(),
+        ):
+            ran, left = _repeat(code) if items is None else _run_over(items, code)
     except BaseException as error:
         recording.raised = True
         recording.give_up(f"a loop raised {type(error).__name__}; test the values before it")
         raise
+    return Real(ran, left, appended)
 
 
-def _run_over(items: Any, code: LoopCode) -> Real:
+def _run_over(items: Any, code: LoopCode) -> tuple[bool, Any]:
+    """Return whether there was an iteration, and how the loop was left."""
     for item in items:
         left = code.plain(item)
         if left is not None:
-            return Real(True, left)
-    return Real(True)
+            return True, left
+    return True, None
 
 
-def _repeat(code: LoopCode) -> Real:
+def _repeat(code: LoopCode) -> tuple[bool, Any]:
     ran = False
     while code.plain_test():
         ran = True
         left = code.plain()
         if left is not None:
-            return Real(ran, left)
-    return Real(ran)
+            return ran, left
+    return ran, None

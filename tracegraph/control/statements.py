@@ -18,10 +18,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracegraph.control.drawing import Drawn, Journal, forget, source
-from tracegraph.control.drawn_loops import looped
+from tracegraph.control.drawn_loops import looped, with_row
+from tracegraph.control.filling import Arrays
+from tracegraph.control.growing import Appended
 from tracegraph.control.iterations import Iteration, NotYetError
 from tracegraph.control.outcome import Ends, Left, State, symbol_of
 from tracegraph.control.variables import (
+    LIST,
     OTHER_NAME,
     UNKNOWN,
     Special,
@@ -105,6 +108,12 @@ class Statement(Iteration):
                 for value in ends.last.values():
                     init.append(zeros(recording.builder, value.type))
                     sources.append(source(recording, value.type))
+                for appended in ends.appended:
+                    stack = recording.emitter.full(appended.stacked, 0, appended.rows.dtype)
+                    init.append(stack)
+                    sources.append(source(recording, stack.type))
+                    assert index is not None, "only loops that count append"
+                    ends.targets.append(with_row(sources[-1], appended.update(), index))
                 left = self._left(ends, *self.looped(init, sources, ends.targets, drawn, index))
         finally:
             for storage, value, version in before:
@@ -132,7 +141,38 @@ class Statement(Iteration):
         sizes = self.last_sizes(index)
         last = self._last_values(() if index is None else (symbol_of(index),), sizes)
         memory = [self.contents[storage] for storage in self.memory]
-        return Ends([*carried, *memory, *last.values()], last, sizes)
+        return Ends([*carried, *memory, *last.values()], last, sizes, self._appended(index))
+
+    def _appended(self, index: Size | None) -> list[Appended]:
+        """Return what the loop appends to lists."""
+        given = {one.storage for one in self.given.values()}
+        count = None if index is None else self.trips.count
+        within = () if index is None else (symbol_of(index),)
+        found = self.growth.appended(count, within, given, self.first)
+        is_counted = self.recording.is_abstract and not isinstance(count, int)
+        if is_counted and any(self._arrays().are_named([*one.arrays.values()]) for one in found):
+            raise AbstractValueError(
+                "a loop appends an array that has another name; append a copy, x.copy()"
+            )
+        return found
+
+    def _arrays(self) -> Arrays:
+        """Return which arrays are one."""
+        held = {
+            name: one.storage
+            for name, one in self.after.items()
+            if type(one) is Traced and one.kind is np.ndarray and not one.path
+        }
+        carried = {
+            self.given[name].storage: name
+            for name in self.carried
+            if type(self.before[name]) is Traced
+        }
+        after = {storage: held[name] for storage, name in carried.items() if name in held}
+        started = {storage: self.before[carried[storage]] for storage in after}
+        return Arrays(
+            after, started, {k: v for k, v in held.items() if k not in self.kept_arrays()}
+        )
 
     def _known(self) -> list[str]:
         """Return the names of which it is known what they are bound to by the last iteration."""
@@ -216,7 +256,8 @@ class Statement(Iteration):
     def _left(self, ends: Ends, found: list[Value], holds: Value | None) -> Left:
         count, rest = len(self.carried), len(self.carried) + len(self.memory)
         values = dict(zip(self.carried, found[:count], strict=True))
-        values |= dict(zip(ends.last, found[rest:], strict=True))
+        values |= dict(zip(ends.last, found[rest:], strict=False))
+        stacks = found[rest + len(ends.last) :]
         kinds = {name: kind_of(self.after[name]) for name in values}
         memory = dict(zip(self.memory, found[count:rest], strict=True))
         changed = {*self.carried, *self.emptied}
@@ -238,4 +279,6 @@ class Statement(Iteration):
         return Left(
             values, kinds, ends.sizes, same, aliases, constants, memory, holds, self.before,
             tuple(self.carried), self.kept_arrays(), self.structure,
+            list(zip(ends.appended, stacks, strict=True)), self._arrays(),
+            frozenset(name for name in names if self.after[name] is LIST),
         )  # fmt: skip

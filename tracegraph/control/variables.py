@@ -25,9 +25,10 @@ class Special(enum.Enum):
     UNBOUND = "nothing"
     UNKNOWN = "what differs between the ways through a body, and cannot be chosen by a branch"
     ANY = "whatever, as nobody looks at it"
+    LIST = "a list that an iteration makes, and only variables hold"
 
 
-UNBOUND, UNKNOWN, ANY = Special.UNBOUND, Special.UNKNOWN, Special.ANY
+UNBOUND, UNKNOWN, ANY, LIST = Special.UNBOUND, Special.UNKNOWN, Special.ANY, Special.LIST
 
 LEFT, RAN, NUMBER = "$left", "$ran", "$number"
 """Variables of a loop itself: how it was left, whether it ran, the number of the iteration."""
@@ -142,6 +143,8 @@ def is_same(before: Any, after: Any) -> bool:
         return True
     if type(before) is Traced and type(after) is Traced:
         return before.storage is after.storage and before.path == after.path
+    if type(before) is TracedSize and type(after) is TracedSize:
+        return before.size == after.size
     is_plain = type(before) is type(after) and isinstance(after, (*PYTHON_SCALARS, str))
     return is_plain and bool(attrs_key(before) == attrs_key(after))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ import numpy as np
 from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.boxes import slice_update
 from tracegraph.ir.ops.broadcast import broadcast_to, spread
-from tracegraph.ir.ops.compose import flip, take_axis
-from tracegraph.ir.sizes import Dim, Size
+from tracegraph.ir.ops.compose import flip, move_axis, take_axis
+from tracegraph.ir.sizes import Dim, Size, product
+from tracegraph.ir.types import Shape
 from tracegraph.numpy.arguments import (
     array,
     axis_argument,
@@ -26,27 +28,62 @@ from tracegraph.numpy.arguments import (
     stack,
 )
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
-from tracegraph.numpy.manipulation import as_volume
+from tracegraph.numpy.manipulation import volume
 from tracegraph.numpy.slices import slice_range
 from tracegraph.numpy.ufuncs import operand
 
 
-def _parts(
-    e: Emitter, arrays: Any, dtype: Any = None, casting: Any = "same_kind", out: Any = None
-) -> list[Value]:
-    """Return the arrays that are to be joined, in one dtype."""
-    no_out(out)
-    only("casting", casting, "same_kind")
-    if isinstance(arrays, Sym):
-        x = arrays.value
-        count = integer(x.shape[0], "a number of arrays")
-        return [reshaped(take_axis(x, 0, i, 1), x.shape[1:]) for i in range(count)]
-    return same_dtype(e, arrays, dtype_argument(dtype))
+@dataclass
+class Parts:
+    """Arrays that are to be joined, in one dtype: ``values``, or the rows of their only one."""
+
+    e: Emitter
+    values: list[Value]
+    are_rows: bool
+
+    @staticmethod
+    def of(
+        e: Emitter, arrays: Any, dtype: Any = None, casting: Any = "same_kind", out: Any = None
+    ) -> Parts:
+        """Return the arrays that a function is given."""
+        no_out(out)
+        only("casting", casting, "same_kind")
+        given = [arrays] if isinstance(arrays, Sym) else arrays
+        return Parts(e, same_dtype(e, given, dtype_argument(dtype)), isinstance(arrays, Sym))
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the first one."""
+        shape = self.values[0].shape
+        return shape[1:] if self.are_rows else shape
+
+    def reshaped(self, shape_of: Callable[[Shape], Shape]) -> Parts:
+        """Return all of them in other shapes."""
+        skip = int(self.are_rows)
+        values = [reshaped(x, (*x.shape[:skip], *shape_of(x.shape[skip:]))) for x in self.values]
+        return Parts(self.e, values, self.are_rows)
+
+    def joined(self, axis: Any) -> Value:
+        """Return the arrays one after the other; along no axis, all their elements."""
+        if not self.are_rows:
+            return joined(self.e, self.values, axis)
+        if axis is None:
+            return reshaped(self.values[0], (self.values[0].type.size,))
+        at, shape = axis_argument(axis, len(self.shape)), self.shape
+        whole = (*shape[:at], self.values[0].shape[0] * shape[at], *shape[at + 1 :])
+        return reshaped(move_axis(self.values[0], 0, at), whole)
+
+    def stacked(self, axis: Any) -> Value:
+        """Return the arrays along a new axis."""
+        at = axis_argument(axis, len(self.shape) + 1)
+        if self.are_rows:
+            return move_axis(self.values[0], 0, at)
+        return stack(self.e, self.values, at)
 
 
 def concatenate(e: Emitter, arrays: Any, /, axis: Any = 0, out: Any = None, **options: Any) -> Sym:
     """The rule of ``np.concatenate``."""
-    return Sym(joined(e, _parts(e, arrays, out=out, **options), axis), fresh=True)
+    return Sym(Parts.of(e, arrays, out=out, **options).joined(axis), fresh=True)
 
 
 def joined(e: Emitter, parts: Sequence[Value], axis: Any) -> Value:
@@ -62,31 +99,30 @@ def joined(e: Emitter, parts: Sequence[Value], axis: Any) -> Value:
 
 def stack_rule(e: Emitter, arrays: Any, axis: Any = 0, out: Any = None, **options: Any) -> Sym:
     """The rule of ``np.stack``."""
-    parts = _parts(e, arrays, out=out, **options)
-    return Sym(stack(e, parts, axis_argument(axis, parts[0].ndim + 1)), fresh=True)
+    return Sym(Parts.of(e, arrays, out=out, **options).stacked(axis), fresh=True)
 
 
 def vstack(e: Emitter, tup: Any, **options: Any) -> Sym:
     """The rule of ``np.vstack``."""
-    parts = [reshaped(x, (*(1,) * (2 - x.ndim), *x.shape)) for x in _parts(e, tup, **options)]
-    return Sym(joined(e, parts, 0), fresh=True)
+    parts = Parts.of(e, tup, **options).reshaped(lambda s: (*(1,) * (2 - len(s)), *s))
+    return Sym(parts.joined(0), fresh=True)
 
 
 def hstack(e: Emitter, tup: Any, **options: Any) -> Sym:
     """The rule of ``np.hstack``."""
-    parts = [reshaped(x, x.shape or (1,)) for x in _parts(e, tup, **options)]
-    return Sym(joined(e, parts, min(parts[0].ndim - 1, 1)), fresh=True)
+    parts = Parts.of(e, tup, **options).reshaped(lambda s: s or (1,))
+    return Sym(parts.joined(min(len(parts.shape) - 1, 1)), fresh=True)
 
 
 def dstack(e: Emitter, tup: Any) -> Sym:
     """The rule of ``np.dstack``."""
-    return Sym(joined(e, [reshaped(x, as_volume(x)) for x in _parts(e, tup)], 2), fresh=True)
+    return Sym(Parts.of(e, tup).reshaped(volume).joined(2), fresh=True)
 
 
 def column_stack(e: Emitter, tup: Any) -> Sym:
     """The rule of ``np.column_stack``."""
-    parts = [reshaped(x, (x.type.size, 1)) if x.ndim < 2 else x for x in _parts(e, tup)]
-    return Sym(joined(e, parts, 1), fresh=True)
+    parts = Parts.of(e, tup).reshaped(lambda s: s if len(s) > 1 else (product(s), 1))
+    return Sym(parts.joined(1), fresh=True)
 
 
 def append(e: Emitter, arr: Any, values: Any, axis: Any = None) -> Sym:

@@ -14,6 +14,7 @@ from tracegraph.ir.ops.compose import flip as flip_axis
 from tracegraph.ir.ops.compose import move_axis
 from tracegraph.ir.ops.contract import permuted
 from tracegraph.ir.sizes import nonnegative
+from tracegraph.ir.types import Shape
 from tracegraph.numpy.arguments import (
     array,
     axes_argument,
@@ -141,9 +142,14 @@ def atleast_3d(e: Emitter, *arrays: Any) -> Any:
 
 def as_volume(x: Value) -> tuple[Any, ...]:
     """Return the shape that ``atleast_3d`` gives an array."""
-    if x.ndim >= 3:
-        return x.shape
-    return (x.shape or (1, 1), (1, *x.shape), x.shape)[x.ndim] + (1,)
+    return volume(x.shape)
+
+
+def volume(shape: Shape) -> Shape:
+    """Return a shape with three axes, if it has fewer."""
+    if len(shape) >= 3:
+        return shape
+    return (shape or (1, 1), (1, *shape), shape)[len(shape)] + (1,)
 
 
 def broadcast_to(e: Emitter, array: Any, shape: Any, subok: Any = False) -> Sym:

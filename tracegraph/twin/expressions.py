@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any, TypeVar
 
+from tracegraph.twin.lists import Lists
 from tracegraph.twin.scopes import Home, Kind, Scope
 from tracegraph.twin.syntax import Comprehension, mangle
 
@@ -52,8 +53,8 @@ def at_name(node: ast.Attribute, new: _Node) -> _Node:
 class Expressions(ast.NodeVisitor):
     """Expressions and targets; `statements.Statements` adds the rest."""
 
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
+    def __init__(self, scope: Scope, lists: Lists) -> None:
+        self.scope, self.lists = scope, lists
         self._temporaries = count()
         self._walrus_forbidden = False
 
@@ -96,8 +97,11 @@ class Expressions(ast.NodeVisitor):
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         home = self.home(node.id)
-        if home is Home.INSIDE or isinstance(node.ctx, ast.Del):
+        if isinstance(node.ctx, ast.Del):
             return node
+        if home is Home.INSIDE:
+            may_hold_list = isinstance(node.ctx, ast.Load) and node.id in self.lists.names
+            return ast.copy_location(hook("used", node), node) if may_hold_list else node
         kind, name = home.name.lower(), ast.Constant(self.mangled(node.id))
         new: ast.expr
         if isinstance(node.ctx, ast.Load):
@@ -113,17 +117,24 @@ class Expressions(ast.NodeVisitor):
             return value
         return hook(f"store_{home.name.lower()}", ast.Constant(self.mangled(name)), value)
 
+    def asked(self, node: ast.expr) -> ast.expr:
+        """An expression that hooks are given, who see by themselves if it is a list."""
+        is_variable = isinstance(node, ast.Name) and self.home(node.id) is Home.INSIDE
+        return node if is_variable else self.visit(node)
+
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        owner, name = self.visit(node.value), ast.Constant(self.mangled(node.attr))
+        owner, name = self.asked(node.value), ast.Constant(self.mangled(node.attr))
         if isinstance(node.ctx, ast.Load):
             return at_name(node, hook("getattr", owner, name))
         target = at_name(node, hook("attribute", owner, name))
         return at_name(node, ast.Attribute(target, "value", node.ctx))
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-        owner, index = self.visit(node.value), self.visit(node.slice)
+        is_read = isinstance(node.ctx, ast.Load)
+        owner = self.asked(node.value) if is_read else self.visit(node.value)
+        index = self.visit(node.slice)
         new: ast.expr
-        if isinstance(node.ctx, ast.Load):
+        if is_read:
             new = hook("getitem", owner, index)
         else:
             target = ast.copy_location(hook("item", owner, index), node)
@@ -146,13 +157,13 @@ class Expressions(ast.NodeVisitor):
         if special is not None:
             return special
         function = self.visit(node.func)
-        arguments, keywords = self._list(node.args), self._list(node.keywords)
         if _has_star(node):
+            arguments, keywords = self._list(node.args), self._list(node.keywords)
             stand_in = ast.copy_location(hook("deferred", function), node.func)
             new = ast.Call(stand_in, arguments, keywords)
         else:
-            new = hook("call", function, *arguments)
-            new.keywords = keywords
+            new = hook("call", function, *map(self.asked, node.args))
+            new.keywords = self._list(node.keywords)
         if isinstance(node.func, ast.Attribute):
             return _at_method(node, node.func, new)
         return ast.copy_location(new, node)
@@ -211,18 +222,21 @@ class Expressions(ast.NodeVisitor):
 
     def visit_List(self, node: ast.List) -> ast.expr:
         new = self.generic_visit(node)
-        return self._new(new) if isinstance(node.ctx, ast.Load) else new
+        return self._new(new, node) if isinstance(node.ctx, ast.Load) else new
 
     def visit_Set(self, node: ast.Set | ast.Dict) -> ast.expr:
-        return self._new(self.generic_visit(node))
+        return self._new(self.generic_visit(node), node)
 
     visit_Dict = visit_Set
 
-    def _new(self, value: ast.expr) -> ast.expr:
-        return ast.copy_location(hook("new", value), value)
+    def _new(self, value: ast.expr, node: ast.expr) -> ast.expr:
+        names = self.lists.bound.get(node, ())
+        is_held = self.scope.kind is Kind.FUNCTION and bool(names)
+        is_held = is_held and all(self.home(name) is Home.INSIDE for name in names)
+        return ast.copy_location(hook("held" if is_held else "new", value), value)
 
     def visit_ListComp(self, node: ast.ListComp | ast.SetComp | ast.DictComp) -> ast.expr:
-        return self._new(self._comprehension(node))
+        return self._new(self._comprehension(node), node)
 
     visit_SetComp = visit_DictComp = visit_ListComp
 

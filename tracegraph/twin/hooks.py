@@ -62,6 +62,14 @@ class Hooks(Protocol):
     def new(self, value: Any, /) -> Any:
         """A list, dict or set that a display or comprehension has just made."""
 
+    def held(self, value: Any, /) -> Any:
+        """As `new`, for a list that is bound to variables alone."""
+
+    def used(self, value: Any, /) -> Any:
+        """The value of a variable to which such a list may be bound, where it is read otherwise
+        than for an attribute or an item, as a positional argument, or to be augmented: `call`,
+        `getattr`, `getitem` and `inplace` see these."""
+
     def is_(self, left: Any, right: Any, /) -> Any:
         """`left is right`."""
 

@@ -33,6 +33,7 @@ from typing import Any
 
 from tracegraph.twin.exits import Iteration, Loop, loop_test
 from tracegraph.twin.expressions import FRAME_BUILTINS, Expressions, hook
+from tracegraph.twin.lists import Lists
 from tracegraph.twin.scopes import Home, Kind, Names, Scope
 from tracegraph.twin.syntax import FunctionNode, in_scope, with_type_params
 
@@ -42,8 +43,8 @@ _LoopNode = ast.For | ast.While
 class Loops(Expressions):
     """The rewriter of `for` and `while`; `statements.Statements` adds the rest."""
 
-    def __init__(self, scope: Scope) -> None:
-        super().__init__(scope)
+    def __init__(self, scope: Scope, lists: Lists) -> None:
+        super().__init__(scope, lists)
         self._numbers = count()
         self._loops: dict[ast.stmt, Loop] = {}
         self._frame_is_seen = False

@@ -68,6 +68,12 @@ class PlainHooks:
     def new(self, value: Any, /) -> Any:
         return value
 
+    def held(self, value: Any, /) -> Any:
+        return value
+
+    def used(self, value: Any, /) -> Any:
+        return value
+
     def manager(self, value: Any, /) -> Any:
         return value
 

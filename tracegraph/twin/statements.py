@@ -5,6 +5,7 @@ from types import CodeType
 from typing import Any
 
 from tracegraph.twin.expressions import at_name, hook
+from tracegraph.twin.lists import Lists
 from tracegraph.twin.loops import Loops
 from tracegraph.twin.scopes import Home, Scope
 from tracegraph.twin.source import Site
@@ -38,7 +39,7 @@ _INPLACE: dict[type[ast.operator], str] = {
 def rewritten_body(site: Site, code: CodeType) -> Any:
     """The body of the function at `site`, compiled before as `code`, in terms of hooks."""
     scope = Scope.of_function(site.node, None, site.private, frozenset(code.co_freevars))
-    return Statements(scope).function_body(site.node)
+    return Statements(scope, Lists(site.node)).function_body(site.node)
 
 
 class Statements(Loops):
@@ -71,7 +72,7 @@ class Statements(Loops):
         operator = ast.Constant(_INPLACE[type(node.op)])
         target, value = node.target, self.visit(node.value)
         if isinstance(target, ast.Name):
-            old = self.visit(ast.copy_location(ast.Name(target.id, ast.Load()), target))
+            old = self.asked(ast.copy_location(ast.Name(target.id, ast.Load()), target))
             result = ast.copy_location(hook("inplace", operator, old, value), node)
             return ast.copy_location(ast.Assign([self.visit(target)], result), node)
         owner = self.visit(target.value)
