@@ -27,7 +27,7 @@ from tracegraph.ir.ops.compare import logical_and, logical_not
 from tracegraph.ir.ops.compose_places import rebuild_inside
 from tracegraph.ir.ops.creation import iota, size_value
 from tracegraph.ir.ops.identity import mark
-from tracegraph.ir.ops.loop import trips
+from tracegraph.ir.ops.while_loop import trips
 from tracegraph.ir.passes.selected import keep_in_place
 from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Symbol

@@ -27,7 +27,7 @@ from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.compare import logical_and
 from tracegraph.ir.ops.control import items
-from tracegraph.ir.ops.loop import while_loop as while_op
+from tracegraph.ir.ops.while_loop import while_loop as while_op
 from tracegraph.ir.types import INT64
 from tracegraph.recording import Recording
 from tracegraph.standin import ABSENT, Traced

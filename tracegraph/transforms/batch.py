@@ -14,14 +14,16 @@ from tracegraph.calls import call
 from tracegraph.evaluate import add_graph, evaluate, tokens
 from tracegraph.ir.autodiff import zeros
 from tracegraph.ir.batching import batch
+from tracegraph.ir.bodies import fresh_name, resized
+from tracegraph.ir.counted import counters
 from tracegraph.ir.errors import AbstractValueError, OptionError
-from tracegraph.ir.graph import Node, Value
+from tracegraph.ir.graph import Graph, Node, Value
 from tracegraph.ir.ops.compare import equal
 from tracegraph.ir.ops.compose import move_axis
 from tracegraph.ir.ops.identity import mark
 from tracegraph.ir.ops.reduce import all_
 from tracegraph.ir.passes.selected import keep_in_place
-from tracegraph.ir.sizes import Dim
+from tracegraph.ir.sizes import Dim, symbol
 from tracegraph.ir.slicing import between
 from tracegraph.outside import opened
 from tracegraph.recording import Recording
@@ -163,7 +165,7 @@ class _Batch:
     def _batched(self, values: Sequence[Value]) -> list[Value]:
         builder = self.recording.builder
         graph, frontier = between(builder.nodes, self.sources, [v.node for v in values])
-        graph = keep_in_place(graph, whatever_it_costs=True)
+        graph = _with_own_counts(keep_in_place(graph, whatever_it_costs=True))
         flags = [True] * len(self.sources) + [False] * len(frontier)
         assert self.size is not None
         args = [*self.whole, *(Value(builder, node) for node in frontier)]
@@ -182,6 +184,11 @@ class _Batch:
                 "its axis; call the function on single examples to see which"
             )
         recording.guard(holds, True)
+
+
+def _with_own_counts(graph: Graph) -> Graph:
+    """Return a graph that counts other sizes than the function of one example does."""
+    return resized(graph, {size: symbol(fresh_name("trips")) for size in counters(graph)})
 
 
 @contextmanager
