@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.calls import call
 from tracegraph.control.leaves import Form, Leaf
 from tracegraph.control.restoring import unchanged
 from tracegraph.evaluate import evaluate, tokens
@@ -33,7 +32,6 @@ from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Symbol
 from tracegraph.ir.slicing import ancestors, between, cut, dependents
 from tracegraph.ir.types import BOOL, ArrayType
-from tracegraph.outside import opened
 from tracegraph.recording import Recording
 from tracegraph.standin import ABSENT, ArrayHolder, Storage, Traced, TracedSize
 
@@ -68,11 +66,6 @@ class Drawn:
     def expected(self) -> list[bool]:
         """The answers that it assumes."""
         return [expect for _, expect in self.assumed]
-
-
-def following(recording: Recording, function: Any) -> Callable[..., Any]:
-    """Return a function whose calls are followed."""
-    return lambda *args: opened(call(recording, function, args, {}))
 
 
 def draw(

@@ -8,7 +8,7 @@ from typing import Any
 
 from tracegraph.control import drawn_loops, drawn_whiles, plain
 from tracegraph.control.chunks import check_checkpoint
-from tracegraph.control.drawing import following
+from tracegraph.control.given import following
 from tracegraph.control.leaves import leaf_of, real_leaf
 from tracegraph.control.recorded import run
 from tracegraph.ir.errors import AbstractValueError
