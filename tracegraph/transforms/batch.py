@@ -19,7 +19,7 @@ from tracegraph.evaluate import add_graph, evaluate, tokens
 from tracegraph.ir.autodiff import zeros
 from tracegraph.ir.batching import batch
 from tracegraph.ir.bodies import fresh_name, resized
-from tracegraph.ir.counted import counters
+from tracegraph.ir.counted import counted_inside, counters
 from tracegraph.ir.errors import AbstractValueError, OptionError, UndecidedError
 from tracegraph.ir.graph import Graph, Node, Value
 from tracegraph.ir.ops.compare import equal
@@ -226,8 +226,12 @@ class _Batch:
 
 
 def _with_own_counts(graph: Graph) -> Graph:
-    """Return a graph that counts other sizes than the function of one example does."""
-    return resized(graph, {size: symbol(fresh_name("trips")) for size in counters(graph)})
+    """Return a graph that counts other sizes than the function of one example does.
+
+    What is counted in a branch may be counted beside it in a batch.
+    """
+    sizes = dict.fromkeys([*counters(graph), *counted_inside(graph)])
+    return resized(graph, {size: symbol(fresh_name("trips")) for size in sizes})
 
 
 @contextmanager
