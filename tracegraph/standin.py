@@ -315,7 +315,7 @@ def no_value(what: str) -> NoReturn:
     """Raise the error of a stand-in that has no value, where one is needed."""
     raise AbstractValueError(
         f"{what} needs a value where arrays have none: inside vmap, and in what tg.cond and loops "
-        "such as tg.scan are given; use np.where or tg.cond instead of a Python `if`"
+        "such as tg.scan are given; compute with the array instead, as by np.where or tg.cond"
     )
 
 

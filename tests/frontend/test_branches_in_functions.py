@@ -377,15 +377,10 @@ def test_memory_from_around_that_was_written_ahead_of_a_question() -> None:
 
 
 def test_too_many_ways() -> None:
+    """In a list, which no part of the function can bind anew."""
+
     def function(x: Any) -> Any:
-        a = x[0] if x[0] > 0.1 else x[1] * 2
-        b = x[0] if x[1] > 0.1 else x[1] * 2
-        c = x[0] if x[2] > 0.1 else x[1] * 2
-        d = x[0] if x[3] > 0.1 else x[1] * 2
-        e = x[0] if a > b else x[1]
-        f = x[0] if a > c else x[1]
-        g = x[0] if a > d else x[1]
-        return a + b + c + d + e + f + g
+        return sum([x[k % 4] if x[k % 4] > 0.1 * k else -x[0] for k in range(7)])
 
     with pytest.raises(tg.AbstractValueError, match="more than 64 ways"):
         tg.vmap(function)(BATCH)

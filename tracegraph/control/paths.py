@@ -154,7 +154,8 @@ class Paths:
         finally:
             recording.paths = outer
         raise AbstractValueError(
-            f"there are more than {MOST_WAYS} ways through the body of a loop; use np.where"
+            f"there are more than {MOST_WAYS} ways through a function or the body of a loop; use "
+            "np.where, or tg.cond, whose ways are one behind it"
         )
 
     def _only(self, end: End | None) -> End:
@@ -279,8 +280,9 @@ class Part:
 
     def _results(self) -> list[str]:
         """Return the names of what it returns, where there are several ways."""
-        known = self.structure is not None and self.paths.is_forked
-        return [f"{RESULT}{k}" for k in range(self.structure.num_leaves)] if known else []
+        if self.structure is None or not self.paths.is_forked:
+            return []
+        return [f"{RESULT}{k}" for k in range(self.structure.num_leaves)]
 
     def reset(self) -> None:
         """Let variables hold what they did before."""

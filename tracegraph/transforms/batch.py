@@ -45,7 +45,9 @@ def vmap(function: Callable[..., Any], in_axes: Axes = 0, out_axes: int = 0) -> 
     ----------
     function : callable
         A function of one example. It is called once, with arrays that have shapes and dtypes but no
-        values.
+        values. A Python ``if`` may look at them: the function is then called anew for each way
+        through it, and must be pure, and where examples differ all ways are computed and chosen
+        from. It has to return the same containers, dtypes and shapes on all.
     in_axes : int, None, or a sequence of them
         For each positional argument the axis that counts the examples; None for an argument that is
         the same for all. One axis holds for every array in a container.
@@ -62,8 +64,9 @@ def vmap(function: Callable[..., Any], in_axes: Axes = 0, out_axes: int = 0) -> 
     OptionError
         ``in_axes`` does not fit the arguments, or their lengths differ.
     AbstractValueError
-        The function asks for the value of an array, for example in an ``if``, or draws from a
-        random generator: draw for the whole batch, or map over keys of ``tg.random``.
+        The function asks for the value of an array, for example by ``float``, returns something
+        else on some ways, raises for an example, or draws from a random generator: draw for the
+        whole batch, or map over keys of ``tg.random``.
 
     Examples
     --------
@@ -71,6 +74,13 @@ def vmap(function: Callable[..., Any], in_axes: Axes = 0, out_axes: int = 0) -> 
     >>> import tracegraph as tg
     >>> tg.vmap(np.dot, in_axes=(0, None))(np.eye(2), np.array([3.0, 4.0]))
     array([3., 4.])
+
+    >>> def halved(x):
+    ...     while x > 1:
+    ...         x = x / 2
+    ...     return x if x > 0 else -x
+    >>> tg.vmap(halved)(np.array([5.0, 0.75, -2.0]))
+    array([0.625, 0.75 , 2.   ])
     """
     transform = functools.partial(_vmap, in_axes=in_axes, out_axes=out_axes)
     return Transformed(function, transform, "vmap")
