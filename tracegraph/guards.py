@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tracegraph.ir.errors import UndecidedError
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.ops.control import guard
 from tracegraph.ir.rewrite import constant_of
@@ -15,7 +16,7 @@ from tracegraph.numpy import whole_numbers
 from tracegraph.numpy.emit import Sym, Unsupported
 from tracegraph.numpy.table import RULES
 from tracegraph.pen import Pen
-from tracegraph.standin import ABSENT, Traced, TracedSize, no_value, undecided
+from tracegraph.standin import ABSENT, Traced, TracedSize, no_value
 from tracegraph.values import examples, name_of, operands_of, real_of, stand_ins, user_site
 
 CONVERSIONS = frozenset(
@@ -101,7 +102,7 @@ class Guards(Pen):
     def _decided(self, traced: Traced) -> bool:
         """Return the truth of what has no value, on the way that is drawn."""
         if self.paths is None:
-            undecided("the truth of an array")
+            no_value("the truth of an array", UndecidedError)
         truth = self.truth_of(traced)
         known = constant_of(truth)
         return self.paths.decide(truth) if known is None else bool(known)

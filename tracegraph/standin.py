@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from tracegraph.ir.errors import AbstractValueError, UndecidedError
+from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Value
 from tracegraph.ir.sizes import Dim, Size
 from tracegraph.operators import IN_PLACE, Operators
@@ -311,19 +311,11 @@ def dim_of(value: Any) -> Dim:
     return value.size if type(value) is TracedSize else int(value)
 
 
-def no_value(what: str) -> NoReturn:
+def no_value(what: str, error: type[AbstractValueError] = AbstractValueError) -> NoReturn:
     """Raise the error of a stand-in that has no value, where one is needed."""
-    raise AbstractValueError(
+    raise error(
         f"{what} needs a value where arrays have none: inside vmap, and in what tg.cond and loops "
         "such as tg.scan are given; compute with the array instead, as by np.where or tg.cond"
-    )
-
-
-def undecided(what: str) -> NoReturn:
-    """Raise the error of a stand-in that has no truth, where one way is drawn that needs it."""
-    raise UndecidedError(
-        f"{what} needs a value where arrays have none: inside vmap, and in what tg.cond and loops "
-        "such as tg.scan are given; use np.where or tg.cond instead of a Python `if`"
     )
 
 

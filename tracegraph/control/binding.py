@@ -23,13 +23,14 @@ from tracegraph.control.variables import (
     keep_apart,
     set_content,
 )
+from tracegraph.ir.errors import UndecidedError
 from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.compare import equal
 from tracegraph.ir.record import record
 from tracegraph.ir.types import BOOL, INT64
 from tracegraph.numpy.emit import Unsupported
 from tracegraph.recording import Recording
-from tracegraph.standin import ABSENT, PYTHON_SCALARS, Storage, Traced, undecided
+from tracegraph.standin import ABSENT, PYTHON_SCALARS, Storage, Traced, no_value
 from tracegraph.views import owner_of
 
 
@@ -114,7 +115,7 @@ class Binding:
             recording.guard(is_left, really)
             return really
         if recording.paths is None:
-            undecided("how a loop was left")
+            no_value("how a loop was left", UndecidedError)
         return recording.paths.decide(is_left)
 
     def _returned(self) -> Any:
@@ -188,7 +189,7 @@ class Binding:
             self.recording.guard(left.values[flag], really)
             return really
         if self.recording.paths is None:
-            undecided("the type of a number that a loop leaves")
+            no_value("the type of a number that a loop leaves", UndecidedError)
         return self.recording.paths.decide(left.values[flag])
 
     def _is_kept(self, name: str, real: Any) -> bool:

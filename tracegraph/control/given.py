@@ -27,7 +27,7 @@ from tracegraph.numpy.emit import Unsupported
 from tracegraph.outside import opened
 from tracegraph.pen import Answer, Questions
 from tracegraph.recording import Recording
-from tracegraph.standin import ABSENT, PYTHON_SCALARS, ArrayHolder, Traced, undecided
+from tracegraph.standin import ABSENT, PYTHON_SCALARS, ArrayHolder, Traced, no_value
 
 
 def following(recording: Recording, function: Any) -> Callable[..., Any]:
@@ -106,11 +106,11 @@ class Given:
 
     def decide(self, predicate: Value) -> bool:
         """Raise: nothing goes two ways here."""
-        undecided(f"a {predicate.dtype} that decides")
+        no_value(f"a {predicate.dtype} that decides", UndecidedError)
 
     def decide_size(self, size: Dim, predicate: Value) -> bool:
         """Raise: nothing goes two ways here."""
-        undecided(f"the size {size}")
+        no_value(f"the size {size}", UndecidedError)
 
     def next_index(self) -> str:
         """Return a name for the index of a loop inside."""

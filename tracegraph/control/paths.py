@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import CellType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -109,6 +109,8 @@ class Paths:
         return [*around, *self.forks[: self.met]]
 
     def _fork(self, predicate: Value, size: Dim | None) -> bool:
+        if self.met == MOST_WAYS:
+            self._too_many()
         if self.met == len(self.forks):
             way = tuple(fork.answer for fork in self.forks)
             nodes = frozenset(self.recording.builder.nodes)
@@ -153,6 +155,9 @@ class Paths:
                 self.forks[-1].then, self.forks[-1].answer = end, False
         finally:
             recording.paths = outer
+        self._too_many()
+
+    def _too_many(self) -> NoReturn:
         raise AbstractValueError(
             f"there are more than {MOST_WAYS} ways through a function or the body of a loop; use "
             "np.where, or tg.cond, whose ways are one behind it"
