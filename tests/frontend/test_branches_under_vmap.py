@@ -120,6 +120,13 @@ def test_vmap_inside_of_what_is_drawn() -> None:
     np.testing.assert_allclose(tg.vmap(function)(BATCH), [function(x) for x in BATCH])
 
 
+def test_a_loop_that_no_twin_sees_comes_to_an_end() -> None:
+    names: dict[str, Any] = {"__name__": "tracegraph.none"}
+    exec("def f(x):\n    while x < 50: x = x * 2\n    return x", names)
+    with pytest.raises(tg.AbstractValueError, match="more than 64 ways"):
+        tg.vmap(names["f"])(X)
+
+
 def test_an_example_that_raises() -> None:
     bad = BATCH + np.array([[0.0], [0.0], [0.0], [200.0]])
     for mapped in (tg.vmap(checked), tg.compile(tg.vmap(checked))):
