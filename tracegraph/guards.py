@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tracegraph.ir.errors import UndecidedError
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.ops.control import guard
 from tracegraph.ir.rewrite import constant_of
@@ -109,7 +110,7 @@ class Guards(Pen):
     def _decided(self, traced: Traced) -> bool:
         """Return the truth of what has no value, on the way that is drawn."""
         if self.paths is None:
-            no_value("the truth of an array")
+            no_value("the truth of an array", UndecidedError)
         truth = self.truth_of(traced)
         known = constant_of(truth)
         return self.paths.decide(truth) if known is None else bool(known)

@@ -10,7 +10,7 @@ import numpy as np
 
 from tracegraph.codegen.signature import SizeCheck
 from tracegraph.guards import PYTHON_FLOAT
-from tracegraph.ir.errors import AbstractValueError
+from tracegraph.ir.errors import UndecidedError
 from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.compare import equal, less, less_equal, not_equal
 from tracegraph.ir.size_values import hint, substitute
@@ -77,7 +77,7 @@ class Sizing(Pen):
         if self.paths is not None and relation in ORDERS:
             least = b - a - (relation == "<")
             return self.paths.decide_size(least, self._is_natural(least))
-        raise AbstractValueError(
+        raise UndecidedError(
             f"a size or the number of an iteration is looked at, and whether {a} {relation} {b} "
             "differs between the iterations of the loop: use tg.cond or np.where, slices of one "
             "length, and an array in the place of a list"

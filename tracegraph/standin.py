@@ -333,9 +333,9 @@ def dim_of(value: Any) -> Dim:
     return value.size if type(value) is TracedSize else int(value)
 
 
-def no_value(what: str) -> NoReturn:
+def no_value(what: str, error: type[AbstractValueError] = AbstractValueError) -> NoReturn:
     """Raise the error of a stand-in that has no value, where one is needed."""
-    raise AbstractValueError(
+    raise error(
         f"{what} needs a value where arrays have none: inside vmap, and in what tg.cond and loops "
-        "such as tg.scan are given; use np.where or tg.cond instead of a Python `if`"
+        "such as tg.scan are given; compute with the array instead, as by np.where or tg.cond"
     )

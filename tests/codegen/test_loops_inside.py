@@ -43,10 +43,10 @@ from tracegraph.ir.ops.compare import greater, less
 from tracegraph.ir.ops.control import cond, guard, items
 from tracegraph.ir.ops.creation import size_value
 from tracegraph.ir.ops.linalg import matmul
-from tracegraph.ir.ops.loop import trips, while_loop
 from tracegraph.ir.ops.selection import flatnonzero
 from tracegraph.ir.ops.sort import sort
 from tracegraph.ir.ops.trigonometric import sin
+from tracegraph.ir.ops.while_loop import trips, while_loop
 from tracegraph.ir.record import replace
 from tracegraph.ir.sizes import Size, symbol
 from tracegraph.ir.types import FLOAT64

@@ -30,9 +30,9 @@ from tracegraph.ir.ops.arithmetic import add, divide, multiply, subtract
 from tracegraph.ir.ops.broadcast import full_like, spread, sum_
 from tracegraph.ir.ops.compare import less
 from tracegraph.ir.ops.control import cond, items
-from tracegraph.ir.ops.loop import trips, while_loop
 from tracegraph.ir.ops.sort import sort
 from tracegraph.ir.ops.trigonometric import sin
+from tracegraph.ir.ops.while_loop import trips, while_loop
 from tracegraph.ir.sizes import symbol
 from tracegraph.ir.types import FLOAT64, ArrayType
 

@@ -24,11 +24,12 @@ from tracegraph.ir.ops.compare import less
 from tracegraph.ir.ops.control import cond, guard, items
 from tracegraph.ir.ops.exponential import exp
 from tracegraph.ir.ops.index import gather
-from tracegraph.ir.ops.loop import loop, while_loop
+from tracegraph.ir.ops.loop import loop
 from tracegraph.ir.ops.remat import remat
 from tracegraph.ir.ops.solve import inv
 from tracegraph.ir.ops.structural import reshape
 from tracegraph.ir.ops.trigonometric import sin, tanh
+from tracegraph.ir.ops.while_loop import while_loop
 from tracegraph.ir.passes.dead_code import remove_dead_code
 from tracegraph.ir.sizes import Dim, Symbol, symbol
 from tracegraph.ir.types import BOOL, FLOAT64, INT64, ArrayType

@@ -18,10 +18,11 @@ from tracegraph.ir.ops.broadcast import full_like, spread, sum_
 from tracegraph.ir.ops.compare import less
 from tracegraph.ir.ops.control import cond, items
 from tracegraph.ir.ops.linalg import matmul
-from tracegraph.ir.ops.loop import loop, while_loop
+from tracegraph.ir.ops.loop import loop
 from tracegraph.ir.ops.sort import sort
 from tracegraph.ir.ops.structural import reshape, transpose
 from tracegraph.ir.ops.trigonometric import sin
+from tracegraph.ir.ops.while_loop import while_loop
 from tracegraph.ir.sizes import Dim, symbol
 from tracegraph.ir.types import ArrayType
 

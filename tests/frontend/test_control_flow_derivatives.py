@@ -117,7 +117,7 @@ def test_a_batch_is_a_loop_of_singles(function: Function) -> None:
     np.testing.assert_allclose(compiled(tg.vmap(function), BATCH), expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("function", [f for f in PROGRAMS if f is not until])
+@each_program
 def test_gradients_of_a_batch(function: Function) -> None:
     expected = np.array([tg.grad(function)(x) for x in BATCH])
     np.testing.assert_allclose(tg.vmap(tg.grad(function))(BATCH), expected, rtol=1e-9, atol=1e-12)
@@ -146,8 +146,8 @@ def test_bounds_that_differ_in_a_batch() -> None:
     counts = np.array([0, 3, 7])
     got = tg.vmap(power, in_axes=(0, None))(counts, X)
     np.testing.assert_allclose(got, [power(n, X) for n in counts])
-    with pytest.raises(tg.AbstractValueError, match="number of iterations differs"):
-        tg.vmap(tg.grad(power, argnums=1), in_axes=(0, None))(counts, X)
+    slopes = tg.vmap(tg.grad(power, argnums=1), in_axes=(0, None))(counts, X)
+    np.testing.assert_array_equal(slopes, [tg.grad(power, argnums=1)(n, X) for n in counts])
 
 
 def test_a_batched_choice() -> None:

@@ -62,7 +62,7 @@ def test_branches_of_different_types() -> None:
 
 
 def looks(x: Any) -> Any:
-    return tg.fori_loop(0, 3, lambda i, c: c + 1.0 if c[0] > 2 else c * 2, x), 0
+    return tg.fori_loop(0, 3, lambda i, c: c * [2.0, 3.0][int(c[0] > 2)], x), 0
 
 
 def appends(x: Any) -> Any:

@@ -12,10 +12,11 @@ from tracegraph.ir.ops.boxes import slice_, slice_update
 from tracegraph.ir.ops.broadcast import full_like, literal, sum_
 from tracegraph.ir.ops.compare import less, logical_and
 from tracegraph.ir.ops.control import items
-from tracegraph.ir.ops.loop import loop, trips, while_loop
+from tracegraph.ir.ops.loop import loop
 from tracegraph.ir.ops.remat import remat
 from tracegraph.ir.ops.structural import reshape
 from tracegraph.ir.ops.trigonometric import sin
+from tracegraph.ir.ops.while_loop import trips, while_loop
 from tracegraph.ir.sizes import Dim, symbol
 from tracegraph.ir.types import FLOAT64, INT64, ArrayType
 

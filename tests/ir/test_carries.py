@@ -14,18 +14,21 @@ from tracegraph.ir.autodiff import jvp, vjp
 from tracegraph.ir.graph import Graph, Op, Value, trace
 from tracegraph.ir.interpret import interpret
 from tracegraph.ir.ops.arithmetic import add, multiply
+from tracegraph.ir.ops.broadcast import full_like, literal, scalar_like, spread
+from tracegraph.ir.ops.compare import less
 from tracegraph.ir.ops.control import guard, items
-from tracegraph.ir.ops.loop import loop, while_loop
+from tracegraph.ir.ops.loop import loop
 from tracegraph.ir.ops.trigonometric import cos, sin
+from tracegraph.ir.ops.while_loop import trips, while_loop
 from tracegraph.ir.passes import run_pipeline
 from tracegraph.ir.passes.carries import merge_loops, tidy_loops
 from tracegraph.ir.passes.dead_code import remove_dead_code
 from tracegraph.ir.size_values import concrete
 from tracegraph.ir.sizes import symbol
-from tracegraph.ir.types import BOOL, FLOAT64, ArrayType
+from tracegraph.ir.types import BOOL, FLOAT64, INT64, ArrayType
 from tracegraph.ir.verify import verify
 
-VECTOR = ArrayType(FLOAT64, (3,))
+VECTOR, WHOLE = ArrayType(FLOAT64, (3,)), ArrayType(INT64)
 A, X = np.array([1.0, 2.0, 3.0]), np.array([0.5, -1.5, 0.25])
 
 
@@ -118,6 +121,23 @@ def test_a_loop_that_needs_the_other_stays_behind_it() -> None:
     graph = graph_of(function)
     same(graph, merge_loops(graph), A, X)
     assert count(merge_loops(graph)) == 2
+
+
+def test_what_has_a_size_that_is_counted_late_stays_behind_its_counter() -> None:
+    """``ones`` reads nothing of the counter, which depends on the first loop."""
+    more = trace(lambda n, a: add(n, full_like(n, 1)), WHOLE, VECTOR)
+    below = trace(lambda n, a: less(n, full_like(n, 3)), WHOLE, VECTOR)
+
+    def function(a: Value, x: Value) -> list[Value]:
+        (first,) = run(4, lambda a, x: [multiply(a, x)], a, x)
+        zero = a.builder.emit(literal, (), {"value": np.int64(0)})
+        trips(zero, first, test=below, body=more, count=symbol("n"))
+        ones = spread(scalar_like(a, 1), (symbol("n"),))
+        second = run(4, lambda a, b, x: [multiply(a, x), add(b, b)], a, ones, x)
+        return [first, *second]
+
+    graph = graph_of(function)
+    same(graph, merge_loops(graph), A, X)
 
 
 def test_what_stands_between_merged_loops_comes_where_it_can() -> None:

@@ -12,15 +12,18 @@ from tests.ir import samples_loop as samples
 from tests.ir.samples import Sample
 from tracegraph.ir.autodiff import jvp, vjp
 from tracegraph.ir.batching import batch
-from tracegraph.ir.errors import AbstractValueError, MissingRuleError
+from tracegraph.ir.errors import MissingRuleError
 from tracegraph.ir.graph import Graph, Value, trace
 from tracegraph.ir.interpret import interpret
 from tracegraph.ir.ops.arithmetic import add, multiply
 from tracegraph.ir.ops.boxes import slice_
 from tracegraph.ir.ops.broadcast import broadcast_to, sum_
+from tracegraph.ir.ops.choice import select
 from tracegraph.ir.ops.control import items
-from tracegraph.ir.ops.loop import loop, trips, while_loop
+from tracegraph.ir.ops.loop import loop
+from tracegraph.ir.ops.while_loop import trips, while_loop
 from tracegraph.ir.parse import parse_graph
+from tracegraph.ir.passes import run_pipeline
 from tracegraph.ir.sizes import Symbol, floordiv, symbol
 from tracegraph.ir.text import print_graph
 from tracegraph.ir.types import FLOAT64, INT64, ArrayType
@@ -137,10 +140,22 @@ def test_what_no_batch_changes_is_computed_once() -> None:
     assert str(whole.type) == "(f64[3,4], i64[])"
 
 
-def test_the_gradient_of_a_while_loop_that_differs_in_a_batch_is_refused() -> None:
+def test_the_gradient_of_a_while_loop_that_differs_in_a_batch() -> None:
     graph = vjp(samples.WHILES[0].graph())
-    with pytest.raises(AbstractValueError, match="vmap inside the gradient"):
-        batch(graph, (True, False, False), 3)
+    batched = verify(batch(graph, (True, False, False), 3))
+    x, one = np.array([2.0, 1.0, 40.0]), np.array(1.0)
+    found = interpret(batched, x, one, one)
+    for k, alone in enumerate(x):
+        expected = interpret(graph, alone, one, one)
+        for got, wanted in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(got[k], wanted)
+
+
+def test_a_mask_of_one_example_is_gone_before_code_is_made() -> None:
+    graph = run_pipeline(vjp(samples.WHILES[0].graph()))
+    bodies = [dict(node.attrs)["body"] for node in graph if node.op is loop]
+    assert len(bodies) == 2
+    assert not any(node.op is select for body in bodies for node in body)
 
 
 def test_only_what_is_read_backwards_is_saved() -> None:

@@ -16,6 +16,7 @@ from tracegraph.ir.ops.boxes import concatenate, slice_, slice_update
 from tracegraph.ir.ops.broadcast import broadcast_to, full_like, literal, scalar_like, sum_
 from tracegraph.ir.ops.cast import cast
 from tracegraph.ir.ops.choice import select
+from tracegraph.ir.ops.compare import logical_and
 from tracegraph.ir.ops.control import guard
 from tracegraph.ir.ops.identity import mark
 from tracegraph.ir.ops.structural import reshape, transpose
@@ -124,14 +125,17 @@ HOLDS: dict[tuple[str, int], tuple[Case, ...]] = {
         ),
     ),
     ("slice", 0): (
+        Case(lambda x: slice_(full_like(x, 1), start=(1,), shape=(1,), step=(1,)), ALL),
+    ),
+    ("slice", 1): (
         Case(lambda x: slice_(_pair(x), start=x.shape, shape=x.shape, step=(1,)), ALL),
         Case(lambda x: slice_(_pair(x), start=(0,), shape=x.shape, step=(1,)), ALL),
         Case(lambda x: slice_(_pair(x), start=(1,), shape=(1,), step=(1,)), ALL),
     ),
-    ("slice", 1): (
+    ("slice", 2): (
         Case(lambda x: slice_(_updated(x, x), start=(1,), shape=_inner(x), step=(1,)), ALL),
     ),
-    ("slice", 2): (
+    ("slice", 3): (
         Case(lambda x: slice_(_updated(x, x), start=(0,), shape=(1,), step=(1,)), ALL),
         Case(
             lambda x: slice_(_updated(x, x), start=(x.shape[0] - 1,), shape=(1,), step=(-1,)), ALL
@@ -143,6 +147,8 @@ HOLDS: dict[tuple[str, int], tuple[Case, ...]] = {
     ("select", 0): (Case(lambda x: select(_flags(x, True), x, full_like(x, 1)), ALL),),
     ("select", 1): (Case(lambda x: select(_flags(x, False), full_like(x, 1), x), ALL),),
     ("select", 2): (Case(lambda x: select(_mixed(x), x, x), ALL),),
+    ("logical_and", 0): (Case(lambda x: logical_and(_flags(x, True), _mixed(x)), ALL),),
+    ("logical_and", 1): (Case(lambda x: logical_and(_mixed(x), _flags(x, True)), ALL),),
     ("mark", 0): (Case(lambda x: mark(x, token=3), ALL),),
 }
 """For each rule, by operation and position, graphs that it has to change."""

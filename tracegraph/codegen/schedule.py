@@ -46,7 +46,7 @@ from tracegraph.ir.errors import GraphError
 from tracegraph.ir.graph import Graph, Node, item_types
 from tracegraph.ir.loops import Statement
 from tracegraph.ir.lowering import Callout, Places
-from tracegraph.ir.ops.loop import trips
+from tracegraph.ir.ops.while_loop import trips
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import ArrayType, TupleType
 

@@ -26,6 +26,7 @@ from tracegraph.control.variables import (
     keep_apart,
     set_content,
 )
+from tracegraph.ir.errors import UndecidedError
 from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.compare import equal
 from tracegraph.ir.record import record
@@ -138,7 +139,7 @@ class Binding:
             recording.guard(is_left, really)
             return really
         if recording.paths is None:
-            no_value("how a loop was left")
+            no_value("how a loop was left", UndecidedError)
         return recording.paths.decide(is_left)
 
     def _returned(self) -> Any:
@@ -215,7 +216,7 @@ class Binding:
             self.recording.guard(left.values[flag], really)
             return really
         if self.recording.paths is None:
-            no_value("the type of a number that a loop leaves")
+            no_value("the type of a number that a loop leaves", UndecidedError)
         return self.recording.paths.decide(left.values[flag])
 
     def _is_kept(self, name: str, real: Any) -> bool:

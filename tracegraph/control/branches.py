@@ -23,7 +23,8 @@ def cond(pred: Any, true_fun: Function, false_fun: Function, *operands: Any) -> 
         return true_fun(*operands) if pred else false_fun(*operands)
 
     In a recording this is one operation, for which both functions are called once, with arrays that
-    have shapes and dtypes but no values. They must be pure: compute, and change nothing outside.
+    have shapes and dtypes but no values. They must be pure: compute, and change nothing outside. A
+    Python ``if`` may look at the arrays; the function is then called anew for each way through it.
     What they use from around them is as good as an operand, in derivatives too. Under ``vmap``,
     where ``pred`` differs between the examples, both are computed and chosen from.
 

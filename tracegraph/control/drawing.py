@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.calls import call
 from tracegraph.control.leaves import Form, Leaf
 from tracegraph.control.restoring import unchanged
 from tracegraph.evaluate import Make, evaluate, real_values, tokens
@@ -28,13 +27,12 @@ from tracegraph.ir.ops.compare import logical_and, logical_not
 from tracegraph.ir.ops.compose_places import rebuild_inside
 from tracegraph.ir.ops.creation import iota, size_value
 from tracegraph.ir.ops.identity import mark
-from tracegraph.ir.ops.loop import trips
+from tracegraph.ir.ops.while_loop import trips
 from tracegraph.ir.passes.selected import keep_in_place
 from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Symbol
 from tracegraph.ir.slicing import ancestors, between, cut, dependents
 from tracegraph.ir.types import BOOL, ArrayType
-from tracegraph.outside import opened
 from tracegraph.recording import Recording
 from tracegraph.standin import ABSENT, ArrayHolder, Storage, Traced, TracedSize
 
@@ -69,11 +67,6 @@ class Drawn:
     def expected(self) -> list[bool]:
         """The answers that it assumes."""
         return [expect for _, expect in self.assumed]
-
-
-def following(recording: Recording, function: Any) -> Callable[..., Any]:
-    """Return a function whose calls are followed."""
-    return lambda *args: opened(call(recording, function, args, {}))
 
 
 def draw(

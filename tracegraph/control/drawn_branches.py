@@ -10,8 +10,6 @@ import numpy as np
 from tracegraph.control.drawing import (
     Body,
     Drawn,
-    draw,
-    following,
     forget,
     joint,
     part_since,
@@ -21,6 +19,7 @@ from tracegraph.control.drawing import (
     value_of_leaf,
     values_as,
 )
+from tracegraph.control.given import draw_given, following
 from tracegraph.control.leaves import Form
 from tracegraph.control.plain import result_of
 from tracegraph.evaluate import add_graph
@@ -112,7 +111,7 @@ class _Branches:
             result = following(self.recording, function)(*self.given.tree(args))
             return Form.of(f"the result of {self.what}", result)
 
-        return draw(self.recording, self.what, [function], once)
+        return draw_given(self.recording, self.what, [function], once)
 
     def _values(self, drawn: Drawn) -> list[Value]:
         return [value_of_leaf(self.recording, leaf) for leaf in drawn.result[1]]

@@ -9,8 +9,6 @@ from tracegraph.control.chunks import chunk_length
 from tracegraph.control.drawing import (
     Body,
     Drawn,
-    draw,
-    following,
     forget,
     part_between,
     results,
@@ -21,6 +19,7 @@ from tracegraph.control.drawing import (
     values_as,
     values_of,
 )
+from tracegraph.control.given import draw_given, following
 from tracegraph.control.leaves import Form
 from tracegraph.control.plain import row_of, stack_of
 from tracegraph.ir.bodies import fresh_name
@@ -89,7 +88,7 @@ def fori_loop(
     def once() -> Any:
         return carried.form.check(follow(number, carried.handed_over(recording)))
 
-    drawn = draw(recording, "tg.fori_loop", [body], once)
+    drawn = draw_given(recording, "tg.fori_loop", [body], once)
     targets = values_as(recording, carried.form, drawn.result)
     found, holds = looped(recording, carried.init, carried.sources, targets, drawn, index, chunk)
     return carried.form.tree(results(recording, carried.form, found, holds))
@@ -181,7 +180,7 @@ def scan(
         carry, y = step(carried.handed_over(recording), form.tree(rows))
         return carried.form.check(carry), *Form.of(f"the y of {what}", y)
 
-    drawn = draw(recording, what, [f], once)
+    drawn = draw_given(recording, what, [f], once)
     carry, ys, rows = drawn.result
     updates = [value_of_leaf(recording, leaf) for leaf in rows]
     for leaf in ys.leaves:

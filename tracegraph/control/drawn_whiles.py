@@ -9,8 +9,6 @@ from typing import Any
 from tracegraph.control.drawing import (
     Body,
     Drawn,
-    draw,
-    following,
     forget,
     joint,
     part_between,
@@ -21,13 +19,14 @@ from tracegraph.control.drawing import (
     values_of,
 )
 from tracegraph.control.drawn_loops import Carried, true_flags
+from tracegraph.control.given import draw_given, following
 from tracegraph.control.plain import check_truth
 from tracegraph.evaluate import add_graph
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.compare import logical_and
 from tracegraph.ir.ops.control import items
-from tracegraph.ir.ops.loop import while_loop as while_op
+from tracegraph.ir.ops.while_loop import while_loop as while_op
 from tracegraph.ir.types import INT64
 from tracegraph.recording import Recording
 from tracegraph.standin import ABSENT, Traced
@@ -75,12 +74,12 @@ def _repeated(
 ) -> Any:
     """Draw the condition and the body of a loop, which call some functions of the user's."""
     carried = Carried.of(recording, f"the carry of {what}", init)
-    asked = draw(recording, what, functions, lambda: _condition(recording, carried, test))
+    asked = draw_given(recording, what, functions, lambda: _condition(recording, carried, test))
 
     def once() -> Any:
         return carried.form.check(body(carried.handed_over(recording)))
 
-    drawn = draw(recording, what, functions, once)
+    drawn = draw_given(recording, what, functions, once)
     condition = value_of_leaf(recording, asked.result)
     targets = values_as(recording, carried.form, drawn.result)
     found, holds = repeated(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -93,6 +93,9 @@ class Ways(Protocol):
     def mixed(self) -> set[str]: ...
 
     @property
+    def mixable(self) -> Mapping[frozenset[type], type]: ...
+
+    @property
     def kept(self) -> dict[str, Storage]: ...
 
 
@@ -175,9 +178,10 @@ class _Join:
             self._check_partners(name, found)
             return one
         kind = kind_of(one)
-        if {kind, kind_of(other)} == {float, np.float64}:
+        numpys = self.ways.mixable.get(frozenset((kind, kind_of(other))))
+        if numpys is not None:
             self.ways.mixed.add(name)
-            kind = np.float64
+            kind = numpys
         elif not (may_be_carried(one) and may_be_carried(other)) or kind is not kind_of(other):
             return UNKNOWN
         values = [None if x is ANY else start_value(self.recording, x) for x in sides]

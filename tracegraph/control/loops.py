@@ -8,7 +8,7 @@ from typing import Any
 
 from tracegraph.control import drawn_loops, drawn_whiles, plain
 from tracegraph.control.chunks import check_checkpoint
-from tracegraph.control.drawing import following
+from tracegraph.control.given import following
 from tracegraph.control.leaves import leaf_of, real_leaf
 from tracegraph.control.recorded import run
 from tracegraph.ir.errors import AbstractValueError
@@ -30,7 +30,12 @@ def while_loop(cond_fun: Function, body_fun: Function, init_val: Any) -> Any:
 
     In a recording the loop is one operation, whatever it does: both functions are called once, with
     arrays that have shapes and dtypes but no values. They must be pure: compute, and change nothing
-    outside. Into an array that it is given ``body_fun`` may write.
+    outside. Into an array that it is given ``body_fun`` may write. A Python ``if`` may look at the
+    arrays, and so may ``and``, ``or``, ``not`` and ``assert``: the function is then called anew for
+    each way through it, and has to return the same containers, dtypes and shapes on all.
+
+    Under ``vmap`` the loop runs until the last example is done, and an example that is done stays
+    as it is; so do its derivatives.
 
     Parameters
     ----------
@@ -87,7 +92,7 @@ def fori_loop(
         for i in range(lower, upper):
             val = body_fun(i, val)
 
-    In a recording the loop is one operation; ``body_fun`` is called once, as for ``while_loop``.
+    In a recording the loop is one operation; ``body_fun`` is called as for ``while_loop``.
 
     Parameters
     ----------
@@ -197,7 +202,7 @@ def scan(
             ys.append(y)
         return carry, np.stack(ys)
 
-    In a recording the loop is one operation; ``f`` is called once, as for ``while_loop``.
+    In a recording the loop is one operation; ``f`` is called as for ``while_loop``.
 
     Parameters
     ----------

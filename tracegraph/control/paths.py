@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import CellType
-from typing import Any
+from typing import Any, ClassVar, NoReturn
+
+import numpy as np
 
 from tracegraph.control.drawing import Journal, Predicate, drawing
 from tracegraph.control.joins import End, Fork, joined
@@ -32,8 +34,15 @@ from tracegraph.standin import Storage
 from tracegraph.tree import TreeDef, flatten, unflatten
 from tracegraph.values import stand_ins
 
+FLOATS: Mapping[frozenset[type], type] = {frozenset((float, np.float64)): np.float64}
+"""Types of numbers of which some ways may have one and some the other, and what is then had."""
+
 MOST_WAYS = 64
 """Through so many ways a function is drawn; each ``if`` of a sequence may double them."""
+
+
+class ApartError(TracegraphError):
+    """What the ways through a part end with cannot be one behind it; it may be further on."""
 
 
 @dataclass(eq=False)
@@ -58,6 +67,8 @@ class Paths:
     with that. ``versions`` are the last ones of what was written. ``is_forked`` says whether there
     are several ways, ``mixed`` are names of a Python float on some and of NumPy's on others.
     """
+
+    mixable: ClassVar[Mapping[frozenset[type], type]] = FLOATS
 
     recording: Recording
     journal: Journal
@@ -105,6 +116,8 @@ class Paths:
         return [*around, *self.forks[: self.met]]
 
     def _fork(self, predicate: Value, size: Dim | None) -> bool:
+        if self.met == MOST_WAYS:
+            self._too_many()
         if self.met == len(self.forks):
             way = tuple(fork.answer for fork in self.forks)
             nodes = frozenset(self.recording.builder.nodes)
@@ -149,8 +162,12 @@ class Paths:
                 self.forks[-1].then, self.forks[-1].answer = end, False
         finally:
             recording.paths = outer
+        self._too_many()
+
+    def _too_many(self) -> NoReturn:
         raise AbstractValueError(
-            f"there are more than {MOST_WAYS} ways through the body of a loop; use np.where"
+            f"there are more than {MOST_WAYS} ways through a function or the body of a loop; use "
+            "np.where, or tg.cond, whose ways are one behind it"
         )
 
     def _only(self, end: End | None) -> End:
@@ -190,34 +207,63 @@ class Paths:
         run: Callable[[], Any],
         cells: Mapping[str, CellType] | None = None,
     ) -> Any:
-        """Call a part of what is drawn; behind it all ways through it are one."""
-        return _Part(self, functions, run, cells or {}).call()
+        """Call a part of what is drawn; behind it all ways through it are one, if they can be."""
+        part = Part(self.recording, self, functions, run, cells)
+        try:
+            return part.call()
+        except ApartError:
+            part.reset()
+        return run()
 
 
 RESULT = "$result "
 
 
-class _Part:
-    """A part of a function that is drawn: a call, or an iteration of a short loop."""
+class Part:
+    """A part of a function that is drawn: a call, or an iteration of a short loop.
+
+    Parameters
+    ----------
+    recording : Recording
+        Where it is drawn.
+    around : Questions
+        Answers what is asked around it.
+    functions : sequence
+        What it can reach.
+    run : callable
+        Runs it, and returns what it returns.
+    cells : mapping of str to cell, optional
+        The variables that it binds.
+    """
+
+    paths_type: type[Paths] = Paths
 
     def __init__(
         self,
-        around: Paths,
+        recording: Recording,
+        around: Questions,
         functions: Sequence[Any],
         run: Callable[[], Any],
-        cells: Mapping[str, CellType],
+        cells: Mapping[str, CellType] | None = None,
     ) -> None:
-        self.recording, self.run, self.cells = around.recording, run, cells
-        self.before = {name: content(cell) for name, cell in cells.items()}
+        self.recording, self.run, self.cells = recording, run, cells or {}
+        self.before = {name: content(cell) for name, cell in self.cells.items()}
         self.reached = Content(self.recording, functions)
         arrays = stand_ins([*self.before.values(), *functions])
         given = frozenset(one.storage for one in arrays)
-        self.paths = Paths(self.recording, Journal(), given, around.next_index(), outer=around)
+        index = around.next_index()
+        self.paths = self.paths_type(self.recording, Journal(), given, index, outer=around)
         self.result: Any = None
         self.structure: TreeDef | None = None
 
     def call(self) -> Any:
-        """Run the part on all ways, and return what it returns."""
+        """Run the part on all ways, and return what it returns.
+
+        Raises
+        ------
+        ApartError
+            What the ways end with cannot be one; nothing has changed.
+        """
         recording = self.recording
         assert recording.drawn is not None, "parts are of what is drawn"
         with drawing(recording, recording.drawn, self.paths.journal):
@@ -226,7 +272,9 @@ class _Part:
             except TracegraphError:
                 raise
             except Exception as error:  # what it has written until then is forgotten
-                raise AbstractValueError(f"a function raises {type(error).__name__}") from error
+                why = f"a function raises {type(error).__name__}: {error}"
+                raise AbstractValueError(why) from error
+        self._check(end)
         for predicate, expect in end.assumed:
             recording.guard(predicate, expect)
         for storage, value in end.memory.items():
@@ -235,48 +283,73 @@ class _Part:
             # Views that were made inside are good for reading if they saw the last version.
             storage.version = max(self.paths.versions[storage], storage.version)
         for name, cell in self.cells.items():
-            found = end.names[name]
-            set_content(cell, UNBOUND if found is UNKNOWN else self._joined(name, found))
+            set_content(cell, self._joined(name, end.names[name]))
         if not self.paths.is_forked:
             return self.result
         assert self.structure is not None, "a way ends with a result"
-        names = (f"{RESULT}{k}" for k in range(self.structure.num_leaves))
-        return unflatten(self.structure, [self._joined(name, end.names[name]) for name in names])
+        leaves = [self._joined(name, end.names[name]) for name in self._results()]
+        return unflatten(self.structure, leaves)
+
+    def _results(self) -> list[str]:
+        """Return the names of what it returns, where there are several ways."""
+        if self.structure is None or not self.paths.is_forked:
+            return []
+        return [f"{RESULT}{k}" for k in range(self.structure.num_leaves)]
+
+    def reset(self) -> None:
+        """Let variables hold what they did before."""
+        self._bind(self.before)
 
     def _way(self) -> dict[str, Any]:
         """Run the part once, and return what it binds and returns."""
         if self.paths.is_forked:
             self.reached.check_iterators()
         self._bind(self.before)
-        self.result = self.run()
+        self.result = self.returned()
         names = {name: content(cell) for name, cell in self.cells.items()}
         if self.paths.is_forked:
             self._bind(self.before)
             self.reached.check(self.reached.put_back())
         leaves, structure = flatten(self.result)
         if self.structure not in (None, structure):
-            raise AbstractValueError(
+            raise ApartError(
                 "a function returns other containers on some ways; return the same on all"
             )
         self.structure = structure
         return names | {f"{RESULT}{k}": leaf for k, leaf in enumerate(leaves)}
 
+    def returned(self) -> Any:
+        """Run the part on one way."""
+        return self.run()
+
+    def takes_mixed(self) -> bool:
+        """Return whether a number may be Python's on some ways and NumPy's on others."""
+        return False
+
     def _bind(self, names: Mapping[str, Any]) -> None:
         for name, cell in self.cells.items():
             set_content(cell, names[name])
 
+    def _check(self, end: End) -> None:
+        """Raise where what the ways end with cannot be one."""
+        paths = self.paths
+        if any(end.names[name] is UNKNOWN for name in self._results()):
+            raise ApartError(
+                "a function returns other objects on some ways than on others: return the same "
+                "containers of arrays and numbers, of the same dtypes and shapes"
+            )
+        names = [name for name in (*self.cells, *self._results()) if end.names[name] is not UNKNOWN]
+        for name in names:
+            what = "what a function returns" if name.startswith(RESULT) else name
+            if name in paths.mixed and not self.takes_mixed():
+                raise ApartError(f"{what} is Python's number on some ways only; use np.float64")
+            if name in paths.borrowed:
+                raise ApartError(OTHER_NAME.format(what))
+
     def _joined(self, name: str, found: Any) -> Any:
         """Return what a variable holds behind the part."""
         if found is UNKNOWN:
-            raise AbstractValueError(
-                "a function returns other objects on some ways; return arrays or numbers on all"
-            )
-        if name in self.paths.mixed:
-            raise AbstractValueError(
-                f"{name} is Python's float on some ways and NumPy's on others; use np.float64"
-            )
-        if name in self.paths.borrowed:
-            raise AbstractValueError(OTHER_NAME.format(name))
+            return UNBOUND
         if name in self.paths.kept:
             keep_apart(found, self.paths.kept[name])
         return found

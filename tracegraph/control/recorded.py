@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from tracegraph.control.drawing import following
+from tracegraph.control.given import following
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.recording import Recording, active
 

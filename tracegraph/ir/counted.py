@@ -47,14 +47,16 @@ def counted_inside(graph: Graph) -> Iterator[Symbol]:
 def mentioned(node: Node) -> Iterator[Symbol]:
     """Yield the symbols of a node's type and attributes, inner graphs included.
 
-    The index of a loop is its own, and means nothing outside.
+    The index of a loop is its own, and so is what an inner graph counts: they mean nothing outside.
     """
     yield from type_symbols((node.type,))
     index = dict(node.attrs).get("index")
     for _, value in node.attrs:
         yield from attr_symbols(value)
-        for inner in value if isinstance(value, Graph) else ():
-            yield from (s for s in mentioned(inner) if s.name != index)
+        if isinstance(value, Graph):
+            own = {symbol for inner in value for symbol in counted(inner)}
+            for inner in value:
+                yield from (s for s in mentioned(inner) if s.name != index and s not in own)
 
 
 def counted_sizes(node: Node, result: Any) -> dict[Symbol, int]:

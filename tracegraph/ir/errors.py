@@ -57,6 +57,13 @@ class AbstractValueError(TracegraphError, TypeError):
         AbstractValueError.made += 1
 
 
+class UndecidedError(AbstractValueError):
+    """A Python ``if`` asked for the truth of what has none, where only one way was drawn.
+
+    It is raised out of functions that are drawn then on all ways, and by those that cannot be.
+    """
+
+
 class RecordingError(TracegraphError, RuntimeError):
     """A function cannot be recorded, and the caller asked for no fallback (``strict=True``).
 

@@ -11,18 +11,25 @@ import numpy as np
 
 from tracegraph import tree
 from tracegraph.calls import call
+from tracegraph.control.drawing import Journal, Predicate
+from tracegraph.control.given import call_given, draw_ways
+from tracegraph.control.outcome import State
+from tracegraph.control.restoring import Content
 from tracegraph.evaluate import add_graph, evaluate, tokens
 from tracegraph.ir.autodiff import zeros
 from tracegraph.ir.batching import batch
-from tracegraph.ir.errors import AbstractValueError, OptionError
-from tracegraph.ir.graph import Node, Value
+from tracegraph.ir.bodies import fresh_name, resized
+from tracegraph.ir.counted import counted_inside, counters
+from tracegraph.ir.errors import AbstractValueError, OptionError, UndecidedError
+from tracegraph.ir.graph import Graph, Node, Value
 from tracegraph.ir.ops.compare import equal
 from tracegraph.ir.ops.compose import move_axis
 from tracegraph.ir.ops.identity import mark
 from tracegraph.ir.ops.reduce import all_
 from tracegraph.ir.passes.selected import keep_in_place
-from tracegraph.ir.sizes import Dim
+from tracegraph.ir.sizes import Dim, symbol
 from tracegraph.ir.slicing import between
+from tracegraph.ir.types import BOOL
 from tracegraph.outside import opened
 from tracegraph.recording import Recording
 from tracegraph.standin import ABSENT, Storage, Traced
@@ -38,7 +45,9 @@ def vmap(function: Callable[..., Any], in_axes: Axes = 0, out_axes: int = 0) -> 
     ----------
     function : callable
         A function of one example. It is called once, with arrays that have shapes and dtypes but no
-        values.
+        values. A Python ``if`` may look at them: the function is then called anew for each way
+        through it, and must be pure, and where examples differ all ways are computed and chosen
+        from. It has to return the same containers, dtypes and shapes on all.
     in_axes : int, None, or a sequence of them
         For each positional argument the axis that counts the examples; None for an argument that is
         the same for all. One axis holds for every array in a container.
@@ -55,8 +64,9 @@ def vmap(function: Callable[..., Any], in_axes: Axes = 0, out_axes: int = 0) -> 
     OptionError
         ``in_axes`` does not fit the arguments, or their lengths differ.
     AbstractValueError
-        The function asks for the value of an array, for example in an ``if``, or draws from a
-        random generator: draw for the whole batch, or map over keys of ``tg.random``.
+        The function asks for the value of an array, for example by ``float``, returns something
+        else on some ways, raises for an example, or draws from a random generator: draw for the
+        whole batch, or map over keys of ``tg.random``.
 
     Examples
     --------
@@ -64,6 +74,9 @@ def vmap(function: Callable[..., Any], in_axes: Axes = 0, out_axes: int = 0) -> 
     >>> import tracegraph as tg
     >>> tg.vmap(np.dot, in_axes=(0, None))(np.eye(2), np.array([3.0, 4.0]))
     array([3., 4.])
+
+    >>> tg.vmap(lambda x: x if x > 0 else -x / 2)(np.array([5.0, 0.75, -2.0]))
+    array([5.  , 0.75, 1.  ])
     """
     transform = functools.partial(_vmap, in_axes=in_axes, out_axes=out_axes)
     return Transformed(function, transform, "vmap")
@@ -99,12 +112,7 @@ class _Batch:
         recording = self.recording
         if not recording.is_noting:
             still_noting(recording, "vmap")
-        examples = [self._example(a, x) for a, x in zip(self.args, self.axes, strict=True)]
-        if self.size is None:
-            raise OptionError("vmap needs at least one argument with an axis to map over")
-        before = len(recording.guards)
-        with abstract(recording):
-            result = opened(call(recording, self.function, tuple(examples), self.kwargs))
+        result, assumed = self._called()
         still_noting(recording, "vmap")
         if any(example.storage.written for example in self.examples):
             raise AbstractValueError(
@@ -112,13 +120,52 @@ class _Batch:
             )
         leaves, treedef = tree.flatten(result)
         values = [recording.value_of(self._result(leaf)) for leaf in leaves]
-        guards = recording.take_guards(before)
-        predicates = [Value(recording.builder, node.operands[0]) for node, _ in guards]
-        found = self._batched([*values, *predicates])
-        for predicate, (_, expect) in zip(found[len(values) :], guards, strict=True):
+        found = self._batched([*values, *(predicate for predicate, _ in assumed)])
+        for predicate, (_, expect) in zip(found[len(values) :], assumed, strict=True):
             self._guard(predicate, expect)
         moved = [move_axis(v, 0, self.out_axis % v.ndim) for v in found[: len(values)]]
         return tree.unflatten(treedef, results_of(recording, moved))
+
+    def _called(self) -> tuple[Any, list[Predicate]]:
+        """Call the function for one example, and return its result and what it assumes.
+
+        It is called once, as Python calls it, as long as it asks for nothing that has no value;
+        what it did until then is undone, and it is drawn on all ways.
+        """
+        recording = self.recording
+        reached = Content(recording, [self.function, *self.args, *self.kwargs.values()])
+        state, effects, written = State(recording), recording.side_effects, Journal()
+        before, made = len(recording.guards), AbstractValueError.made
+        try:
+            with abstract(recording, written):
+                result = self._result_for_one(call)
+        except UndecidedError:
+            recording.take_guards(before)
+            if recording.side_effects != effects or reached.iterators:
+                raise
+            AbstractValueError.made = made
+            reached.put_back()
+            state.restore()
+            for storage, (value, version) in written.items():
+                storage.value, storage.version = value, version
+        else:
+            taken, builder = recording.take_guards(before), recording.builder
+            return result, [(Value(builder, node.operands[0]), expect) for node, expect in taken]
+
+        def on_all_ways() -> Any:
+            return self._result_for_one(call_given)
+
+        functions = [self.function, *self.kwargs.values()]
+        drawn = draw_ways(recording, "tg.vmap", functions, on_all_ways)
+        return drawn.result, drawn.assumed
+
+    def _result_for_one(self, call: Callable[..., Any]) -> Any:
+        """Return what the function gives for an example, which is made anew."""
+        self.size, self.sources, self.whole, self.examples = None, [], [], []
+        examples = [self._example(a, x) for a, x in zip(self.args, self.axes, strict=True)]
+        if self.size is None:
+            raise OptionError("vmap needs at least one argument with an axis to map over")
+        return opened(call(self.recording, self.function, tuple(examples), self.kwargs))
 
     def _example(self, argument: Any, axis: int | None) -> Any:
         if axis is None:
@@ -163,7 +210,7 @@ class _Batch:
     def _batched(self, values: Sequence[Value]) -> list[Value]:
         builder = self.recording.builder
         graph, frontier = between(builder.nodes, self.sources, [v.node for v in values])
-        graph = keep_in_place(graph, whatever_it_costs=True)
+        graph = _with_own_counts(keep_in_place(graph, whatever_it_costs=True))
         flags = [True] * len(self.sources) + [False] * len(frontier)
         assert self.size is not None
         args = [*self.whole, *(Value(builder, node) for node in frontier)]
@@ -184,12 +231,28 @@ class _Batch:
         recording.guard(holds, True)
 
 
+def _with_own_counts(graph: Graph) -> Graph:
+    """Return a graph that counts other sizes than the function of one example does.
+
+    What is counted in a branch may be counted beside it in a batch.
+    """
+    sizes = dict.fromkeys([*counters(graph), *counted_inside(graph)])
+    return resized(graph, {size: symbol(fresh_name("trips")) for size in sizes})
+
+
 @contextmanager
-def abstract(recording: Recording) -> Iterator[None]:
-    """Within this, results of a recording have no values."""
+def abstract(recording: Recording, written: Journal) -> Iterator[None]:
+    """Within this, results of a recording have no values, and nothing is decided by one.
+
+    ``written`` takes what memory held that is written into.
+    """
     before = recording.is_abstract, recording.paths
-    recording.is_abstract, recording.paths = True, None  # one answer is for all examples
+    journal, since = recording.journal, recording.drawn_since
+    newest = Storage(recording.emitter.literal(True, BOOL), None)
+    recording.is_abstract, recording.paths = True, None
+    recording.journal, recording.drawn_since = written, newest.born
     try:
         yield
     finally:
         recording.is_abstract, recording.paths = before
+        recording.journal, recording.drawn_since = journal, since

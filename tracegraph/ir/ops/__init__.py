@@ -45,6 +45,7 @@ from tracegraph.ir.ops import (
     special,
     structural,
     trigonometric,
+    while_loop,
 )
 
 FAMILIES = (
@@ -81,6 +82,7 @@ FAMILIES = (
     convolve.OPS,
     control.OPS,
     loop.OPS,
+    while_loop.OPS,
     remat.OPS,
     numpy_call.OPS,
     random.OPS,

@@ -18,6 +18,8 @@ from tracegraph.ir.graph import Derivative, Graph, Op, Tangent, Value, item_type
 from tracegraph.ir.lowering import Control
 from tracegraph.ir.ops.broadcast import broadcast_to
 from tracegraph.ir.ops.choice import select
+from tracegraph.ir.ops.compare import logical_not
+from tracegraph.ir.ops.compose_where import with_switch
 from tracegraph.ir.ops.family import type_error
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import BOOL, ArrayType, TupleType, is_differentiable
@@ -136,9 +138,10 @@ def _cond_batch(
     if not batched[0]:
         both = [batch_graph(branch, batched[1:], size) for branch in (then, orelse)]
         return items(cond(*operands, then=both[0], orelse=both[1]))
+    flags = [*batched[1:], True]
     results = [
-        inline(predicate.builder, batch_graph(branch, batched[1:], size), args)
-        for branch in (then, orelse)
+        inline(predicate.builder, batch_graph(with_switch(branch), flags, size), [*args, runs])
+        for branch, runs in ((then, predicate), (orelse, logical_not(predicate)))
     ]
     return [
         select(broadcast_to(predicate, shape=yes.shape, axes=(0,)), yes, no)

@@ -5,25 +5,31 @@ again and keeps of each iteration what the linear part of the body reads: a *sav
 stack with a place for each iteration. The second goes through the iterations backwards, carries
 cotangents, and reads from the stacks. What does not depend on anything carried is not saved but
 computed again.
+
+In a batch the examples of a loop that is left by a test run differently often. The loops here then
+run as often as the longest, and a mask says which iterations an example takes part in: in the
+others what it carries stays as it is, and zeros are saved, which no cotangent makes a NaN.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tracegraph.ir.bodies import carried_for, carried_on, depending, inline, only, resized
+from tracegraph.ir.bodies import carried_for, carried_on, depending, only, resized
 from tracegraph.ir.errors import MissingRuleError
 from tracegraph.ir.graph import Builder, Graph, Node, Op, Tangent, Value, rebuild
 from tracegraph.ir.ops.accumulate import begun, sum_from_zero
 from tracegraph.ir.ops.boxes import slice_, slice_update
-from tracegraph.ir.ops.broadcast import literal, spread
+from tracegraph.ir.ops.broadcast import full_like, literal, spread
+from tracegraph.ir.ops.choice import select
+from tracegraph.ir.ops.compose_where import inline_where
 from tracegraph.ir.ops.control import item
 from tracegraph.ir.ops.cotangents import add_cotangents
 from tracegraph.ir.ops.structural import reshape
 from tracegraph.ir.record import record
 from tracegraph.ir.size_values import largest
 from tracegraph.ir.sizes import Dim, Symbol, symbol
-from tracegraph.ir.types import ArrayType, Shape
+from tracegraph.ir.types import BOOL, ArrayType, Shape
 
 TransposeGraph = Callable[[Graph, Sequence[bool]], Graph]
 
@@ -37,6 +43,7 @@ def transposed(
     index: str,
     trip: Dim,
     transpose_graph: TransposeGraph,
+    active: Value | None = None,
 ) -> list[Tangent]:
     """Return a cotangent for each linear operand of a loop.
 
@@ -54,14 +61,17 @@ def transposed(
         How many there are.
     transpose_graph : callable
         The transposition of graphs.
+    active : Value, optional
+        A bool for each iteration: whether it takes place. All do where it is not given.
     """
     if trip == 0:
         return [*ct, *[None] * (len(operands) - len(ct))]
     parts = _split(body, linear)
     builder = next(x.builder for x in ct if x is not None)
     still = [operands[k] for k in parts.still]
-    stacks = _saved(loop, parts, operands, body, index, trip) if parts.saved else []
-    back = _Backwards(parts, body, index, trip, transpose_graph).body()
+    mask = [] if active is None else [active]
+    stacks = _saved(loop, parts, operands, body, index, trip, mask) if parts.saved else []
+    back = _Backwards(parts, body, index, trip, transpose_graph, mask).body()
     count = len(body.outputs)
     start = [
         _zeros(builder, type) if cotangent is None else cotangent
@@ -71,7 +81,7 @@ def transposed(
         if is_linear
     ]
     sums = [_zeros(builder, body.params[k].array_type) for k in parts.linear if k >= count]
-    whole = loop(*start, *sums, *stacks, *still, body=back, index=index, trip=trip)
+    whole = loop(*start, *sums, *stacks, *still, *mask, body=back, index=index, trip=trip)
     places = {k: place for place, k in enumerate(parts.linear)}
     return [item(whole, index=places[k]) if flag else None for k, flag in enumerate(linear)]
 
@@ -127,7 +137,13 @@ def _split(body: Graph, linear: Sequence[bool]) -> _Parts:
 
 
 def _saved(
-    loop: Op, parts: _Parts, operands: Sequence[Value], body: Graph, index: str, trip: Dim
+    loop: Op,
+    parts: _Parts,
+    operands: Sequence[Value],
+    body: Graph,
+    index: str,
+    trip: Dim,
+    mask: Sequence[Value],
 ) -> list[Value]:
     """Compute the values of all iterations, and return a stack for each that is saved."""
     needed = carried_for(body, len(body.outputs), parts.saved)
@@ -139,17 +155,22 @@ def _saved(
     stacks = [builder.parameter(type) for type in types]
     env = dict(zip([body.params[k] for k in carrying], carried, strict=True))
     env |= {body.params[k]: builder.parameter(body.params[k].type) for k in parts.still}
-    kept = [body.outputs[k] for k in carrying]
-    outputs = (*kept, *parts.saved)
-    for node in only(Graph(body.params, body.nodes, outputs), [True] * len(outputs)):
-        env[node] = rebuild(builder, node, *(env[operand] for operand in node.operands))
+    flag = _flag(builder, mask, symbol(index, bound=trip), trip)
+    outputs = (*(body.outputs[k] for k in carrying), *parts.saved)
+    read = [k for k, param in enumerate(body.params) if param in env]
+    whole = only(
+        Graph(tuple(body.params[k] for k in read), body.nodes, outputs), [True] * len(outputs)
+    )
+    found = inline_where(builder, flag, whole, [env[body.params[k]] for k in read])
+    after = [_chosen(flag, *pair) for pair in zip(found, carried, strict=False)]
     pushed = [
-        _pushed(stack, env[node], index) for stack, node in zip(stacks, parts.saved, strict=True)
+        _pushed(stack, _chosen(flag, value, full_like(value, 0)), index)
+        for stack, value in zip(stacks, found[len(carried) :], strict=True)
     ]
-    forwards = builder.build([*(env[out] for out in kept), *pushed])
+    forwards = builder.build([*after, *pushed])
     empty = [_zeros(operands[0].builder, type) for type in types]
-    whole = loop(*values, *empty, *still, body=forwards, index=index, trip=trip)
-    return [item(whole, index=len(values) + k) for k in range(len(types))]
+    result = loop(*values, *empty, *still, *mask, body=forwards, index=index, trip=trip)
+    return [item(result, index=len(values) + k) for k in range(len(types))]
 
 
 def _stack_type(type: ArrayType, index: str, trip: Dim) -> ArrayType:
@@ -185,6 +206,20 @@ def _popped(stack: Value, type: ArrayType, index: Dim) -> Value:
     return out
 
 
+def _flag(builder: Builder, mask: Sequence[Value], at: Dim, trip: Dim) -> Value | None:
+    """Return whether an iteration takes place, by the next parameter of a body with a mask."""
+    if not mask:
+        return None
+    return _popped(builder.parameter(ArrayType(BOOL, (trip,))), ArrayType(BOOL), at)
+
+
+def _chosen(flag: Value | None, new: Value, old: Value) -> Value:
+    if flag is None:
+        return new
+    out: Value = select(spread(flag, new.shape), new, old)
+    return out
+
+
 # -- backwards: cotangents ------------------------------------------------------------------------
 
 
@@ -197,6 +232,7 @@ class _Backwards:
     index: str
     trip: Dim
     transpose_graph: TransposeGraph
+    mask: Sequence[Value]
 
     def body(self) -> Graph:
         """Return it: cotangents, sums and stacks, and what stays the same, are its parameters."""
@@ -214,11 +250,15 @@ class _Backwards:
             for node in parts.saved
         ]
         still = [builder.parameter(params[k].type) for k in parts.still]
+        flag = _flag(builder, self.mask, back, self.trip)
         types = [param.array_type for param in pulled.params]
         saved = [_popped(s, t, back) for s, t in zip(stacks, types, strict=False)]
         totals = dict(zip(adding, sums, strict=True))
         starts = [totals.pop(k) for k in begins]
-        results: list[Tangent] = [*inline(builder, pulled, [*saved, *still, *cts, *starts])]
+        given = [_chosen(flag, ct, full_like(ct, 0)) for ct in cts]
+        found = inline_where(builder, flag, pulled, [*saved, *still, *given, *starts])
+        results: list[Tangent] = [_chosen(flag, *pair) for pair in zip(found, cts, strict=False)]
+        results += found[len(cts) :]
         for k, total in totals.items():
             results[k] = add_cotangents(total, results[k])
         return builder.build(result for result in results if result is not None)

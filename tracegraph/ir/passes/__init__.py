@@ -9,11 +9,13 @@ from tracegraph.ir.passes.carries import merge_loops, tidy_loops
 from tracegraph.ir.passes.constants import fold_constants
 from tracegraph.ir.passes.dead_code import remove_dead_code
 from tracegraph.ir.passes.inner import Pass, everywhere
+from tracegraph.ir.passes.masks import open_masks
 from tracegraph.ir.passes.selected import keep_in_place
 from tracegraph.ir.passes.simplify import simplify
 
 PIPELINE: tuple[Pass, ...] = (
     remove_dead_code,
+    open_masks,
     merge_loops,
     tidy_loops,
     simplify,

@@ -18,7 +18,8 @@ from tracegraph.ir.bodies import carried_for, has_effect, inline, only, read_by,
 from tracegraph.ir.counted import counters
 from tracegraph.ir.graph import Builder, Graph, Node, Value, rebuild
 from tracegraph.ir.ops.control import item
-from tracegraph.ir.ops.loop import loop, while_loop
+from tracegraph.ir.ops.loop import loop
+from tracegraph.ir.ops.while_loop import while_loop
 from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Symbol, symbol
 
@@ -216,9 +217,10 @@ def _fit(graph: Graph, first: Node, second: Node) -> bool:
 
 
 def _dependents(graph: Graph, first: Node) -> set[Node]:
-    found = {first}
+    """Return what comes after a node: what reads it, or has a size that is counted after it."""
+    found, counter_of = {first}, counters(graph)
     for node in graph:
-        if not found.isdisjoint(node.operands):
+        if not found.isdisjoint(read_by(node, counter_of)):
             found.add(node)
     return found
 

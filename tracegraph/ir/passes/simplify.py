@@ -13,7 +13,7 @@ import numpy as np
 from tracegraph.ir.graph import Graph, Value
 from tracegraph.ir.ops.arithmetic import add, multiply, negative
 from tracegraph.ir.ops.boxes import Step, concatenate, slice_, slice_update
-from tracegraph.ir.ops.broadcast import broadcast_to, full_like
+from tracegraph.ir.ops.broadcast import broadcast_to, full_like, scalar_like, spread
 from tracegraph.ir.ops.structural import reshape, transpose
 from tracegraph.ir.rewrite import Rules, constant_of, is_constant, rewrite
 from tracegraph.ir.sizes import Dim, nonnegative
@@ -121,6 +121,13 @@ def _slice_of_a_part(x: Value, *, start: Shape, shape: Shape, step: Step) -> Val
     return None
 
 
+def _slice_of_one_number(x: Value, *, start: Shape, shape: Shape, step: Step) -> Value | None:
+    """``slice(spread(c)) -> spread(c)``."""
+    del start, step
+    number = constant_of(x)
+    return None if number is None else spread(scalar_like(x, number), shape)
+
+
 def _slice_of_an_update(x: Value, *, start: Shape, shape: Shape, step: Step) -> Value | None:
     """``slice(slice_update(x, y, box), box) -> y``."""
     if x.node.op is not slice_update:
@@ -184,7 +191,7 @@ RULES: Rules = {
     "reshape": (_merged_reshape,),
     "transpose": (_merged_transpose,),
     "broadcast_to": (_merged_broadcast,),
-    "slice": (_slice_of_a_part, _slice_of_an_update, _slice_beside_an_update),
+    "slice": (_slice_of_one_number, _slice_of_a_part, _slice_of_an_update, _slice_beside_an_update),
     "slice_update": (_update_of_an_update,),
     "cast": (lambda x, *, dtype: _when(x.dtype == dtype, x),),
     "sum": (_sum_of_nothing,),
@@ -192,6 +199,10 @@ RULES: Rules = {
         lambda c, x, y: _when(is_constant(c, True), x),
         lambda c, x, y: _when(is_constant(c, False), y),
         lambda c, x, y: _when(x.node is y.node, x),
+    ),
+    "logical_and": (
+        lambda x, y: _when(is_constant(x, True), y),
+        lambda x, y: _when(is_constant(y, True), x),
     ),
     "mark": (lambda x, *, token: x,),
 }
