@@ -132,11 +132,6 @@ def _is_right(blas: Blas, dtype: DType) -> bool:
     return bool(np.array_equal(c, a @ b))
 
 
-def supports(dtype: DType) -> bool:
-    """Return whether products of a dtype can be made natively."""
-    return dtype in _LETTERS and find() is not None
-
-
 def name_of(routine: str, dtype: DType) -> str:
     """Return BLAS's own name of a function: ``dgemm``."""
     return _LETTERS[dtype] + routine

@@ -32,7 +32,6 @@ from tracegraph.standin import ABSENT, PYTHON_SCALARS, ArrayHolder, Traced, no_v
 
 def following(recording: Recording, function: Any) -> Callable[..., Any]:
     """Return a function whose calls are followed."""
-
     return lambda *args: opened(call_given(recording, function, args, {}))
 
 
