@@ -1,16 +1,21 @@
 """Whether a first call depends on how often a loop runs: 10 steps beside 10,000.
 
-A first call runs the function eagerly, records that, and compiles what was recorded. It is measured
-how much longer than one eager run a first call takes, for few steps and for many; how many times as
-long as an eager run its recording takes; and how many traces there are after other numbers of
-steps. The eager run of a gradient is one of the function.
+A first call runs the function eagerly, records that, compiles what was recorded, and computes by
+machine code what the eager run left open (a gradient). It is measured how much longer a first call
+takes than one eager run, for few steps and for many; how many times as long as an eager run its
+recording takes; and how many traces there are after other numbers of steps. The eager run of a
+gradient is one of the function and one later call, which computes the derivative.
+
+Each figure is the median over repetitions, each of which takes the runs of few steps and of many
+one after the other: they share what the machine does at that time.
 """
 
 from __future__ import annotations
 
+import statistics
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -73,7 +78,7 @@ def loop_growth(quick: bool) -> dict[str, Line]:
         warnings.simplefilter("error", tg.FallbackWarning)
         for name, (function, x) in programs.items():
             squared = sum_of_squares(function)
-            repeats = 2 if quick else 5
+            repeats = 3 if quick else 15
             lines[name] = _line(function, function, x, repeats)
             lines[f"{name}, gradient"] = _line(tg.grad(squared), squared, x, repeats)
     return lines
@@ -85,11 +90,14 @@ def sum_of_squares(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _line(function: Callable[..., Any], eager: Callable[..., Any], x: Any, repeats: int) -> Line:
     try:
-        few = _best(function, eager, x, FEW, 4 * repeats)
-        many = _best(function, eager, x, MANY, repeats)
+        measured = [
+            (_parts(function, eager, x, FEW), _parts(function, eager, x, MANY))
+            for _ in range(repeats)
+        ]
+        few, many = (_medians(parts) for parts in zip(*measured, strict=True))
         return {
-            "few": few["first"] - few["eager"],
-            "many": many["first"] - many["eager"],
+            "few": few["more"],
+            "many": many["more"],
             "compiling": many["compiling"] / few["compiling"],
             "recording": many["recording"] / many["eager"],
             "traces": _traces(function, x),
@@ -98,22 +106,34 @@ def _line(function: Callable[..., Any], eager: Callable[..., Any], x: Any, repea
         return {"error": f"{type(error).__name__}: {error}"}
 
 
-def _best(
-    function: Callable[..., Any], eager: Callable[..., Any], x: Any, steps: int, repeats: int
+def _parts(
+    function: Callable[..., Any], eager: Callable[..., Any], x: Any, steps: int
 ) -> dict[str, float]:
-    """Return the best time of an eager run, of a first call, and of its two parts."""
-    found: dict[str, float] = {}
-    for _ in range(repeats):
-        before = time.perf_counter()
-        eager(x, steps)
-        took = time.perf_counter() - before
-        for name, seconds in {"eager": took, **_first_call(function, x, steps)}.items():
-            found[name] = min(seconds, found.get(name, seconds))
-    return found
+    """Return the seconds of an eager run, of a first call's parts and of what it takes more."""
+    took = _seconds(eager, x, steps)
+    first, recording, later = _first_call(function, x, steps)
+    run = 0.0 if function is eager else later
+    return {
+        "eager": took,
+        "recording": recording,
+        "compiling": first - recording - run,
+        "more": first - took - run,
+    }
 
 
-def _first_call(function: Callable[..., Any], x: Any, steps: int) -> dict[str, float]:
-    """Return the time of a first call; that of its recording, taken where it ends; the rest."""
+def _medians(measured: Iterable[dict[str, float]]) -> dict[str, float]:
+    parts = list(measured)
+    return {name: statistics.median(part[name] for part in parts) for name in parts[0]}
+
+
+def _seconds(function: Callable[..., Any], *args: Any) -> float:
+    before = time.perf_counter()
+    function(*args)
+    return time.perf_counter() - before
+
+
+def _first_call(function: Callable[..., Any], x: Any, steps: int) -> tuple[float, float, float]:
+    """Return the seconds of a first call, of its recording alone, and of a later call."""
     import tracegraph as tg
 
     module = tg.compile.__globals__
@@ -128,12 +148,10 @@ def _first_call(function: Callable[..., Any], x: Any, steps: int) -> dict[str, f
     module["record_call"] = timed
     try:
         compiled = tg.compile(function)
-        before = time.perf_counter()
-        compiled(x, steps)
-        first = time.perf_counter() - before
+        first = _seconds(compiled, x, steps)
     finally:
         module["record_call"] = record
-    return {"first": first, "recording": recorded[0], "compiling": first - recorded[0]}
+    return first, recorded[0], _seconds(compiled, x, steps)
 
 
 def _traces(function: Callable[..., Any], x: Any) -> list[int]:
