@@ -63,17 +63,22 @@ def view_geometry(shape: Shape, strides: tuple[Dim, ...], path: tuple[Step, ...]
     Raises
     ------
     Unsupported
-        The view has no strides: it was a copy.
+        The view has no strides, as it was a copy; or data decides where it begins.
     """
     geometry: Geometry = (0, shape, strides)
-    for op, attrs in path:
-        geometry = VIEW_STEPS[op.name](*geometry, **attrs)
+    for step in path:
+        if step.places:
+            raise Unsupported("a view at a place that data decides is returned; return a copy")
+        geometry = VIEW_STEPS[step.op.name](*geometry, **step.attrs)
     return geometry
 
 
 def concrete(path: tuple[Step, ...]) -> tuple[Step, ...]:
     """Return a path with every size replaced by the number seen."""
-    return tuple((op, {name: _seen(value) for name, value in attrs.items()}) for op, attrs in path)
+    return tuple(
+        step._replace(attrs={name: _seen(value) for name, value in step.attrs.items()})
+        for step in path
+    )
 
 
 def _seen(value: Any) -> Any:
@@ -89,7 +94,7 @@ def lies_as(real: Any, owner: Any, path: tuple[Step, ...]) -> bool:
     """
     if not owner.size:
         return True
-    parts = 1 + any(op.name in PARTS for op, _ in path)
+    parts = 1 + any(step.op.name in PARTS for step in path)
     if owner.itemsize != parts * real.itemsize:
         return False
     steps = tuple(stride // owner.itemsize for stride in owner.strides)

@@ -267,7 +267,13 @@ class Pen:
             self.give_up(f"the value of an array is used: {why}")
             return None
 
-    def fresh(self, real: Any, value: Value, number: type | None = None) -> Traced:
+    def fresh(
+        self,
+        real: Any,
+        value: Value,
+        number: type | None = None,
+        order: tuple[int, ...] | None = None,
+    ) -> Traced:
         """Return a stand-in for a new array or number."""
         raise AssertionError("a recording makes stand-ins")
 

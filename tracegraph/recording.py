@@ -20,11 +20,9 @@ import numpy as np
 
 from tracegraph.attributes import function_of
 from tracegraph.externals import Externals
-from tracegraph.geometry import concrete, lies_as
-from tracegraph.inplace import InPlace, is_array, named_out, writes_first
+from tracegraph.inplace import is_array, named_out, writes_first
 from tracegraph.ir.errors import AbstractValueError, TracegraphError
-from tracegraph.ir.graph import Node, Value
-from tracegraph.ir.size_values import hint
+from tracegraph.ir.graph import Node
 from tracegraph.lists import Lists
 from tracegraph.numpy.callouts import RULES as CALLOUTS
 from tracegraph.numpy.callouts import NumpyCall, shares_memory
@@ -32,14 +30,14 @@ from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.numpy.table import RULES
 from tracegraph.outside import opened
 from tracegraph.pen import Fallback, fault_text
-from tracegraph.pending import like_of
 from tracegraph.places import fixed_place
 from tracegraph.policy import Policy
-from tracegraph.standin import ABSENT, Storage, Traced, no_value
+from tracegraph.results import Results
+from tracegraph.standin import ABSENT, Traced, no_value
 from tracegraph.twin import Hooks
 from tracegraph.values import (
     all_python_scalars,
-    check_type,
+    arrays_in,
     examples,
     is_abstract,
     is_numpy,
@@ -50,7 +48,7 @@ from tracegraph.values import (
     stand_ins,
     user_site,
 )
-from tracegraph.views import owner_of, structural_ancestors, view_path, write_through
+from tracegraph.views import write_through
 
 __all__ = ["Fallback", "Recording", "active", "paused"]
 
@@ -75,7 +73,7 @@ def paused() -> Iterator[None]:
         _active.reset(token)
 
 
-class Recording(InPlace):
+class Recording(Results):
     """One eager run and its graph.
 
     Parameters
@@ -182,7 +180,9 @@ class Recording(InPlace):
         if is_drawn or any(map(is_abstract, stand_ins((args, kwargs)))):
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return ABSENT, function(*examples(self, likely), **examples(self, kwargs))
+                given, options = examples(self, likely), examples(self, kwargs)
+                self.lent = arrays_in((given, options))
+                return ABSENT, function(*given, **options)
         real = function(*real_of(args), **real_of(kwargs))
         return real, real
 
@@ -233,6 +233,7 @@ class Recording(InPlace):
             return self._note_numpy_call(callout, args, kwargs, real, like)
         finally:
             self.emitter.given = None  # NumPy resizes only what nobody else refers to
+            self.lent = ()
 
     def _note_numpy_call(
         self, rule: NumpyCall, args: Any, kwargs: Any, real: Any, like: Any
@@ -241,7 +242,7 @@ class Recording(InPlace):
         # A result may be an argument itself (histogram), or one array twice (diag_indices).
         given = stand_ins((args, kwargs))
         made = {id(x.actual): x for x in given if isinstance(x.actual, np.ndarray)}
-        if shares_memory(results, [x.actual for x in made.values()]):
+        if shares_memory(results, [x.actual for x in made.values()]) or self.is_lent(results):
             raise Unsupported("it gives views of what it is given; copy what it gives")
         operands, options = operands_of(self, args), operands_of(self, kwargs)
         values = rule.note(self.emitter, results, operands, options, guess=real is ABSENT)
@@ -296,76 +297,6 @@ class Recording(InPlace):
                 "functions inside the compiled function, or pass it as an argument"
             )
         return known
-
-    # -- results --------------------------------------------------------------------------------
-
-    def wrap(self, real: Any, sym: Any, args: Any = ()) -> Any:
-        """Return the stand-in for what a call returned."""
-        if isinstance(sym, (tuple, list)):
-            reals = [ABSENT] * len(sym) if real is ABSENT else real
-            items = [self.wrap(r, s, args) for r, s in zip(reals, sym, strict=True)]
-            return tuple(items) if real is ABSENT else remake(real, items)
-        if not isinstance(sym, Sym):
-            return real
-        if real is ABSENT:
-            return self._wrap_abstract(sym, args)
-        if isinstance(real, np.ndarray):
-            check_type(sym.value.type, real)
-            return self._wrap_array(real, sym.value, args)
-        return self._new(real, sym.value)
-
-    def _new(self, real: Any, value: Value) -> Traced:
-        like = like_of(real)
-        check_type(value.type, like)
-        traced = Traced(self, real, Storage(value, owner_of(like), array=like))
-        self._alive[value.node] = weakref.ref(traced)
-        if self.kept is not None:
-            self.kept.append(traced)
-        return traced
-
-    def _wrap_array(self, real: Any, value: Value, args: Any) -> Traced:
-        arrays = [x for x in stand_ins(args) if isinstance(x.actual, np.ndarray)]
-        for traced in arrays:
-            if traced.actual is real:
-                return traced
-        owner = owner_of(real)
-        for traced in arrays:
-            if owner_of(traced.actual) is owner:
-                return self._view(real, value, traced)
-        return self._new(real, value) if owner is real else self._view_of_hidden(real, value, owner)
-
-    def _view_of_hidden(self, real: Any, value: Value, owner: Any) -> Traced:
-        """Return a stand-in for a view of memory that the function has no name for."""
-        for node in structural_ancestors(value.node):
-            path = view_path(value.node, node)
-            same_shape = tuple(map(hint, node.array_type.shape)) == owner.shape
-            if same_shape and path is not None and lies_as(real, owner, concrete(path)):
-                return Traced(self, real, Storage(Value(self.builder, node), owner), path)
-        return self._new(real, value)
-
-    def _view(self, real: Any, value: Value, traced: Traced) -> Traced:
-        path = view_path(value.node, self.value_of(traced).node)
-        if path is not None:
-            return Traced(self, real, traced.storage, (*traced.path, *path))
-        storage = Storage(value, owner_of(real), array=real)  # good until its memory is written
-        storage.shares, storage.seen = traced.storage, traced.storage.version
-        return Traced(self, real, storage)
-
-    def _wrap_abstract(self, sym: Sym, args: Any) -> Traced:
-        is_scalar = isinstance(self.emitter.given, np.generic)  # a copy, never a view
-        for traced in () if is_scalar else stand_ins(args):
-            path = None if sym.fresh else view_path(sym.value.node, self.value_of(traced).node)
-            if path is not None and traced.kind is np.ndarray:
-                return Traced(self, ABSENT, traced.storage, (*traced.path, *path))
-        return Traced(self, ABSENT, Storage(sym.value, None))
-
-    def fresh(self, real: Any, value: Value, number: type | None = None) -> Traced:
-        """Return a stand-in for a new array, or a number; without value of the type ``number``."""
-        if real is ABSENT:
-            storage = Storage(value, None)
-            storage.number = number
-            return Traced(self, ABSENT, storage)
-        return self._new(real, value)
 
     # -- writes ---------------------------------------------------------------------------------
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from tracegraph.ir.errors import AbstractValueError
-from tracegraph.ir.graph import Value
+from tracegraph.ir.graph import Node, Op, Value
 from tracegraph.ir.sizes import Dim, Size
 from tracegraph.ir.types import ArrayType
 from tracegraph.operators import IN_PLACE, Operators
@@ -78,12 +78,14 @@ class Storage:
     storage that ``shares`` another's memory in a way that is no structural view is good for
     reading while the other has the version that was ``seen``. ``reshaped`` is how the array looks
     at its own memory once another shape was assigned to it. ``born`` counts storages,
-    ``number`` is the type of a Python number without value.
+    ``number`` is the type of a Python number without value. Of an array without value ``order`` has
+    the axes from slow to fast, but is None for one that has axes and is C-contiguous, and for a
+    number; ``is_read_only`` says whether NumPy would not write into it.
     """
 
     __slots__ = (
-        "array", "born", "external", "number", "origin", "owner", "reshaped", "seen", "shares",
-        "value", "version",
+        "array", "born", "external", "is_read_only", "number", "order", "origin", "owner",
+        "reshaped", "seen", "shares", "value", "version",
     )  # fmt: skip
 
     def __init__(
@@ -98,6 +100,8 @@ class Storage:
         self.reshaped: tuple[Step, ...] = ()
         self.born = next(_births)
         self.number: type | None = None
+        self.order: tuple[int, ...] | None = None
+        self.is_read_only = False
 
     @property
     def written(self) -> bool:
@@ -116,8 +120,24 @@ class Storage:
         self.version += 1
 
 
-Step = tuple[Any, dict[str, Any]]
-"""One step of a view path: a structural operation and its attributes."""
+class Step(NamedTuple):
+    """One step of a view path: a structural operation with its attributes.
+
+    ``places`` are its operands but for the first one: the places of a view that data decides.
+    """
+
+    op: Op
+    attrs: dict[str, Any]
+    places: tuple[Node, ...] = ()
+
+    def __call__(self, value: Value) -> Value:
+        """Return what the step sees of a value."""
+        out: Value = self.op(value, *self.at(value), **self.attrs)
+        return out
+
+    def at(self, value: Value) -> list[Value]:
+        """Return the places, in the graph of a value."""
+        return [Value(value.builder, place) for place in self.places]
 
 
 class Traced(Operators):
@@ -169,8 +189,8 @@ class Traced(Operators):
     def value(self) -> Value:
         """Its present value in the graph."""
         value = self.storage.value
-        for op, attrs in self.path:
-            value = op(value, **attrs)
+        for step in self.path:
+            value = step(value)
         return value
 
     @property
@@ -182,7 +202,8 @@ class Traced(Operators):
         if self.storage.number is not None:
             return self.storage.number
         type_ = self.storage.type if not self.path else self.value.type
-        return np.ndarray if type_.shape else type_.dtype.type
+        is_array = type_.shape or self.storage.order is not None
+        return np.ndarray if is_array else type_.dtype.type
 
     @property
     def is_python_scalar(self) -> bool:

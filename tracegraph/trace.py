@@ -275,8 +275,8 @@ class _Finish:
             raise Unsupported("an array is returned whose elements lie apart; return a copy")
         value, shape = storage.value, storage.value.shape
         strides = contiguous(shape) if storage.reshaped else strides_in_order(shape, order)
-        for op, attrs in storage.reshaped:
-            value = op(value, **attrs)
+        for step in storage.reshaped:
+            value = step(value)
         if gap == 1:
             buffer = self._new(value, order)
             return ArrayOutput(buffer, value.shape, order), strides
@@ -294,12 +294,12 @@ class _Finish:
             self._keep_counted((offset, *shape, *strides))
             # Read-only by its making, not because the memory is: native code looks at that itself.
             base_is_writeable = is_writeable(leaf.storage.array)
-            spread = any(op.name == "broadcast_to" for op, _ in leaf.path)
+            spread = any(step.op.name == "broadcast_to" for step in leaf.path)
             is_external = leaf.storage.external
             writeable = is_writeable(leaf.likeness) or (
                 is_external and not base_is_writeable and not spread
             )
-            is_part = any(op.name in PARTS for op, _ in leaf.path)
+            is_part = any(step.op.name in PARTS for step in leaf.path)
             dtype = leaf.value.dtype if is_part else None
             found = ViewOutput(of, offset, shape, strides, writeable, dtype)
             self._views[id(leaf.likeness)] = found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from tracegraph.ir.graph import Site, Value
 from tracegraph.ir.size_values import hint
 from tracegraph.ir.types import ArrayType, is_supported
-from tracegraph.numpy.callouts import example_of
+from tracegraph.layouts import copy_like, example_for
 from tracegraph.numpy.emit import Sym, Unsupported
 from tracegraph.standin import (
     ABSENT,
@@ -42,19 +43,26 @@ def real_of(value: Any) -> Any:
 
 def stand_ins(value: Any) -> list[Traced]:
     """Return the stand-ins of arrays and numbers in nested arguments."""
-    found: list[Traced] = []
+    return [item for item in _leaves(value) if type(item) is Traced]
+
+
+def arrays_in(value: Any) -> list[np.ndarray[Any, Any]]:
+    """Return the real arrays in nested arguments."""
+    return [item for item in _leaves(value) if isinstance(item, np.ndarray)]
+
+
+def _leaves(value: Any) -> Iterator[Any]:
     stack = [value]
     while stack:
         item = stack.pop()
-        if type(item) is Traced:
-            found.append(item)
-        elif type(item) in (tuple, list):
+        if type(item) in (tuple, list):
             stack.extend(reversed(item))
         elif type(item) is dict:
             stack.extend(reversed(item.values()))
         elif type(item) is slice:
             stack.extend((item.step, item.stop, item.start))
-    return found
+        else:
+            yield item
 
 
 def is_numpy(function: Any) -> bool:
@@ -144,13 +152,16 @@ def examples(recording: Knows, value: Any) -> Any:
     """Return arguments with examples in the place of values that there are none of."""
     kind = type(value)
     if kind is Traced and value.actual is ABSENT:
-        example = example_of(recording.value_of(value).type)
+        example = example_for(value, recording.value_of(value).type)
         number = value.storage.number
-        return example if number is None else number(example)
+        if number is None:
+            return example if value.kind is np.ndarray else example[()]
+        return number(example)
     if kind is Traced and isinstance(value.actual, np.ndarray):
         # In a branch that is not taken a real one may be what NumPy raises for.
         drawn = recording.drawn is not None
-        return example_of(recording.value_of(value).type) if drawn else value.actual.copy()
+        type_ = recording.value_of(value).type
+        return example_for(value, type_) if drawn else copy_like(value.actual)
     if kind in (tuple, list):
         return kind(examples(recording, item) for item in value)
     if kind is dict:

@@ -177,7 +177,8 @@ class Binding:
             return self.left.constants.get(name, UNBOUND)
         kind = self.left.kinds[name] if self._is_numpys(name) else float
         number = kind if kind in PYTHON_SCALARS else None
-        found = self.recording.fresh(ABSENT, self.left.values[name], number)
+        order = self.left.orders.get(name)
+        found = self.recording.fresh(ABSENT, self.left.values[name], number, order)
         if name in self.left.kept:
             keep_apart(found, self.left.started[name].storage)
         return found

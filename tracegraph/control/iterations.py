@@ -39,6 +39,7 @@ from tracegraph.ir.bodies import fresh_name
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.sizes import Size, nonnegative
+from tracegraph.layouts import order_of
 from tracegraph.recording import Recording
 from tracegraph.standin import ABSENT, PYTHON_SCALARS, Storage, Traced
 
@@ -115,7 +116,8 @@ class Iteration:
         for name, value in zip(self.carried, sources, strict=False):
             kind = np.float64 if name in self.mixed else kind_of(self.before[name])
             number = kind if kind in PYTHON_SCALARS else None
-            self.given[name] = recording.fresh(ABSENT, value, number)
+            order = order_of(self.before[name]) if kind is np.ndarray else None
+            self.given[name] = recording.fresh(ABSENT, value, number, order)
         for storage, value in zip(self.memory, sources[len(self.carried) :], strict=True):
             storage.value = value
         return init, sources

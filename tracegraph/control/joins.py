@@ -36,6 +36,7 @@ from tracegraph.ir.ops.choice import select
 from tracegraph.ir.ops.control import cond, items
 from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim
+from tracegraph.layouts import Order, order_of
 from tracegraph.recording import Recording
 from tracegraph.standin import ABSENT, PYTHON_SCALARS, Storage, Traced
 
@@ -140,6 +141,7 @@ class _Choice:
     sides: tuple[Value, Value]
     number: type | None = None
     apart: bool = False
+    order: Order | None = None
     found: Value | None = None
     traced: Traced | None = None
 
@@ -151,7 +153,7 @@ class _Choice:
     def stand_in(self, recording: Recording) -> Traced:
         """Return its stand-in, which is one for all names of it."""
         if self.traced is None:
-            self.traced = recording.fresh(ABSENT, self.value, self.number)
+            self.traced = recording.fresh(ABSENT, self.value, self.number, self.order)
         return self.traced
 
 
@@ -195,9 +197,13 @@ class _Join:
         known = [s for x in found for s in (x.storage, x.storage.shares) if s in self.ways.given]
         if known and any(self.ways.kept.setdefault(name, s) is not s for s in known):
             self.ways.borrowed.add(name)
+        order = order_of(one)
+        if order != order_of(other):
+            return UNKNOWN
         self._check_partners(name, found)
         if one.storage not in self.arrays:
             self.arrays[one.storage] = self._choice(values)
+            self.arrays[one.storage].order = order
         return self.arrays[one.storage]
 
     def memory(self, storage: Storage) -> _Choice:

@@ -61,7 +61,7 @@ class Leaf:
     def made(self, value: Any) -> Any:
         """Return a real value as what this leaf is, with memory of its own."""
         if self.kind is np.ndarray:
-            return np.array(value, self.type.dtype)
+            return np.array(value, self.type.dtype, order="C")
         return self.kind(value) if self.is_number else self.type.dtype.type(value)
 
     def handed_over(self, value: Any) -> Any:

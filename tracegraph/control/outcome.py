@@ -11,6 +11,7 @@ from tracegraph.ir.graph import Value
 from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim, Size, Symbol, symbols
 from tracegraph.ir.slicing import dependents
+from tracegraph.layouts import Order
 from tracegraph.recording import Recording
 from tracegraph.standin import Storage
 
@@ -22,7 +23,7 @@ class Left:
     Parameters
     ----------
     values : dict of str to Value
-        What names stand for; ``kinds`` has the type of each.
+        What names stand for; ``kinds`` has the type of each, ``orders`` that of the axes of arrays.
     sizes : dict of str to int or Size
         Names for sizes.
     same : dict of str to object
@@ -53,6 +54,7 @@ class Left:
 
     values: dict[str, Value]
     kinds: dict[str, type]
+    orders: dict[str, Order | None]
     sizes: dict[str, Dim]
     same: dict[str, Any]
     aliases: dict[str, str]

@@ -41,6 +41,7 @@ from tracegraph.ir.graph import Value
 from tracegraph.ir.size_values import substitute
 from tracegraph.ir.sizes import Dim, Size, Symbol
 from tracegraph.ir.types import type_symbols
+from tracegraph.layouts import order_of
 from tracegraph.standin import Traced, TracedSize, dim_of
 
 ROUNDS = 8
@@ -194,6 +195,10 @@ class Statement(Iteration):
             raise NotYetError(
                 f"{name} is {known.type} and then {value.type} in a loop; keep its dtype and shape"
             )
+        if kind is np.ndarray and order_of(found) != given.storage.order:
+            raise NotYetError(
+                f"{name} lies in memory otherwise after an iteration; use np.ascontiguousarray"
+            )
         return value
 
     def _check_own(self, name: str, found: Traced) -> None:
@@ -259,6 +264,7 @@ class Statement(Iteration):
         values |= dict(zip(ends.last, found[rest:], strict=False))
         stacks = found[rest + len(ends.last) :]
         kinds = {name: kind_of(self.after[name]) for name in values}
+        orders = {name: order_of(self.after[name]) for name in values if kinds[name] is np.ndarray}
         memory = dict(zip(self.memory, found[count:rest], strict=True))
         changed = {*self.carried, *self.emptied}
         same = {name: old for name, old in self.before.items() if name not in changed}
@@ -277,7 +283,7 @@ class Statement(Iteration):
             if name not in values and name not in aliases and self._is_constant(name)
         }
         return Left(
-            values, kinds, ends.sizes, same, aliases, constants, memory, holds, self.before,
+            values, kinds, orders, ends.sizes, same, aliases, constants, memory, holds, self.before,
             tuple(self.carried), self.kept_arrays(), self.structure,
             list(zip(ends.appended, stacks, strict=True)), self._arrays(),
             frozenset(name for name in names if self.after[name] is LIST),

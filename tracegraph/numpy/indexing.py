@@ -1,7 +1,8 @@
 """Reading and writing ``x[index]``: integers, slices, arrays of integers, masks, and all mixed.
 
 An index is split in two: a *box*, the basic part, which is a view; and arrays of integers, which
-select along axes of that view.
+select along axes of that view. Where there are integers that data decides, and no arrays, the
+element or part that all integers name comes first, and what the slices see of that is a view.
 """
 
 from __future__ import annotations
@@ -13,22 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.ir.graph import PARAMETER, Graph, Node, Value
-from tracegraph.ir.interpret import interpret
-from tracegraph.ir.ops.arithmetic import add
-from tracegraph.ir.ops.broadcast import broadcast_to, full_like, spread, sum_
+from tracegraph.ir.graph import Value
+from tracegraph.ir.ops.broadcast import broadcast_to, sum_
 from tracegraph.ir.ops.choice import select
-from tracegraph.ir.ops.compare import equal, greater_equal, less, logical_and
+from tracegraph.ir.ops.compare import equal
 from tracegraph.ir.ops.contract import permuted
-from tracegraph.ir.ops.identity import mark
 from tracegraph.ir.ops.index import gather, scatter, scatter_add
-from tracegraph.ir.ops.reduce import all_
 from tracegraph.ir.ops.selection import flatnonzero
 from tracegraph.ir.ops.structural import inverse
+from tracegraph.ir.record import record
 from tracegraph.ir.size_values import hint
 from tracegraph.ir.sizes import Dim, Size, product
 from tracegraph.ir.types import BOOL, INT64, Shape
-from tracegraph.numpy.arguments import CONSTANT_LIMIT, array, constant, reshaped
+from tracegraph.numpy.arguments import array, reshaped
+from tracegraph.numpy.computed_places import inside
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.numpy.slices import Box, Range, point, slice_range
 from tracegraph.numpy.ufuncs import operand
@@ -254,76 +253,26 @@ def _places_for(e: Emitter, mask: Value, new: Value, behind: int) -> Value:
     return fixed
 
 
-# -- places that are computed -------------------------------------------------------------------
-
-KNOWN_LIMIT = 2 * CONSTANT_LIMIT
-"""How many operations may make places that are looked at as constants."""
-
-ARRANGING = ("reshape", "transpose", "broadcast_to", "slice")
-
-
-def inside(e: Emitter, index: Value, length: Dim) -> Value:
-    """Return places counted from the start, with a guard that all are inside an axis."""
-    known = known_places(index) if isinstance(length, int) else None
-    if known is not None and ((-length <= known) & (known < length)).all():
-        if (known >= 0).all():
-            return index
-        if known.size <= CONSTANT_LIMIT:
-            return constant(e, np.where(known < 0, known + length, known))
-    limit = upper_bound(index.node)
-    if limit is not None and e.holds(limit, "<=", length):
-        return index
-    end = spread(e.value(length), index.shape)
-    shifted: Value = add(index, end)
-    fine = logical_and(greater_equal(shifted, full_like(index, 0)), less(index, end))
-    e.guard(all_(fine, axes=tuple(range(fine.ndim))), True)
-    placed: Value = select(less(index, full_like(index, 0)), shifted, index)
-    return placed
-
-
-def known_places(index: Value) -> Any:
-    """Return places as an array where they depend on no input and no size, or None.
-
-    A marked value stands for an input of a transformation.
-    """
-    found = {index.node}
-    pending = [index.node]
-    while pending:
-        node = pending.pop()
-        if node.op in (PARAMETER, mark) or len(found) > KNOWN_LIMIT:
-            return None
-        pending.extend(new := [operand for operand in node.operands if operand not in found])
-        found.update(new)
-    try:
-        nodes = tuple(node for node in index.builder.nodes if node in found)
-        return interpret(Graph((), nodes, (index.node,)))[0]
-    except KeyError:
-        return None  # a size that is not known here
-
-
-def upper_bound(node: Node) -> Dim | None:
-    """Return what certain positions are below, and not negative: those that ``arange`` counts."""
-    while node.op.name in ARRANGING:
-        (node,) = node.operands
-    attrs = dict(node.attrs)
-    if node.op.name == "iota":
-        bound: Dim = attrs["shape"][attrs["axis"]]
-        return bound
-    if node.op.name in ("argmax", "argmin"):
-        found: Dim = node.operands[0].array_type.shape[attrs["axes"][0]]
-        return found
-    if node.op is flatnonzero:
-        return node.operands[0].array_type.size
-    return None
-
-
 # -- the rules ----------------------------------------------------------------------------------
 
 
 def getitem(e: Emitter, x: Any, index: Any) -> Sym:
     """The rule of ``x[index]``."""
     value = array(e, x)
-    return Sym(select_parts(e, value, index).read(value))
+    items = index if isinstance(index, tuple) else (index,)
+    fresh = any(map(_makes_a_copy, items))
+    part = _named_part(e, value, index_items(e, index))
+    if part is None:
+        return Sym(select_parts(e, value, index).read(value), fresh=fresh)
+    seen = part.read(value)
+    return Sym(select_parts(e, seen, part.rest).read(seen), fresh=fresh)
+
+
+def _makes_a_copy(item: Any) -> bool:
+    """Return whether what an item of an index selects is a copy: also by an array without axes."""
+    if isinstance(item, Sym):
+        return item.weak is bool or item.dtype == BOOL or not (item.scalar or item.weak)
+    return isinstance(item, (Value, bool, np.bool_, np.ndarray, list, tuple))
 
 
 def setitem(e: Emitter, x: Sym, index: Any, new: Any) -> Sym:
@@ -333,7 +282,47 @@ def setitem(e: Emitter, x: Sym, index: Any, new: Any) -> Sym:
     masked = _write_masked(e, x.value, items, update) if any(map(is_mask, items)) else None
     if masked is not None:
         return Sym(masked)
+    part = _named_part(e, x.value, items)
+    if part is not None:
+        seen = part.read(x.value)
+        new = select_parts(e, seen, part.rest, update).write(e, seen, update)
+        return Sym(part.write(x.value, new))
     return Sym(select_parts(e, x.value, index, update).write(e, x.value, update))
+
+
+@record
+class _NamedPart:
+    """The part of an array that the integers of an index name, and what is left of the index."""
+
+    places: dict[int, Value]
+    rest: tuple[Any, ...]
+
+    def read(self, x: Value) -> Value:
+        out: Value = gather(x, *self.places.values(), axes=tuple(self.places))
+        return out
+
+    def write(self, x: Value, new: Value) -> Value:
+        out: Value = scatter(x, new, *self.places.values(), axes=tuple(self.places))
+        return out
+
+
+def _named_part(e: Emitter, x: Value, items: Sequence[Any]) -> _NamedPart | None:
+    """Return the part that integers name; None without one that data decides, or with arrays."""
+    arrays = [item for item in items if _is_array(item)]
+    if not arrays or any(item.ndim or is_mask(item) for item in arrays):
+        return None
+    places: dict[int, Value] = {}
+    rest: list[Any] = []
+    axis = 0
+    for item in expanded([*items], x.ndim):
+        if _is_array(item):
+            places[axis] = inside(e, item, x.shape[axis])
+        elif _is_point(item):
+            places[axis] = e.value(point(e, item, x.shape[axis]).start, INT64)
+        else:
+            rest.append(item)
+        axis += _axes_used(item)
+    return _NamedPart(places, tuple(rest))
 
 
 def _write_masked(e: Emitter, x: Value, items: list[Any], new: Value) -> Value | None:

@@ -26,9 +26,10 @@ from tracegraph.numpy.arguments import (
     reshaped,
     same_dtype,
 )
+from tracegraph.numpy.computed_places import inside
 from tracegraph.numpy.creation import on_diagonal, on_or_below, positions
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
-from tracegraph.numpy.indexing import getitem, index_items, inside
+from tracegraph.numpy.indexing import getitem, index_items
 from tracegraph.numpy.joining import joined, padded
 from tracegraph.numpy.reductions import sum_rule
 
