@@ -18,7 +18,9 @@ from tracegraph.ir.ops.cast import cast
 from tracegraph.ir.ops.choice import select
 from tracegraph.ir.ops.compare import logical_and
 from tracegraph.ir.ops.control import guard
+from tracegraph.ir.ops.creation import iota
 from tracegraph.ir.ops.identity import mark
+from tracegraph.ir.ops.index import gather, scatter
 from tracegraph.ir.ops.structural import reshape, transpose
 from tracegraph.ir.parse import parse_graph
 from tracegraph.ir.passes import PIPELINE, run_pipeline
@@ -27,7 +29,7 @@ from tracegraph.ir.passes.dead_code import remove_dead_code
 from tracegraph.ir.passes.simplify import RULES, simplify
 from tracegraph.ir.rewrite import rewrite
 from tracegraph.ir.text import print_graph
-from tracegraph.ir.types import BOOL, DTYPES, FLOAT64, ArrayType
+from tracegraph.ir.types import BOOL, DTYPES, FLOAT64, INT64, ArrayType
 from tracegraph.ir.verify import verify
 
 REAL = tuple(d for d in DTYPES.values() if d.kind in "iuf")
@@ -87,6 +89,25 @@ def _updated(x: Value, y: Value) -> Value:
     return out
 
 
+def _zero(x: Value) -> Value:
+    """Return the first place of an array, computed."""
+    numbers = x.builder.emit(iota, (), {"shape": x.shape, "axis": 0, "dtype": INT64})
+    out: Value = reshape(slice_(numbers, start=(0,), shape=(1,), step=(1,)), shape=())
+    return out
+
+
+def _last(x: Value) -> Value:
+    out: Value = reshape(slice_(x, start=(x.shape[0] - 1,), shape=(1,), step=(1,)), shape=())
+    return out
+
+
+def _put(x: Value, number: int) -> Value:
+    """Return ``x`` with its last element, or a number, at its first place."""
+    new = _last(x) if number else scalar_like(_last(x), 0)
+    out: Value = scatter(x, new, _zero(x), axes=(0,))
+    return out
+
+
 HOLDS: dict[tuple[str, int], tuple[Case, ...]] = {
     ("add", 0): (
         Case(lambda x: add(x, full_like(x, -0.0 if x.dtype.kind == "f" else 0)), REAL),
@@ -141,6 +162,8 @@ HOLDS: dict[tuple[str, int], tuple[Case, ...]] = {
             lambda x: slice_(_updated(x, x), start=(x.shape[0] - 1,), shape=(1,), step=(-1,)), ALL
         ),
     ),
+    ("gather", 0): (Case(lambda x: gather(_put(x, 1), _zero(x), axes=(0,)), ALL),),
+    ("scatter", 0): (Case(lambda x: scatter(_put(x, 0), _last(x), _zero(x), axes=(0,)), ALL),),
     ("slice_update", 0): (Case(lambda x: _updated(_updated(x, full_like(x, 1)), x), ALL),),
     ("cast", 0): (Case(lambda x: cast(x, dtype=x.dtype), ALL),),
     ("sum", 0): (Case(lambda x: sum_(x, axes=()), NUMERIC),),

@@ -21,7 +21,7 @@ def alone(a: Assembler, root: Root) -> tuple[Statement, ...]:
     """Return the statements of a root that shares its kernel with no other."""
     if root.kind == "scan":
         return _scan(a, root)
-    return _scatter(a, root) if root.kind == "scatter" else _boxes(a, root)
+    return _scatter(a, root) if isinstance(root.node.op.lower, Scatter) else _boxes(a, root)
 
 
 def _scan(a: Assembler, root: Root) -> tuple[Statement, ...]:
@@ -111,12 +111,12 @@ def _piece(a: Assembler, root: Root, piece: Piece, target: Storage) -> tuple[Sta
 
 
 def _scatter(a: Assembler, root: Root) -> tuple[Statement, ...]:
-    """Copy the base, then combine the updates one after the other, in order."""
+    """Copy the base if it is elsewhere, then combine the updates one after the other, in order."""
     node, target = root.node, a.targets[root]
     lower = node.op.lower
     assert isinstance(lower, Scatter)
     base, updates, *indices = node.operands
-    body = _piece(a, root, Piece(0, (), ()), target)
+    body = () if root.kind == "update" else _piece(a, root, Piece(0, (), ()), target)
     puller = Puller(a.b, a.storages)
     for k in range(len(node.operands)):
         ready(root, puller, (node, k))

@@ -20,6 +20,9 @@ from tracegraph.ir.graph import Graph, Node
 from tracegraph.ir.loops import Program, Store, place_of, scalars, statements
 from tracegraph.ir.sizes import Dim
 
+UPDATES = ("boxes", "scatter")
+"""Kinds of roots that may be written over their first operand."""
+
 
 def overwritten(
     groups: Sequence[Group],
@@ -68,7 +71,7 @@ def _is_own(root: Root) -> bool:
 def _rewritten(root: Root) -> Iterator[tuple[int, Node]]:
     """Yield the results that a root could write over an operand, and that operand."""
     node = root.node
-    if root.kind == "boxes" and is_update(node, node.operands[0]):
+    if root.kind in UPDATES and is_update(node, node.operands[0]):
         yield 0, node.operands[0]
     seen: set[Node] = set()
     for number, place in handed_on(node):

@@ -41,8 +41,8 @@ class Root:
     node : Node
         What is computed.
     kind : str
-        map, copy (of the node itself), fold, product, scan, boxes, update (boxes into memory that
-        holds the first operand already), scatter; gemm or step for what is no kernel.
+        map, copy (of the node itself), fold, product, scan, boxes, scatter, update (either of the
+        two into memory that holds the first operand already); gemm or step for what is no kernel.
     domain : tuple of int or Size
         The shape that its loops run over.
     kept : tuple of int
@@ -78,14 +78,16 @@ def copy_of(node: Node) -> Root:
 
 
 def update_of(node: Node) -> Root:
-    """Return the root that writes the boxes of a node into its first operand's memory."""
+    """Return the root that writes what a node changes into its first operand's memory."""
     return Root(node, "update")
 
 
 def is_update(node: Node, base: Node) -> bool:
-    """Return whether a node is ``base`` with boxes written into it."""
-    if not isinstance(node.op.lower, Boxes) or node.operands[0] is not base:
+    """Return whether a node is ``base`` with something written into it, at distinct places."""
+    if not isinstance(node.op.lower, Boxes | Scatter) or node.operands[0] is not base:
         return False
+    if isinstance(node.op.lower, Scatter):
+        return not any(place.array_type.shape for place in node.operands[2:])
     pieces = node.op.lower.pieces([o.array_type for o in node.operands], **dict(node.attrs))
     ndim = node.array_type.ndim
     whole = Piece(0, (0,) * ndim, (1,) * ndim)

@@ -19,6 +19,7 @@ from tracegraph.codegen.groups import Group, grouped, moving, nodes_of, readers_
 from tracegraph.codegen.matrices import matrix_product
 from tracegraph.codegen.nested import Nest, true_everywhere
 from tracegraph.codegen.overwrites import (
+    UPDATES,
     conflicts,
     in_order,
     is_carried,
@@ -218,9 +219,9 @@ class Scheduler:
         return late
 
     def _updates(self, node: Node, param: Node) -> bool:
-        """Return whether an output is a parameter with boxes written into it, and used nowhere."""
+        """Return whether an output is a parameter with parts written, and used nowhere."""
         used = any(node in n.operands for n in self.graph) or self.graph.outputs.count(node) > 1
-        native = root_of(node).kind == "boxes"
+        native = root_of(node).kind in UPDATES
         return native and not used and node not in self.forced and is_update(node, param)
 
     def _place_output(self, node: Node, target: Storage, owned: bool) -> Root | None:

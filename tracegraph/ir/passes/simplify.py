@@ -6,6 +6,7 @@ lines do not belong here. One rule is one line, read ``before -> after``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from tracegraph.ir.graph import Graph, Value
 from tracegraph.ir.ops.arithmetic import add, multiply, negative
 from tracegraph.ir.ops.boxes import Step, concatenate, slice_, slice_update
 from tracegraph.ir.ops.broadcast import broadcast_to, full_like, scalar_like, spread
+from tracegraph.ir.ops.index import scatter
 from tracegraph.ir.ops.structural import reshape, transpose
 from tracegraph.ir.rewrite import Rules, constant_of, is_constant, rewrite
 from tracegraph.ir.sizes import Dim, nonnegative
@@ -174,6 +176,27 @@ def _update_of_an_update(x: Value, y: Value, *, start: Shape, step: Step) -> Val
     return out
 
 
+def _gather_of_a_scatter(x: Value, *places: Value, axes: tuple[int, ...]) -> Value | None:
+    """``gather(scatter(x, y, place), place) -> y`` for one place."""
+    return x.builder.value(x.node.operands[1]) if _is_scatter_at(x, places, axes) else None
+
+
+def _scatter_of_a_scatter(
+    x: Value, y: Value, *places: Value, axes: tuple[int, ...]
+) -> Value | None:
+    """``scatter(scatter(x, _, place), y, place) -> scatter(x, y, place)`` for one place."""
+    if not _is_scatter_at(x, places, axes):
+        return None
+    out: Value = scatter(x.builder.value(x.node.operands[0]), y, *places, axes=axes)
+    return out
+
+
+def _is_scatter_at(x: Value, places: Sequence[Value], axes: tuple[int, ...]) -> bool:
+    """Return whether a value was written at one place, this one."""
+    is_at = x.node.op is scatter and x.node.operands[2:] == tuple(p.node for p in places)
+    return is_at and dict(x.node.attrs) == {"axes": axes} and not places[0].shape
+
+
 def _double_negative(x: Value) -> Value | None:
     return x.builder.value(x.node.operands[0]) if x.node.op is negative else None
 
@@ -193,6 +216,8 @@ RULES: Rules = {
     "broadcast_to": (_merged_broadcast,),
     "slice": (_slice_of_one_number, _slice_of_a_part, _slice_of_an_update, _slice_beside_an_update),
     "slice_update": (_update_of_an_update,),
+    "gather": (_gather_of_a_scatter,),
+    "scatter": (_scatter_of_a_scatter,),
     "cast": (lambda x, *, dtype: _when(x.dtype == dtype, x),),
     "sum": (_sum_of_nothing,),
     "select": (
