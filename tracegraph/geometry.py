@@ -63,12 +63,14 @@ def view_geometry(shape: Shape, strides: tuple[Dim, ...], path: tuple[Step, ...]
     Raises
     ------
     Unsupported
-        The view has no strides, as it was a copy; or data decides where it begins.
+        The view has no strides: it was a copy.
+
+    Notes
+    -----
+    Where places are computed, the offset is that of a view at the first ones.
     """
     geometry: Geometry = (0, shape, strides)
     for step in path:
-        if step.places:
-            raise Unsupported("a view at a place that data decides is returned; return a copy")
         geometry = VIEW_STEPS[step.op.name](*geometry, **step.attrs)
     return geometry
 
@@ -145,6 +147,13 @@ def _view_reshape(
     return offset, shape, tuple(next(moving)[1] if d != 1 else 1 for d in shape)
 
 
+def _view_at_places(
+    offset: Dim, shape: Shape, strides: tuple[Dim, ...], /, *, axes: tuple[int, ...]
+) -> Geometry:
+    kept = [axis for axis in range(len(shape)) if axis not in axes]
+    return offset, tuple(shape[a] for a in kept), tuple(strides[a] for a in kept)
+
+
 def _view_part(number: int) -> Callable[..., Geometry]:
     """Return the geometry of parts of complex numbers, in elements of their own dtype."""
 
@@ -162,4 +171,5 @@ VIEW_STEPS: dict[str, Callable[..., Geometry]] = {
     "reshape": _view_reshape,
     "real": _view_part(0),
     "imag": _view_part(1),
+    "gather": _view_at_places,
 }

@@ -142,6 +142,7 @@ class RecordingHooks(PlainHooks):
         body: Callable[[Any], Any],
         plain: Callable[[Any], Any],
         names: tuple[str, ...],
+        scratch: tuple[str, ...],
         exit: Exit | None,
         /,
     ) -> Any:
@@ -153,7 +154,7 @@ class RecordingHooks(PlainHooks):
         recording = active()
         if recording is None or not recording.is_noting:
             return self.iter(iterable)
-        return self.iter(rest_of(recording, iterable, LoopCode(body, plain, names, exit)))
+        return self.iter(rest_of(recording, iterable, LoopCode(body, plain, names, scratch, exit)))
 
     def while_(
         self,
@@ -162,14 +163,16 @@ class RecordingHooks(PlainHooks):
         plain_test: Callable[[], Any],
         plain: Callable[[], Any],
         names: tuple[str, ...],
+        scratch: tuple[str, ...],
         exit: Exit | None,
         /,
     ) -> Callable[[], bool]:
         """Let the twin run a ``while`` statement, or run it here as ``loop`` does."""
         recording = active()
         if recording is None or not recording.is_noting:
-            return super().while_(test, body, plain_test, plain, names, exit)
-        return WhileLoop(recording, LoopCode(body, plain, names, exit, test, plain_test))
+            return super().while_(test, body, plain_test, plain, names, scratch, exit)
+        code = LoopCode(body, plain, names, scratch, exit, test, plain_test)
+        return WhileLoop(recording, code)
 
     def rebinds(self, names: tuple[str, ...], /) -> None:
         """End a drawing: what an iteration does to these variables no other hook sees."""

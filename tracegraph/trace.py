@@ -290,6 +290,8 @@ class _Finish:
     ) -> Output:
         found = self._views.get(id(leaf.likeness))
         if found is None:
+            if any(step.places for step in leaf.path):
+                raise Unsupported("a view at a place that data decides is returned; return a copy")
             offset, shape, strides = view_geometry(leaf.storage.value.shape, strides, leaf.path)
             self._keep_counted((offset, *shape, *strides))
             # Read-only by its making, not because the memory is: native code looks at that itself.

@@ -144,9 +144,38 @@ def test_what_a_loop_does_with_data_is_done(what: str) -> None:
 
 
 def test_a_name_that_may_be_empty_says_what_to_write() -> None:
-    source = "def f(x):\n    for i in range(12):\n        if x[i] > 5: w = x[i]\n    return x * 2\n"
+    source = (
+        "def f(x):\n    for i in range(12):\n        if x[i] > 5: w = x[i]\n"
+        "    return w if x[0] > 5 else x * 2\n"
+    )
     made = agrees(source, *CALLS)
     assert [str(why) for why in made.compiled.fallbacks if "bind it before the loop" in str(why)]
+
+
+NOT_READ = {
+    "a name for what is carried": "y = x * 1.0\n    for i in range(20):\n        new = y * 0.5 + x\n"
+    "        if np.max(np.abs(new - y)) < 1e-3: break\n        y = new\n    return y",
+    "a name of a new array on some ways": "y, e = x * 1.0, 1.0\n    for i in range(20):\n"
+    "        new = y * 0.5\n        if new[0] < 0.25: y = new\n        else: e = e * 0.5\n    return y, e",
+    "a name of both until the condition": "y, e = x * 1.0, 1.0\n    while e > 1e-3:\n        new = y * 0.5\n"
+    "        e = np.max(np.abs(new - y))\n        y = new\n    return y",
+    "unbound on some ways": "t = 0.0\n    for i in range(12):\n        if x[i] > 0:\n            w = x[i]\n"
+    "            t += w\n    return t",
+    "of other types on each way": "t = 0.0\n    for i in range(12):\n        if x[i] > 0: w = x\n"
+    "        else: w = 1.0\n        t = t + np.sum(w)\n    return t",
+    "a text": "t = 0.0\n    for i in range(12):\n        if x[i] > 0: how = 'up'\n        else: how = 'down'\n"
+    "        t = t + (1.0 if how == 'up' else x[i])\n    return t",
+}  # fmt: skip
+"""Loops that bind names which nobody reads when an iteration is over."""
+
+
+@pytest.mark.parametrize("what", NOT_READ)
+def test_names_that_nobody_reads_do_not_hinder(what: str) -> None:
+    source = f"def f(x):\n    {NOT_READ[what]}\n"
+    made = agrees(source, *CALLS, (X * 0.25,))
+    assert not made.compiled.fallbacks
+    assert "unrolled" not in str(made.compiled.explain())
+    assert loops_of(source, X.copy()) == 1
 
 
 # -- derivatives ----------------------------------------------------------------------------------

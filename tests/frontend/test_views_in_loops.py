@@ -170,7 +170,7 @@ def test_what_shares_memory(name: str, kind: Callable[[Make], Program], order: A
 
 
 @pytest.mark.parametrize("name", [*BY_DATA][:8])
-@pytest.mark.parametrize("kind", PROGRAMS[:2], ids=lambda kind: str(kind.__name__))
+@pytest.mark.parametrize("kind", PROGRAMS[:4], ids=lambda kind: str(kind.__name__))
 def test_views_at_places_that_data_decides_are_followed(
     name: str, kind: Callable[[Make], Program]
 ) -> None:
@@ -178,6 +178,7 @@ def test_views_at_places_that_data_decides_are_followed(
     for _ in range(2):
         outcome(compiled, "C")
     assert not compiled.fallbacks
+    assert "unrolled" not in str(compiled.explain())
 
 
 def test_rows_at_places_of_an_array() -> None:

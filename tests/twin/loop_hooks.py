@@ -3,7 +3,8 @@
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
 from types import FunctionType
 from typing import Any
@@ -12,32 +13,66 @@ from tracegraph.twin import Exit, PlainHooks, make_twin
 
 
 class Here(PlainHooks):
-    """Every loop is run by its hook, through one of its functions."""
+    """Every loop is run by its hook, through one of its functions; what is scratch is unbound."""
 
     def __init__(self, is_plain: bool) -> None:
         self.is_plain = is_plain
 
-    def loop(self, iterable: Any, body: Any, plain: Any, names: Any, exit: Exit | None, /) -> Any:
+    def loop(
+        self, iterable: Any, body: Any, plain: Any, names: Any, scratch: Any, exit: Exit | None, /
+    ) -> Any:
         run = plain if self.is_plain else body
         for item in iterable:
-            if left(run(item), exit):
+            with scratched(body, scratch):
+                is_left = left(run(item), exit)
+            if is_left:
                 break
         return ()
 
     def while_(
-        self, test: Any, body: Any, plain_test: Any, plain: Any, names: Any, exit: Exit | None, /
+        self,
+        test: Any,
+        body: Any,
+        plain_test: Any,
+        plain: Any,
+        names: Any,
+        scratch: Any,
+        exit: Exit | None,
+        /,
     ) -> Callable[[], bool]:
         test, run = (plain_test, plain) if self.is_plain else (test, body)
         while test():
-            if left(run(), exit):
+            with scratched(body, scratch):
+                is_left = left(run(), exit)
+            if is_left:
                 break
         return lambda: False
+
+
+@contextmanager
+def scratched(body: Any, scratch: Collection[str]) -> Iterator[None]:
+    """Within this, and behind it, the scratch variables of an iteration are unbound at first."""
+    cells = dict(zip(body.__code__.co_freevars, body.__closure__ or (), strict=True))
+    assert cells.keys() >= {*scratch}
+
+    def unbind() -> None:
+        for name in scratch:
+            with suppress(ValueError):
+                del cells[name].cell_contents
+
+    unbind()
+    try:
+        yield
+    finally:
+        unbind()
 
 
 class InTurns(PlainHooks):
     """Iterations are run by the twin and by the hook in turns."""
 
-    def loop(self, iterable: Any, body: Any, plain: Any, names: Any, exit: Exit | None, /) -> Any:
+    def loop(
+        self, iterable: Any, body: Any, plain: Any, names: Any, scratch: Any, exit: Exit | None, /
+    ) -> Any:
         return self._items(iter(iterable), (plain, body), exit)
 
     def _items(self, items: Iterator[Any], runs: Any, exit: Exit | None) -> Iterator[Any]:
@@ -48,7 +83,15 @@ class InTurns(PlainHooks):
                 return
 
     def while_(
-        self, test: Any, body: Any, plain_test: Any, plain: Any, names: Any, exit: Exit | None, /
+        self,
+        test: Any,
+        body: Any,
+        plain_test: Any,
+        plain: Any,
+        names: Any,
+        scratch: Any,
+        exit: Exit | None,
+        /,
     ) -> Callable[[], bool]:
         asked = count()
         return lambda: not next(asked) or (plain_test() and not left(plain(), exit))

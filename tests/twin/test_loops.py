@@ -194,17 +194,17 @@ def test_arguments_of_the_hooks() -> None:
     twin(1, 3)
     loops = watcher.of("loop")
     assert [event[1] for event in loops] == [range(3), (1, 2), (1, 2), (1, 2)]
-    assert [event[4] for event in loops[:2]] == [("c", "i", "j"), ("j",)]
-    assert [event[5].kinds for event in loops[:2]] == [("return",), ("break", "else")]
+    assert [event[4:6] for event in loops[:2]] == [((), ("c", "i", "j")), ((), ("j",))]
+    assert [event[6].kinds for event in loops[:2]] == [("return",), ("break", "else")]
     assert loops[1][2] is loops[2][2]  # the functions of an inner loop are made once
-    assert loops[1][5] is not loops[2][5]
-    ((*_, names, exit),) = watcher.of("while_")
-    assert (names, exit) == (("a", "e", "g"), None)
+    assert loops[1][6] is not loops[2][6]
+    ((*_, names, scratch, exit),) = watcher.of("while_")
+    assert (names, scratch, exit) == (("a",), ("e", "g"), None)
 
 
 def test_functions_act_on_the_variables_of_the_twin() -> None:
     class Doubling(PlainHooks):
-        def loop(self, iterable: Any, body: Any, plain: Any, names: Any, exit: Any, /) -> Any:
+        def loop(self, iterable: Any, body: Any, plain: Any, names: Any, *_: Any) -> Any:
             cells = dict(zip(body.__code__.co_freevars, body.__closure__, strict=True))
             others = dict(zip(plain.__code__.co_freevars, plain.__closure__, strict=True))
             assert set(names) <= cells.keys() & others.keys()

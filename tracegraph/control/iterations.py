@@ -187,7 +187,8 @@ class Iteration:
             held = self.given[name] if name in self.carried else self.before[name]
             set_content(cell, UNBOUND if name in self.emptied else held)
         try:
-            yield
+            with self.code.scratched():
+                yield
         except NameError as error:
             raise NotYetError(self._not_carried(error)) from error
         finally:

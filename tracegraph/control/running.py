@@ -111,9 +111,14 @@ def _joined(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
     if recording.paths is None or code.exit is not None or not isinstance(items.count, int):
         return None
     for number in range(items.count):
-        item = items.at(number)
-        recording.paths.joined([code.body], functools.partial(code.body, item), code.cells())
+        run = functools.partial(_iterate, code, items.at(number))
+        recording.paths.joined([code.body], run, code.cells())
     return True, iter(())
+
+
+def _iterate(code: LoopCode, item: Any) -> Any:
+    with code.scratched():
+        return code.body(item)
 
 
 def is_worth(recording: Recording, count: Dim) -> bool:

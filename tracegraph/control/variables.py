@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from types import CellType
 from typing import Any
 
@@ -56,8 +57,9 @@ class LoopCode:
     ----------
     body, plain : function
         One iteration, with hooks and without.
-    names : tuple of str
-        What the loop binds; free variables of both.
+    names, scratch : tuple of str
+        What the loop binds; free variables of both. Nobody reads what is in ``scratch`` after the
+        iteration that binds it.
     exit : Exit or None
         How the loop was left, if it can be.
     test, plain_test : function or None
@@ -67,14 +69,30 @@ class LoopCode:
     body: Any
     plain: Any
     names: tuple[str, ...]
+    scratch: tuple[str, ...]
     exit: Exit | None = None
     test: Any = None
     plain_test: Any = None
 
     def cells(self) -> dict[str, CellType]:
-        """Return the variables that the loop binds."""
+        """Return the variables that the loop binds for somebody to read."""
+        return self._cells(self.names)
+
+    @contextmanager
+    def scratched(self) -> Iterator[None]:
+        """Within this the variables that nobody reads afterwards are unbound; then as before."""
+        before = [(cell, content(cell)) for cell in self._cells(self.scratch).values()]
+        for cell, _ in before:
+            set_content(cell, UNBOUND)
+        try:
+            yield
+        finally:
+            for cell, held in before:
+                set_content(cell, held)
+
+    def _cells(self, names: Collection[str]) -> dict[str, CellType]:
         free = zip(self.body.__code__.co_freevars, self.body.__closure__ or (), strict=True)
-        return {name: cell for name, cell in free if name in self.names}
+        return {name: cell for name, cell in free if name in names}
 
 
 @record

@@ -94,6 +94,7 @@ class Hooks(Protocol):
         body: Callable[[Any], Any],
         plain: Callable[[Any], Any],
         names: tuple[str, ...],
+        scratch: tuple[str, ...],
         exit: Exit | None,
         /,
     ) -> Any:
@@ -101,8 +102,8 @@ class Hooks(Protocol):
 
         `body(item)` runs one iteration too, with hooks, and `plain(item)` without any. Both act on
         the very variables of the twin, which are their closure cells: `names` are those that an
-        iteration may bind, others are only read. They return None; True after `break`; `(e,)` in
-        place of `return e`.
+        iteration may bind, and so are the `scratch` ones, which nobody reads once it is over;
+        others are only read. They return None; True after `break`; `(e,)` in place of `return e`.
 
         So iterations may be run here, or whenever the twin asks for the next item, and only the
         rest be given to the twin. If one that was run here left the loop, what it returned goes
@@ -119,6 +120,7 @@ class Hooks(Protocol):
         plain_test: Callable[[], Any],
         plain: Callable[[], Any],
         names: tuple[str, ...],
+        scratch: tuple[str, ...],
         exit: Exit | None,
         /,
     ) -> Callable[[], bool]:

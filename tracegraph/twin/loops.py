@@ -11,22 +11,23 @@ The loop itself stays where it is, in the frame in which the user wrote it. Befo
 with those of the loops inside it, so that entering these again makes nothing new. Then follows
 
     $exit0 = $exit("break", "return")       # where the body has such; None is passed otherwise
-    for target in $loop(e, $body0, $plain0, ("a", "b"), $exit0):
+    for target in $loop(e, $body0, $plain0, ("a",), ("b",), $exit0):
         BODY
     else:
         if $exit0.value is None: ORELSE
         elif $exit0.value is not True: return $exit0.value[0]
 
-and `while t` becomes, with the functions `$test0` and `$plain_test0` that return t,
+where b is scratch: bound by an iteration, and read by nobody afterwards. And `while t` becomes,
+with the functions `$test0` and `$plain_test0` that return t,
 
-    $asked0 = $while_($test0, $body0, $plain_test0, $plain0, ("a", "b"), $exit0)
+    $asked0 = $while_($test0, $body0, $plain_test0, $plain0, ("a",), ("b",), $exit0)
     while $asked0() and t: ...
 
 A rewritten body stands in two places, whatever the depth of the loop: here and in its function.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -34,6 +35,7 @@ from typing import Any
 from tracegraph.twin.exits import Iteration, Loop, loop_test
 from tracegraph.twin.expressions import FRAME_BUILTINS, Expressions, hook
 from tracegraph.twin.lists import Lists
+from tracegraph.twin.liveness import Live, Liveness
 from tracegraph.twin.scopes import Home, Kind, Names, Scope
 from tracegraph.twin.syntax import FunctionNode, in_scope, with_type_params
 
@@ -48,18 +50,20 @@ class Loops(Expressions):
         self._numbers = count()
         self._loops: dict[ast.stmt, Loop] = {}
         self._frame_is_seen = False
+        self._live: Mapping[ast.stmt, Live] = {}
         # The functions of the outermost loop around, and of the loops in it that were met so far.
         self._functions: list[ast.stmt] | None = None
 
     @contextmanager
     def loops_of(self, node: FunctionNode) -> Iterator[None]:
         """Visit the body of a function."""
-        before = self._functions, self._frame_is_seen
+        before = self._functions, self._frame_is_seen, self._live
         self._functions, self._frame_is_seen = None, self._sees_its_frame(node)
+        self._live = Liveness(node, self.scope.private).ends
         try:
             yield
         finally:
-            self._functions, self._frame_is_seen = before
+            self._functions, self._frame_is_seen, self._live = before
 
     def _sees_its_frame(self, node: FunctionNode) -> bool:
         """Whether names that become cells would show, or the body of a loop may not be moved.
@@ -103,7 +107,7 @@ class Loops(Expressions):
         with self._in_loop() as functions:
             body = self._list(node.body)
         loop = self._loop(node, body, names, functions, target)
-        arguments = [loop.name("body"), loop.name("plain"), *_described(loop, names)]
+        arguments = [loop.name("body"), loop.name("plain"), *self._described(node, loop, names)]
         header = ast.copy_location(hook("loop", iterable, *arguments), iterable)
         orelse = loop.ended(_first(loop), loop.orelse)
         return self._placed_loop(node, loop, functions, [], ast.For(target, header, body, orelse))
@@ -121,11 +125,20 @@ class Loops(Expressions):
             returned = ast.copy_location(ast.Return(value), node.test)
             functions.append(self._function(loop.name(what), [], tested, [returned]))
         parts = [loop.name(what) for what in ("test", "body", "plain_test", "plain")]
-        asked = hook("while_", *parts, *_described(loop, names))
+        asked = hook("while_", *parts, *self._described(node, loop, names))
         ask = ast.Assign([ast.Name(loop.name("asked").id, ast.Store())], asked)
         orelse = loop.ended(_first(loop), loop.orelse)
         tests = ast.copy_location(loop_test(loop, test), node.test)
         return self._placed_loop(node, loop, functions, [ask], ast.While(tests, body, orelse))
+
+    def _described(self, node: _LoopNode, loop: Loop, names: Names) -> list[ast.expr]:
+        """The arguments that every hook of a loop ends with."""
+        live = self._live[node]
+        bound = [
+            ast.Tuple([ast.Constant(name) for name in sorted(part)], ast.Load())
+            for part in (names.bound & live, names.bound - live)
+        ]
+        return [*bound, loop.name("exit") if loop.exits else ast.Constant(None)]
 
     @contextmanager
     def _in_loop(self) -> Iterator[list[ast.stmt]]:
@@ -199,12 +212,6 @@ def _needs_its_frame(node: ast.AST) -> bool:
 def _item_stored(target: ast.expr) -> ast.stmt:
     stored = ast.Assign([target], ast.Name("$each", ast.Load()))
     return ast.copy_location(stored, target)
-
-
-def _described(loop: Loop, names: Names) -> list[ast.expr]:
-    """The arguments that every hook of a loop ends with."""
-    bound = ast.Tuple([ast.Constant(name) for name in sorted(names.bound)], ast.Load())
-    return [bound, loop.name("exit") if loop.exits else ast.Constant(None)]
 
 
 def _first(loop: Loop) -> ast.expr:
