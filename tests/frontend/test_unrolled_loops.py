@@ -118,7 +118,7 @@ LIMITS = {
     ),
     "types": (
         "t = x[0]\n    for i in range(n): t = (t, i)\n    return len(t)",
-        "t is a tuple, which a loop cannot carry",
+        "t[0] becomes another name of a tuple that was there before; bind a new one",
     ),
     "in place and anew": (
         "for i in range(n):\n        x[0] += 1\n        x = x * 0.5\n    return x",

@@ -11,6 +11,7 @@ import numpy as np
 from tracegraph import tree
 from tracegraph.control.filling import Filling
 from tracegraph.control.outcome import Left
+from tracegraph.control.trees import WHOLE
 from tracegraph.control.variables import (
     BROKEN,
     KEPT,
@@ -50,11 +51,14 @@ class Real:
         How it was left: see ``twin.Exit``.
     appended : dict of Growing to list
         What it has appended to lists.
+    given : dict of str to object
+        What variables held before it.
     """
 
     ran: bool = False
     left: Any = None
     appended: Mapping[Growing, list[Any]] = MappingProxyType({})
+    given: Mapping[str, Any] = MappingProxyType({})
 
 
 class Binding:
@@ -67,6 +71,9 @@ class Binding:
         known += [old.actual for old in left.started.values() if type(old) is Traced]
         # What is returned may be what a name holds too: then it is one array.
         self.returning: dict[int, Traced] = {}
+        self.held: dict[str, Any] = {}
+        self.reals: dict[str, Any] = {}
+        self.started: dict[str, Any] = {}
         self.owners = {id(owner_of(array)) for array in known if isinstance(array, np.ndarray)}
 
     def bind(self) -> None:
@@ -78,25 +85,61 @@ class Binding:
             recording.side_effects += storage.external
             recording.externals.before_write(storage)
             storage.write(value)
-        is_run = self._is_run()
-        for name, cell in self.cells.items():
-            if name in left.same or not is_run:
-                set_content(cell, left.started[name])
-            elif name in left.sizes:
-                set_content(cell, recording.size(left.sizes[name]))
-            elif name not in left.aliases:
-                set_content(cell, self._stand_in(name, content(cell)))
-        for name, other in left.aliases.items() if is_run else ():
-            if name in self.cells:
-                set_content(self.cells[name], content(self.cells[other]))
+        self._bind_names()
         self._fill_lists()
         if self.code.exit is not None:
             self.code.exit.value = self._exit()
 
+    def _bind_names(self) -> None:
+        """Let variables hold what the loop leaves in them."""
+        left, is_run = self.left, self._is_run()
+        if not is_run:
+            self.held = {name: one for name, one in left.started.items()}
+            for name, cell in self.cells.items():
+                set_content(cell, left.containers.originals.get(name, left.started[name]))
+            return
+        try:
+            self._take_parts()
+        except Unsupported as why:
+            self.recording.give_up(f"after a loop {why}")
+            return
+        for name, real in self.reals.items():
+            if left.containers.is_container(name):
+                continue
+            if name in left.same:
+                self.held[name] = left.started[name]
+            elif name in left.sizes:
+                self.held[name] = self.recording.size(left.sizes[name])
+            elif name not in left.aliases:
+                self.held[name] = self._stand_in(name, real)
+        for name, other in left.aliases.items():
+            if other in self.held:
+                self.held[name] = self.held[other]
+        found = left.containers.whole(self.recording, self.cells, self.held, self._is_whole)
+        for name, one in found.items():
+            set_content(self.cells[name], one)
+
+    def _take_parts(self) -> None:
+        """Take up what there is in variables, and in the containers that they hold."""
+        if self.recording.is_abstract:
+            self.reals = self.left.containers.parts(dict.fromkeys(self.cells, ABSENT))
+        else:
+            held = {name: content(cell) for name, cell in self.cells.items()}
+            self.reals = self.left.containers.parts(held)
+            self.started = self.left.containers.started(self.real.given)
+
+    def _is_whole(self, place: str) -> bool:
+        """Return whether a place still holds its container; the trace is bound to that."""
+        left, flag = self.left, WHOLE + place
+        if flag in left.values:
+            is_kept = self.started[place] is self.reals[place]
+            self.recording.guard(left.values[flag], is_kept)
+            return is_kept
+        return bool(left.same.get(flag, False) or left.constants.get(flag, False))
+
     def _fill_lists(self) -> None:
         """Let lists hold what was appended to them."""
-        variables = {name: content(cell) for name, cell in self.cells.items()}
-        filling = Filling(self.recording, self.left.arrays, variables, self.owners)
+        filling = Filling(self.recording, self.left.arrays, self.held, self.owners)
         reals = {**self.real.appended}
         try:
             for appended, stack in self.left.appended:
@@ -111,7 +154,7 @@ class Binding:
 
     def _is_run(self) -> bool:
         """Return whether an iteration ran, which the trace is bound to where names show it."""
-        settled = {*self.left.same, *self.left.carried}
+        settled = {*self.left.same, *self.left.carried} - self.left.containers.renewed
         if RAN not in self.left.values or self.recording.is_abstract or settled >= {*self.cells}:
             return True
         self.recording.guard(self.left.values[RAN], self.real.ran)
@@ -153,8 +196,8 @@ class Binding:
         for k, real in enumerate(reals):
             name = f"{RETURNED}{k}"
             other = self.left.aliases.get(name)
-            if other in self.cells:
-                leaves.append(content(self.cells[other]))
+            if other in self.held:
+                leaves.append(self.held[other])
             else:
                 leaves.append(self._stand_in(other or name, real))
         return tree.unflatten(structure, leaves)

@@ -48,8 +48,8 @@ class Content:
     def __init__(self, recording: Recording, functions: Sequence[Any]) -> None:
         self.recording = recording
         self.iterators: list[Any] = []
-        reached = _reachable(recording, functions, self.iterators)
-        self.before = [(one, _content(one)) for one in reached]
+        found = _reachable(recording, functions, {}, self.iterators)
+        self.before = [(one, _content(one)) for one in found]
 
     def put_back(self) -> list[Any]:
         """Let everything hold what it held, and return what did not."""
@@ -71,16 +71,24 @@ class Content:
             self.recording.no_effect_in_drawn(f"changing {what}")
 
 
-def _reachable(recording: Recording, functions: Iterable[Any], iterators: list[Any]) -> list[Any]:
+def reached(recording: Recording, functions: Iterable[Any]) -> dict[int, Any]:
+    """Return all that functions lead to, by identity."""
+    found: dict[int, Any] = {}
+    _reachable(recording, functions, found, [])
+    return found
+
+
+def _reachable(
+    recording: Recording, functions: Iterable[Any], seen: dict[int, Any], iterators: list[Any]
+) -> list[Any]:
     """Return the containers, variables and objects that functions lead to, without iterators."""
     found: list[Any] = []
-    seen: set[int] = set()
     pending = list(functions)
     while pending:
         one = pending.pop()
         if id(one) in seen:
             continue
-        seen.add(id(one))
+        seen[id(one)] = one
         if isinstance(one, Iterator):
             iterators.append(one)
         if _can_change(recording, one):

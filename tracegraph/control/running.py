@@ -16,6 +16,7 @@ from tracegraph.control.binding import Binding, Real
 from tracegraph.control.iterations import NotYetError
 from tracegraph.control.repeats import NO_TRIPS, Repeated, asks_data
 from tracegraph.control.statements import Statement
+from tracegraph.control.trees import kind_of_container
 from tracegraph.control.variables import UNBOUND, LoopCode, Trips, content, set_content
 from tracegraph.control.worth import StraightCodeError
 from tracegraph.ir.errors import AbstractValueError
@@ -240,7 +241,7 @@ def may_be_given(recording: Recording, value: Any) -> bool:
     kind = type(value)
     if value is UNBOUND or issubclass(kind, PLAIN) or kind in (Traced, TracedSize, np.ndarray):
         return True
-    if kind in (list, tuple, dict):
+    if kind in (list, tuple, dict) or kind_of_container(value) is not None:
         items = value.values() if kind is dict else value
         return all(may_be_given(recording, item) for item in items)
     if kind is types.FunctionType:
@@ -262,9 +263,10 @@ def real_values(
     A list that nobody looks at stays what it is: the loop may append to it.
     """
     before = [(cell, content(cell)) for cell in variables]
+    known: dict[int, Any] = {}
     for cell, value in before:
         if value is not UNBOUND and not recording.lists.is_open(value):
-            set_content(cell, real_of(value))
+            set_content(cell, known.setdefault(id(value), real_of(value)))
     try:
         yield
     finally:
@@ -287,12 +289,13 @@ def _run(
             real_values(recording, variables, bound),
             paused(),
         ):
+            given = {name: content(cell) for name, cell in code.cells().items()}
             ran, left = _repeat(code) if items is None else _run_over(items, code)
     except BaseException as error:
         recording.raised = True
         recording.give_up(f"a loop raised {type(error).__name__}; test the values before it")
         raise
-    return Real(ran, left, appended)
+    return Real(ran, left, appended, given)
 
 
 def _run_over(items: Any, code: LoopCode) -> tuple[bool, Any]:

@@ -23,6 +23,8 @@ from tracegraph.control.filling import Arrays
 from tracegraph.control.growing import Appended
 from tracegraph.control.iterations import Iteration, NotYetError
 from tracegraph.control.outcome import Ends, Left, State, symbol_of
+from tracegraph.control.rebuilding import Containers
+from tracegraph.control.trees import Node, Same
 from tracegraph.control.variables import (
     LIST,
     OTHER_NAME,
@@ -133,7 +135,8 @@ class Statement(Iteration):
         self._check_exchanges()
         for name in self.emptied:
             found = self.after[name]
-            is_followed = type(found) in (Traced, TracedSize, Special) or is_constant(found)
+            kinds = (Traced, TracedSize, Special, Node, Same)
+            is_followed = type(found) in kinds or is_constant(found)
             if not is_followed:
                 raise AbstractValueError(
                     f"{name} is bound to a {kind_of(found).__name__} in a loop; bind arrays"
@@ -177,7 +180,11 @@ class Statement(Iteration):
     def _known(self) -> list[str]:
         """Return the names of which it is known what they are bound to by the last iteration."""
         is_known = self.surely_runs()
-        return [name for name in self.emptied if is_known or name not in self.cells]
+        return [name for name in self.emptied if is_known or self._is_own(name)]
+
+    def _is_own(self, name: str) -> bool:
+        """Return whether a name is one of the loop itself, and not the user's."""
+        return self.trees.root(name) not in self.cells
 
     def _next(self, name: str, known: Value) -> Value:
         """Return what a name is carried on with, of the type that it had."""
@@ -225,7 +232,7 @@ class Statement(Iteration):
 
     def _is_made(self, name: str, found: Traced) -> bool:
         """Return whether what a name holds was made by an iteration, or returned by it."""
-        if name in self.cells:
+        if not self._is_own(name):
             return self._is_new(found)
         return not any(found is content(cell) for cell in self.code.body.__closure__ or ())
 
@@ -250,8 +257,16 @@ class Statement(Iteration):
     def _is_constant(self, name: str) -> bool:
         """Return whether a name holds what it does after every iteration that binds it."""
         found = self.after[name]
-        is_returned = type(found) is Traced and name not in self.cells
+        is_returned = type(found) is Traced and self._is_own(name)
         return is_constant(found) or (is_returned and not self._is_made(name, found))
+
+    def _containers(self) -> Containers:
+        """Return what containers variables hold behind the loop."""
+        trees = self.trees
+        roots = {name for name in self.cells if name not in self.emptied or self.surely_runs()}
+        entries = {place: one for place, one in self.after.items() if trees.root(place) in roots}
+        renewed, kept = frozenset(trees.renewed), frozenset(trees.kept)
+        return Containers(entries, trees.originals, renewed, kept)
 
     def _left(self, ends: Ends, found: list[Value], holds: Value | None) -> Left:
         count, rest = len(self.carried), len(self.carried) + len(self.memory)
@@ -281,4 +296,5 @@ class Statement(Iteration):
             tuple(self.carried), self.kept_arrays(), self.structure,
             list(zip(ends.appended, stacks, strict=True)), self._arrays(),
             frozenset(name for name in names if self.after[name] is LIST),
+            self._containers(),
         )  # fmt: skip

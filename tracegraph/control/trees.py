@@ -1,0 +1,351 @@
+"""Variables that hold containers: a loop carries what is in these, place by place.
+
+``state = (x, (t, n))`` is taken apart into what its places hold, which are named like variables:
+``state`` itself is a `Node`, and ``state[0]``, ``state[1][0]``, ``state[1][1]`` are carried as any
+variable is. Each iteration is given containers that are put together anew, and so is what follows
+the loop. Which of them are new objects, and which are still those from before, is asked place by
+place too, as far as anybody can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Mapping
+from types import CellType
+from typing import Any
+
+from tracegraph.containers import KINDS, Kind
+from tracegraph.control.restoring import reached
+from tracegraph.control.variables import ANY, LIST, UNBOUND, UNKNOWN, content, kind_of, set_content
+from tracegraph.ir.errors import AbstractValueError
+from tracegraph.ir.record import record
+from tracegraph.recording import Recording
+
+WHOLE = "$whole "
+"""With a place, whether it holds the very container that it held before the loop."""
+
+
+@record
+class Node:
+    """What stands in the place of a container: its class, what else it is, where its items are."""
+
+    cls: type
+    kind: Kind
+    aux: Hashable
+    places: tuple[str, ...]
+
+    @property
+    def is_mutable(self) -> bool:
+        return not issubclass(self.cls, tuple)
+
+    def items(self, real: Any) -> list[Any] | None:
+        """Return the items of another container; None if that is not alike."""
+        if type(real) is not self.cls:
+            return None
+        items, aux = self.kind.flatten(real)
+        found = list(items)
+        return found if aux == self.aux and len(found) == len(self.places) else None
+
+
+@record
+class Same:
+    """What stands in the place of a container that another place holds too."""
+
+    place: str
+
+
+PLAIN_KEYS = (str, int, bool, float, type(None))
+
+
+def kind_of_container(value: Any) -> Kind | None:
+    """Return how a container is taken apart: tuples, named tuples, lists and dicts are."""
+    cls = type(value)
+    if cls is tuple:
+        return KINDS[cls] if value else None
+    if cls is list:
+        return KINDS[cls]
+    if cls is dict:
+        return KINDS[cls] if all(map(_is_plain_key, value)) else None
+    is_named = cls.__bases__ == (tuple,) and type(getattr(cls, "_fields", None)) is tuple
+    return KINDS[cls] if is_named and value else None
+
+
+def _is_plain_key(key: Any) -> bool:
+    if type(key) is tuple:
+        return all(map(_is_plain_key, key))
+    return type(key) in PLAIN_KEYS and bool(key == key)  # not a NaN, which may be a key twice
+
+
+class Trees:
+    """The variables that a loop binds, taken apart.
+
+    Parameters
+    ----------
+    recording : Recording
+        Where the loop is drawn.
+    body : function
+        One iteration, which reaches all that is older.
+    cells : mapping of str to cell
+        The variables.
+
+    ``renewed`` are the places that some iteration gives a new container, ``kept`` those of them
+    that another way leaves as they are; ``why`` says of variables why they are not carried.
+    """
+
+    def __init__(self, recording: Recording, body: Any, cells: Mapping[str, CellType]) -> None:
+        self.recording, self.body = recording, body
+        held = {name: content(cell) for name, cell in cells.items()}
+        # What an iteration is given comes first: other names are those of the same containers.
+        names = sorted(held, key=lambda name: kind_of_container(held[name]) is None)
+        self.held = {name: held[name] for name in names}
+        self.cells = {name: cells[name] for name in names}
+        self.renewed: set[str] = set()
+        self.kept: set[str] = set()
+        self.why: dict[str, str] = {}
+        self.originals: dict[str, Any] = {}
+        self._roots: dict[str, str] = {}
+        self._known: dict[Hashable, Any] = {}
+        self._older: dict[int, Any] | None = None
+        # Of the iteration that is drawn: what it is given, what that held, and what it has made.
+        self._given: dict[str, Any] = {}
+        self._current: Callable[[str], Any] = {}.__getitem__
+        self._items: dict[str, list[Any]] = {}
+        self._seen: dict[int, tuple[str, Any]] = {}
+        self._new: set[str] = set()
+        self._left: set[str] = set()
+        self._ever_left: set[str] = set()
+        self.before = self._taken_apart(self.held, self.originals)
+
+    def root(self, place: str) -> str:
+        """Return the variable that a place is in."""
+        return self._roots.get(place, place)
+
+    # -- before the loop ------------------------------------------------------------------------
+
+    def _taken_apart(self, held: Mapping[str, Any], originals: dict[str, Any]) -> dict[str, Any]:
+        """Return what all places hold at first."""
+        found: dict[str, Any] = {}
+        seen: dict[int, str] = {}
+        pending = [*reversed(held.items())]
+        while pending:
+            place, value = pending.pop()
+            kind = self._kind(value)
+            if kind is None:
+                found[place] = value
+            elif id(value) in seen:
+                originals[place] = value
+                found[place] = self._same(seen[id(value)])
+            else:
+                originals[place], seen[id(value)] = value, place
+                node = found[place] = self._node(place, value, kind)
+                pending += reversed([*zip(node.places, self._children(node, value), strict=True)])
+        return found
+
+    def _kind(self, value: Any) -> Kind | None:
+        """Return how a container is taken apart; a list of stacked items is not."""
+        growing = self.recording.lists.get(value)
+        return None if growing is not None and growing.runs else kind_of_container(value)
+
+    def _node(self, place: str, value: Any, kind: Kind) -> Node:
+        items, aux = kind.flatten(value)
+        places = tuple(kind.paths(place, aux, len(list(items))))
+        self._roots |= dict.fromkeys(places, self.root(place))
+        key = (place, type(value), aux, len(places))
+        found: Node = self._known.setdefault(key, Node(type(value), kind, aux, places))
+        return found
+
+    def _children(self, node: Node, value: Any) -> list[Any]:
+        return list(node.kind.flatten(value)[0])
+
+    def _same(self, place: str) -> Same:
+        found: Same = self._known.setdefault(place, Same(place))
+        return found
+
+    # -- an iteration ---------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Forget the iteration that was drawn before; nothing is known of this one."""
+        self._new, self._ever_left = set(), set()
+
+    def give(self, current: Callable[[str], Any], emptied: Collection[str]) -> None:
+        """Let variables hold what they do at the beginning of an iteration.
+
+        Parameters
+        ----------
+        current : callable
+            Gives what a place holds then.
+        emptied : collection of str
+            The variables that hold nothing then.
+        """
+        self._given, self._items, self._current = {}, {}, current
+        for name, cell in self.cells.items():
+            set_content(cell, UNBOUND if name in emptied else self._made(name))
+
+    def _made(self, place: str) -> Any:
+        """Return what a place holds in the iteration."""
+        entry = self._current(place)
+        if type(entry) is Same:
+            return self._given.setdefault(place, self._given.get(entry.place, UNBOUND))
+        if type(entry) is not Node:
+            return entry
+        items = [self._made(item) for item in entry.places]
+        made = self.originals[place]
+        if place in self.renewed:
+            made = entry.kind.build(entry.aux, [*items])
+            self.recording.remade[id(made)] = made
+            self._items[place] = items
+        self._given[place] = made
+        return made
+
+    def put_back(self) -> None:
+        """Let variables hold what they did before the loop."""
+        for name, cell in self.cells.items():
+            set_content(cell, self.held[name])
+
+    def ended(self, atom: Callable[[Any], Any]) -> dict[str, Any]:
+        """Return what all places hold at the end of an iteration.
+
+        ``atom`` gives that of what is not taken apart. The variables are as before then.
+
+        Raises
+        ------
+        AbstractValueError
+            A container has another name, or was changed in place.
+        """
+        held = {name: content(cell) for name, cell in self.cells.items()}
+        self.put_back()
+        self._check_given()
+        self._seen, self._left = {}, set()
+        found: dict[str, Any] = {}
+        for name, value in held.items():
+            self._end(name, value, found, atom)
+        return found
+
+    def _check_given(self) -> None:
+        """Raise where containers were changed that were put together for the iteration."""
+        for place, items in self._items.items():
+            entry = self._current(place)
+            now = entry.items(self._given[place])
+            if now is None or any(a is not b for a, b in zip(now, items, strict=True)):
+                raise AbstractValueError(
+                    f"{place} is a {entry.cls.__name__} that is changed in place and bound anew "
+                    "in a loop; do one of both"
+                )
+
+    def _end(
+        self, place: str, value: Any, found: dict[str, Any], atom: Callable[[Any], Any]
+    ) -> None:
+        if place in self._given and self._given[place] is value and value is not UNBOUND:
+            self._stay(place, found)
+            return
+        kind = self._kind(value)
+        if kind is None or self._grows(place, value):
+            found[place] = atom(value)
+        elif id(value) in self._seen:
+            found[place] = self._same(self._seen[id(value)][0])
+        elif self._is_older(value):
+            if kind is KINDS[list] or kind is KINDS[dict]:
+                raise AbstractValueError(
+                    f"{place} becomes another name of a {type(value).__name__} in a loop; bind a "
+                    "copy of it"
+                )
+            found[place] = UNKNOWN
+            self._explain_other_name(place, type(value))
+        else:
+            self._seen[id(value)] = place, value
+            self._new.add(place)
+            node = found[place] = self._node(place, value, kind)
+            for item, one in zip(node.places, self._children(node, value), strict=True):
+                self._end(item, one, found, atom)
+
+    def _explain_other_name(self, place: str, cls: type) -> None:
+        before = self.before.get(place, ANY)
+        if type(before) is Node or before is ANY:
+            why = (
+                f"{place} becomes another name of a {cls.__name__} that was there before; bind a "
+                "new one, (*t,)"
+            )
+        else:
+            why = _changing(place, _described(before), f"a {cls.__name__}")
+        self.why[self.root(place)] = why
+
+    def _grows(self, place: str, value: Any) -> bool:
+        """Return whether a list is one that only variables hold, and no state of the loop."""
+        before = self.before.get(place)
+        is_state = type(before) is Node and before.items(value) is not None
+        return not is_state and self.recording.lists.is_open(value)
+
+    def _stay(self, place: str, found: dict[str, Any]) -> None:
+        """Take up a place that still holds what it was given."""
+        entry = found[place] = self._current(place)
+        if type(entry) is Same:
+            if id(self._given[place]) not in self._seen:
+                raise AbstractValueError(
+                    f"{place} and {entry.place} are one container only at first; bind copies"
+                )
+            return
+        if type(entry) is Node:
+            self._left.add(place)
+            self._ever_left.add(place)
+            self._seen[id(self._given[place])] = place, self._given[place]
+            for item in entry.places:
+                self._stay(item, found)
+
+    def _is_older(self, value: Any) -> bool:
+        """Return whether a container was there before the iteration."""
+        if self._older is None:
+            self._older = reached(self.recording, [self.body])
+        is_given = any(value is one for one in self._given.values())
+        is_outside = self.recording.externals.place_of(value) is not None
+        return is_given or is_outside or id(value) in self._older
+
+    # -- what is learned ------------------------------------------------------------------------
+
+    def flags(self, before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return for places of which that is asked whether they hold what they held at first."""
+        return {
+            flag: place in self._left and given.get(flag, True)
+            for flag in before
+            if (place := flag.removeprefix(WHOLE)) != flag
+        }
+
+    def learns(self, *, may_be_empty: bool) -> dict[str, bool]:
+        """Take up which containers are new after an iteration; return the flags of the others.
+
+        Raises
+        ------
+        AbstractValueError
+            Nobody can tell which list or dict a variable holds behind the loop.
+        """
+        self.renewed |= self._new
+        mine = {place for place in self.renewed if place in self.originals}
+        self.kept = mine if may_be_empty else mine & self._ever_left
+        if self.recording.drawn is None:
+            return {WHOLE + place: True for place in self.kept}
+        for place in self.kept:
+            if isinstance(self.originals[place], (list, dict)):
+                raise AbstractValueError(
+                    f"{place} is an older {type(self.originals[place]).__name__} or a new one, as "
+                    "data decides; bind a new one on each way"
+                )
+        return {}
+
+    def explain(self, place: str, before: Any, after: Any) -> None:
+        """Note why what holds a container cannot be carried."""
+        if place == self.root(place) and type(before) is not Node and before is not ANY:
+            return
+        why = _changing(place, _described(before), _described(after))
+        self.why.setdefault(self.root(place), why)
+
+
+def _changing(place: str, before: str, after: str) -> str:
+    return f"{place} is {before} and then {after} in a loop; let it be one thing from the start"
+
+
+def _described(entry: Any) -> str:
+    if type(entry) is Node:
+        return f"a {entry.cls.__name__} of {len(entry.places)}"
+    if type(entry) is Same or entry is LIST:
+        return "a container"
+    if entry is ANY or entry is UNBOUND:
+        return "nothing"
+    return "something else" if entry is UNKNOWN else f"a {kind_of(entry).__name__}"
