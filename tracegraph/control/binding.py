@@ -11,7 +11,7 @@ import numpy as np
 from tracegraph import tree
 from tracegraph.control.filling import Filling
 from tracegraph.control.outcome import Left
-from tracegraph.control.trees import WHOLE
+from tracegraph.control.trees import WHOLE, kind_of_container
 from tracegraph.control.variables import (
     BROKEN,
     KEPT,
@@ -104,20 +104,23 @@ class Binding:
             self.recording.give_up(f"after a loop {why}")
             return
         for name, real in self.reals.items():
-            if left.containers.is_container(name):
-                continue
-            if name in left.same:
-                self.held[name] = left.started[name]
-            elif name in left.sizes:
-                self.held[name] = self.recording.size(left.sizes[name])
-            elif name not in left.aliases:
-                self.held[name] = self._stand_in(name, real)
+            if not left.containers.is_container(name) and name not in left.aliases:
+                self.held[name] = self._held(name, real)
         for name, other in left.aliases.items():
             if other in self.held:
                 self.held[name] = self.held[other]
         found = left.containers.whole(self.recording, self.cells, self.held, self._is_whole)
         for name, one in found.items():
             set_content(self.cells[name], one)
+
+    def _held(self, name: str, real: Any) -> Any:
+        """Return what a name holds that is no container."""
+        left = self.left
+        if name in left.same:
+            return left.started[name]
+        if name in left.sizes:
+            return self.recording.size(left.sizes[name])
+        return self._stand_in(name, real)
 
     def _take_parts(self) -> None:
         """Take up what there is in variables, and in the containers that they hold."""
@@ -285,6 +288,11 @@ def unfollowed(recording: Recording, real: Any) -> Any:
     """Return a stand-in with a value that nothing in the graph computes: its use is the end."""
     if real is UNBOUND:
         raise Unsupported("a name is bound or not, as data decides; bind it before the loop")
+    if isinstance(real, tuple) and (kind := kind_of_container(real)) is not None:
+        items, aux = kind.flatten(real)
+        made = kind.build(aux, [unfollowed(recording, item) for item in items])
+        recording.remade[id(made)] = made
+        return made
     if not isinstance(real, (np.ndarray, np.generic, *PYTHON_SCALARS)):
         raise Unsupported(
             f"a name holds a {type(real).__name__} or something else, as data decides; bind it to "

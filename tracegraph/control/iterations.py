@@ -29,7 +29,6 @@ from tracegraph.control.variables import (
     UNKNOWN,
     LoopCode,
     Trips,
-    content,
     is_same,
     kind_of,
     may_be_carried,
@@ -68,8 +67,8 @@ class Iteration:
 
     def __post_init__(self) -> None:
         self.cells = self.code.cells()
-        self.trees = Trees(self.recording, self.code.body, self.cells)
-        self.before = self.trees.before | self.own_variables()
+        self.trees = Trees(self.recording, [self.code.body], self.cells)
+        self.before = {**self.trees.before, **self.own_variables()}
         self.given: dict[str, Traced] = {}
         self.after: dict[str, Any] = {}
         self.contents: dict[Storage, Value] = {}
@@ -231,6 +230,9 @@ class Iteration:
         self.before |= lasts
         self.carried += lasts
         whole = self.trees.learns(may_be_empty=self.may_be_empty())
+        unclear = self.trees.why_unclear()
+        if unclear is not None:
+            raise AbstractValueError(unclear)
         if self._known_changes() != known or self._learns_mixed():
             return True
         flags = {KEPT + name: True for name in self.kept_arrays() if self.recording.drawn is None}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tracegraph.control.trees import Node, Same
+from tracegraph.control.trees import Node, Same, Trees
 from tracegraph.control.variables import UNBOUND
 from tracegraph.ir.record import record
 from tracegraph.numpy.emit import Unsupported
@@ -27,12 +27,15 @@ class Containers:
         The places that an iteration gives new ones.
     kept : frozenset of str
         Those of them that may still hold the old one.
+    unclear : frozenset of str
+        The places of tuples that may be others too.
     """
 
     entries: dict[str, Any]
     originals: dict[str, Any]
     renewed: frozenset[str]
     kept: frozenset[str]
+    unclear: frozenset[str]
 
     def parts(self, held: Mapping[str, Any]) -> dict[str, Any]:
         """Return the real values of all places that may have changed; absent ones are in none.
@@ -53,12 +56,13 @@ class Containers:
         """Return the real values of places ahead of the loop, as far as they are as behind it."""
         return {place: real for place, real, _ in self._walk(held)}
 
-    def _walk(self, held: Mapping[str, Any]) -> Iterator[tuple[str, Any, list[Any] | None]]:
+    def _walk(self, held: Mapping[str, Any]) -> Iterator[tuple[str, Any, Sequence[Any] | None]]:
         """Yield places with what is there, and its items; None for those of other containers."""
-        pending = [*reversed(held.items())]
+        pending = [*held.items()][::-1]
         while pending:
             place, real = pending.pop()
-            entry, items = self.entries.get(place), []
+            entry = self.entries.get(place)
+            items: Sequence[Any] | None = ()
             if type(entry) is Node and place in self.renewed:
                 absent = [ABSENT] * len(entry.places)
                 items = absent if real is ABSENT else entry.items(real)
@@ -109,8 +113,15 @@ class Containers:
                 made[place] = old
             else:
                 made[place] = entry.kind.build(entry.aux, items)
-            if place in self.kept and recording.is_abstract:
+            if place in self.unclear or (place in self.kept and recording.is_abstract):
                 recording.remade[id(made[place])] = made[place]
             return made[place]
 
         return {name: build(name) for name in variables}
+
+
+def containers_of(trees: Trees, ends: Mapping[str, Any], variables: Collection[str]) -> Containers:
+    """Return the containers in some variables, by what places hold at the end."""
+    entries = {place: one for place, one in ends.items() if trees.root(place) in variables}
+    parts = (frozenset(one) for one in (trees.renewed, trees.kept, trees.unclear))
+    return Containers(entries, trees.originals, *parts)

@@ -266,13 +266,24 @@ def real_values(
     known: dict[int, Any] = {}
     for cell, value in before:
         if value is not UNBOUND and not recording.lists.is_open(value):
-            set_content(cell, known.setdefault(id(value), real_of(value)))
+            set_content(cell, _real(value, known))
     try:
         yield
     finally:
         for cell, value in before:
             if id(cell) not in bound:
                 set_content(cell, value)
+
+
+def _real(value: Any, known: dict[int, Any]) -> Any:
+    """Return a real value; what is one container stays one."""
+    kind = kind_of_container(value)
+    if kind is None:
+        return real_of(value)
+    if id(value) not in known:
+        items, aux = kind.flatten(value)
+        known[id(value)] = kind.build(aux, [_real(item, known) for item in items])
+    return known[id(value)]
 
 
 def _run(

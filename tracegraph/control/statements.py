@@ -23,7 +23,7 @@ from tracegraph.control.filling import Arrays
 from tracegraph.control.growing import Appended
 from tracegraph.control.iterations import Iteration, NotYetError
 from tracegraph.control.outcome import Ends, Left, State, symbol_of
-from tracegraph.control.rebuilding import Containers
+from tracegraph.control.rebuilding import Containers, containers_of
 from tracegraph.control.trees import Node, Same
 from tracegraph.control.variables import (
     LIST,
@@ -262,11 +262,8 @@ class Statement(Iteration):
 
     def _containers(self) -> Containers:
         """Return what containers variables hold behind the loop."""
-        trees = self.trees
         roots = {name for name in self.cells if name not in self.emptied or self.surely_runs()}
-        entries = {place: one for place, one in self.after.items() if trees.root(place) in roots}
-        renewed, kept = frozenset(trees.renewed), frozenset(trees.kept)
-        return Containers(entries, trees.originals, renewed, kept)
+        return containers_of(self.trees, self.after, roots)
 
     def _left(self, ends: Ends, found: list[Value], holds: Value | None) -> Left:
         count, rest = len(self.carried), len(self.carried) + len(self.memory)

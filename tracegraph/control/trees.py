@@ -9,7 +9,7 @@ place too, as far as anybody can tell.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from types import CellType
 from typing import Any
 
@@ -82,17 +82,20 @@ class Trees:
     ----------
     recording : Recording
         Where the loop is drawn.
-    body : function
-        One iteration, which reaches all that is older.
+    functions : sequence
+        What an iteration calls, which reaches all that is older.
     cells : mapping of str to cell
         The variables.
 
     ``renewed`` are the places that some iteration gives a new container, ``kept`` those of them
-    that another way leaves as they are; ``why`` says of variables why they are not carried.
+    that another way leaves as they are. Of tuples in ``unclear`` ones nobody can tell which they
+    are. ``why`` says of variables why they are not carried.
     """
 
-    def __init__(self, recording: Recording, body: Any, cells: Mapping[str, CellType]) -> None:
-        self.recording, self.body = recording, body
+    def __init__(
+        self, recording: Recording, functions: Sequence[Any], cells: Mapping[str, CellType]
+    ) -> None:
+        self.recording, self.functions = recording, functions
         held = {name: content(cell) for name, cell in cells.items()}
         # What an iteration is given comes first: other names are those of the same containers.
         names = sorted(held, key=lambda name: kind_of_container(held[name]) is None)
@@ -100,6 +103,7 @@ class Trees:
         self.cells = {name: cells[name] for name in names}
         self.renewed: set[str] = set()
         self.kept: set[str] = set()
+        self.unclear: set[str] = set()
         self.why: dict[str, str] = {}
         self.originals: dict[str, Any] = {}
         self._roots: dict[str, str] = {}
@@ -107,7 +111,7 @@ class Trees:
         self._older: dict[int, Any] | None = None
         # Of the iteration that is drawn: what it is given, what that held, and what it has made.
         self._given: dict[str, Any] = {}
-        self._current: Callable[[str], Any] = {}.__getitem__
+        self._current: Callable[[str], Any] = self.held.__getitem__
         self._items: dict[str, list[Any]] = {}
         self._seen: dict[int, tuple[str, Any]] = {}
         self._new: set[str] = set()
@@ -121,7 +125,7 @@ class Trees:
 
     # -- before the loop ------------------------------------------------------------------------
 
-    def _taken_apart(self, held: Mapping[str, Any], originals: dict[str, Any]) -> dict[str, Any]:
+    def _taken_apart(self, held: dict[str, Any], originals: dict[str, Any]) -> dict[str, Any]:
         """Return what all places hold at first."""
         found: dict[str, Any] = {}
         seen: dict[int, str] = {}
@@ -131,7 +135,7 @@ class Trees:
             kind = self._kind(value)
             if kind is None:
                 found[place] = value
-            elif id(value) in seen:
+            elif id(value) in seen and not isinstance(value, tuple):
                 originals[place] = value
                 found[place] = self._same(seen[id(value)])
             else:
@@ -240,22 +244,39 @@ class Trees:
         kind = self._kind(value)
         if kind is None or self._grows(place, value):
             found[place] = atom(value)
+        elif isinstance(value, tuple):
+            if not self._is_older(value) and id(value) not in self._seen:
+                self._open(place, value, kind, found, atom)
+            elif self._is_outside(value):
+                found[place] = UNKNOWN
+                self._explain_other_name(place, type(value))
+            else:
+                self.unclear.add(place)
+                self._open(place, value, kind, found, atom)
         elif id(value) in self._seen:
             found[place] = self._same(self._seen[id(value)][0])
         elif self._is_older(value):
-            if kind is KINDS[list] or kind is KINDS[dict]:
-                raise AbstractValueError(
-                    f"{place} becomes another name of a {type(value).__name__} in a loop; bind a "
-                    "copy of it"
-                )
-            found[place] = UNKNOWN
-            self._explain_other_name(place, type(value))
+            raise AbstractValueError(
+                f"{place} becomes another name of a {type(value).__name__} in a loop; bind a copy "
+                "of it"
+            )
         else:
-            self._seen[id(value)] = place, value
-            self._new.add(place)
-            node = found[place] = self._node(place, value, kind)
-            for item, one in zip(node.places, self._children(node, value), strict=True):
-                self._end(item, one, found, atom)
+            self._open(place, value, kind, found, atom)
+
+    def _open(
+        self,
+        place: str,
+        value: Any,
+        kind: Kind,
+        found: dict[str, Any],
+        atom: Callable[[Any], Any],
+    ) -> None:
+        """Take up a container that is new, and all in it."""
+        self._seen[id(value)] = place, value
+        self._new.add(place)
+        node = found[place] = self._node(place, value, kind)
+        for item, one in zip(node.places, self._children(node, value), strict=True):
+            self._end(item, one, found, atom)
 
     def _explain_other_name(self, place: str, cls: type) -> None:
         before = self.before.get(place, ANY)
@@ -293,10 +314,15 @@ class Trees:
     def _is_older(self, value: Any) -> bool:
         """Return whether a container was there before the iteration."""
         if self._older is None:
-            self._older = reached(self.recording, [self.body])
+            self._older = reached(self.recording, self.functions)
         is_given = any(value is one for one in self._given.values())
-        is_outside = self.recording.externals.place_of(value) is not None
-        return is_given or is_outside or id(value) in self._older
+        return is_given or self._is_outside(value) or id(value) in self._older
+
+    def _is_outside(self, value: Any) -> bool:
+        """Return whether a container is one from outside, or the first iteration's may be."""
+        given = [self.originals[place] for place, one in self._given.items() if one is value]
+        way_to = self.recording.externals.way_to
+        return any(way_to(one) is not None for one in (value, *given))
 
     # -- what is learned ------------------------------------------------------------------------
 
@@ -309,25 +335,23 @@ class Trees:
         }
 
     def learns(self, *, may_be_empty: bool) -> dict[str, bool]:
-        """Take up which containers are new after an iteration; return the flags of the others.
-
-        Raises
-        ------
-        AbstractValueError
-            Nobody can tell which list or dict a variable holds behind the loop.
-        """
+        """Take up which containers are new after an iteration; return the flags of the others."""
         self.renewed |= self._new
         mine = {place for place in self.renewed if place in self.originals}
         self.kept = mine if may_be_empty else mine & self._ever_left
-        if self.recording.drawn is None:
-            return {WHOLE + place: True for place in self.kept}
-        for place in self.kept:
-            if isinstance(self.originals[place], (list, dict)):
-                raise AbstractValueError(
-                    f"{place} is an older {type(self.originals[place]).__name__} or a new one, as "
-                    "data decides; bind a new one on each way"
+        is_drawn = self.recording.drawn is not None
+        return {} if is_drawn else {WHOLE + place: True for place in self.kept}
+
+    def why_unclear(self) -> str | None:
+        """Return why nobody can tell which list or dict a variable holds afterwards."""
+        for place in self.kept if self.recording.drawn is not None else ():
+            old = self.originals[place]
+            if isinstance(old, (list, dict)):
+                return (
+                    f"{place} is an older {type(old).__name__} or a new one, as data decides; bind "
+                    "a new one on each way"
                 )
-        return {}
+        return None
 
     def explain(self, place: str, before: Any, after: Any) -> None:
         """Note why what holds a container cannot be carried."""
