@@ -10,8 +10,9 @@ import numpy as np
 
 from tracegraph import tree
 from tracegraph.control.filling import Filling
+from tracegraph.control.items import kind_of_container
 from tracegraph.control.outcome import Left
-from tracegraph.control.trees import WHOLE, kind_of_container
+from tracegraph.control.trees import WHOLE
 from tracegraph.control.variables import (
     BROKEN,
     KEPT,
@@ -66,7 +67,7 @@ class Binding:
 
     def __init__(self, recording: Recording, code: LoopCode, left: Left, real: Real) -> None:
         self.recording, self.code, self.left, self.real = recording, code, left, real
-        self.cells = code.cells()
+        self.cells = left.containers.cells
         known = [*recording.externals.reals]
         known += [old.actual for old in left.started.values() if type(old) is Traced]
         # What is returned may be what a name holds too: then it is one array.
@@ -102,6 +103,7 @@ class Binding:
             self._take_parts()
         except Unsupported as why:
             self.recording.give_up(f"after a loop {why}")
+            left.containers.changed.give_up()
             return
         for name, real in self.reals.items():
             if not left.containers.is_container(name) and name not in left.aliases:
@@ -109,7 +111,7 @@ class Binding:
         for name, other in left.aliases.items():
             if other in self.held:
                 self.held[name] = self.held[other]
-        found = left.containers.whole(self.recording, self.cells, self.held, self._is_whole)
+        found = left.containers.whole(self.recording, self.held, self._is_whole)
         for name, one in found.items():
             set_content(self.cells[name], one)
 

@@ -16,11 +16,12 @@ from tracegraph import tree
 from tracegraph.control.drawing import Drawn, Journal, draw, source
 from tracegraph.control.drawn_loops import new_index
 from tracegraph.control.growing import Growth, check_alike
+from tracegraph.control.items import Item, Same
 from tracegraph.control.joins import End
 from tracegraph.control.mixing import agreed, flags_of
 from tracegraph.control.outcome import symbol_of
 from tracegraph.control.paths import Paths
-from tracegraph.control.trees import Same, Trees
+from tracegraph.control.trees import Trees
 from tracegraph.control.variables import (
     ANY,
     KEPT,
@@ -32,6 +33,7 @@ from tracegraph.control.variables import (
     is_same,
     kind_of,
     may_be_carried,
+    named_variables,
     start_value,
 )
 from tracegraph.ir.bodies import fresh_name
@@ -66,8 +68,8 @@ class Iteration:
     structure: tree.TreeDef | None = None
 
     def __post_init__(self) -> None:
-        self.cells = self.code.cells()
-        self.trees = Trees(self.recording, [self.code.body], self.cells)
+        self.trees = Trees(self.recording, [self.code.body], self.code.cells())
+        self.cells = self.trees.cells
         self.before = {**self.trees.before, **self.own_variables()}
         self.given: dict[str, Traced] = {}
         self.after: dict[str, Any] = {}
@@ -78,6 +80,7 @@ class Iteration:
         self.newly_mixed: set[str] = set()
         self.growth = Growth(self.recording)
         self.first = 0
+        self.returned: Any = None
 
     def _held(self, place: str) -> Any:
         """Return what a place holds at the beginning of any iteration."""
@@ -158,8 +161,13 @@ class Iteration:
         def explore() -> End:
             return paths.explore(lambda: self._way(index))
 
-        drawn = draw(recording, WHAT, [self.code.body], explore, written)
+        drawn = draw(recording, WHAT, [self.code.body], explore, written, self._may_change)
         return drawn.result, paths
+
+    def _may_change(self, changed: list[tuple[Any, list[Any]]]) -> bool:
+        """Return whether an iteration may change these lists and dicts; it is drawn anew then."""
+        plains = (one for one in (self.code.plain, self.code.plain_test) if one is not None)
+        return self.trees.follow(changed, named_variables(*plains))
 
     def _way(self, index: Size | None) -> dict[str, Any]:
         """Run an iteration, and return what it leaves; the variables are then as before."""
@@ -167,6 +175,7 @@ class Iteration:
         with self.growth.on_one_way(self.given), self.variables():
             own = self.iteration(index) | self.growth.last_items(self.given)
             names = self.trees.ended(self.growth.without_list)
+            self.trees.check_returned(self.returned)
             kept = self._still_kept(names) | self.trees.flags(self.before, self.given)
             kinds = flags_of(names, self.mixed)
             grown = self.growth.names(names, self.given)
@@ -206,6 +215,10 @@ class Iteration:
 
     def learns(self, written: Journal) -> bool:
         """Take up what an iteration changes, and return whether that is more than was known."""
+        new = self.trees.new_places()
+        if new is not None:
+            self.before |= new
+            return True
         known = self._known_changes()
         for name in self.carried:
             if self.given[name].storage in written:
@@ -254,6 +267,8 @@ class Iteration:
         """Let a variable hold nothing at the beginning of an iteration, all of a container."""
         root = self.trees.root(name)
         self.trees.explain(name, before, value)
+        if type(self.cells.get(root)) is Item:
+            raise NotYetError(self.trees.why[root])
         for one in dict.fromkeys((root, name)):
             if one not in self.emptied:
                 self.emptied.append(one)

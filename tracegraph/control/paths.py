@@ -313,7 +313,7 @@ class Part:
         self.held = {name: content(cell) for name, cell in self.cells.items()}
         names = self.trees.ended(lambda held: held)
         if self.paths.is_forked:
-            self.reached.check(self.reached.put_back())
+            self.reached.check([one for one, _ in self.reached.put_back()])
         leaves, structure = flatten(self.result)
         if self.structure not in (None, structure):
             raise ApartError(
@@ -335,7 +335,7 @@ class Part:
         containers = containers_of(self.trees, ends, self.cells)
         places = [place for place in containers.entries if not containers.is_container(place)]
         names = {place: self._joined(place, ends[place]) for place in places}
-        found = containers.whole(self.recording, self.cells, names, lambda _: False)
+        found = containers.whole(self.recording, names, lambda _: False)
         for name, cell in self.cells.items():
             set_content(cell, found[name])
 

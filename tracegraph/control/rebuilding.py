@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from tracegraph.control.trees import Node, Same, Trees
+from tracegraph.control.items import Changed, Node, Same, Variables
+from tracegraph.control.trees import Trees
 from tracegraph.control.variables import UNBOUND
 from tracegraph.ir.record import record
 from tracegraph.numpy.emit import Unsupported
@@ -19,6 +20,10 @@ class Containers:
 
     Parameters
     ----------
+    cells : dict of str to cell or Item
+        The variables.
+    changed : Changed
+        The containers that the loop changes in place.
     entries : dict of str to object
         What places hold after an iteration, and variables that are no containers.
     originals : dict of str to object
@@ -31,6 +36,8 @@ class Containers:
         The places of tuples that may be others too.
     """
 
+    cells: Variables
+    changed: Changed
     entries: dict[str, Any]
     originals: dict[str, Any]
     renewed: frozenset[str]
@@ -76,7 +83,6 @@ class Containers:
     def whole(
         self,
         recording: Recording,
-        variables: Iterable[str],
         names: Mapping[str, Any],
         is_kept: Callable[[str], bool],
     ) -> dict[str, Any]:
@@ -86,8 +92,6 @@ class Containers:
         ----------
         recording : Recording
             Where the loop was run.
-        variables : iterable of str
-            Their names.
         names : mapping of str to object
             What is in them and in other places, if that is no container.
         is_kept : callable
@@ -117,11 +121,11 @@ class Containers:
                 recording.remade[id(made[place])] = made[place]
             return made[place]
 
-        return {name: build(name) for name in variables}
+        return {name: build(name) for name in self.cells}
 
 
 def containers_of(trees: Trees, ends: Mapping[str, Any], variables: Collection[str]) -> Containers:
     """Return the containers in some variables, by what places hold at the end."""
     entries = {place: one for place, one in ends.items() if trees.root(place) in variables}
     parts = (frozenset(one) for one in (trees.renewed, trees.kept, trees.unclear))
-    return Containers(entries, trees.originals, *parts)
+    return Containers(trees.cells, trees.changed, entries, trees.originals, *parts)

@@ -86,6 +86,7 @@ class Repeated(Statement):
 
     def _left_by(self, left: Any) -> dict[str, Any]:
         """Return how an iteration was left, from what its function returns: see ``twin.Exit``."""
+        self.returned = left[0] if isinstance(left, tuple) else None
         if left is None:
             return {LEFT: 0}
         if left is True:

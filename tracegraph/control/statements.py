@@ -21,10 +21,10 @@ from tracegraph.control.drawing import Drawn, Journal, forget, source
 from tracegraph.control.drawn_loops import looped, with_row
 from tracegraph.control.filling import Arrays
 from tracegraph.control.growing import Appended
+from tracegraph.control.items import Node, Same
 from tracegraph.control.iterations import Iteration, NotYetError
 from tracegraph.control.outcome import Ends, Left, State, symbol_of
 from tracegraph.control.rebuilding import Containers, containers_of
-from tracegraph.control.trees import Node, Same
 from tracegraph.control.variables import (
     LIST,
     OTHER_NAME,

@@ -9,70 +9,19 @@ place too, as far as anybody can tell.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from types import CellType
 from typing import Any
 
 from tracegraph.containers import KINDS, Kind
+from tracegraph.control.items import Changed, Item, kind_of_container
 from tracegraph.control.restoring import reached
 from tracegraph.control.variables import ANY, LIST, UNBOUND, UNKNOWN, content, kind_of, set_content
 from tracegraph.ir.errors import AbstractValueError
-from tracegraph.ir.record import record
 from tracegraph.recording import Recording
 
 WHOLE = "$whole "
 """With a place, whether it holds the very container that it held before the loop."""
-
-
-@record
-class Node:
-    """What stands in the place of a container: its class, what else it is, where its items are."""
-
-    cls: type
-    kind: Kind
-    aux: Hashable
-    places: tuple[str, ...]
-
-    @property
-    def is_mutable(self) -> bool:
-        return not issubclass(self.cls, tuple)
-
-    def items(self, real: Any) -> list[Any] | None:
-        """Return the items of another container; None if that is not alike."""
-        if type(real) is not self.cls:
-            return None
-        items, aux = self.kind.flatten(real)
-        found = list(items)
-        return found if aux == self.aux and len(found) == len(self.places) else None
-
-
-@record
-class Same:
-    """What stands in the place of a container that another place holds too."""
-
-    place: str
-
-
-PLAIN_KEYS = (str, int, bool, float, type(None))
-
-
-def kind_of_container(value: Any) -> Kind | None:
-    """Return how a container is taken apart: tuples, named tuples, lists and dicts are."""
-    cls = type(value)
-    if cls is tuple:
-        return KINDS[cls] if value else None
-    if cls is list:
-        return KINDS[cls]
-    if cls is dict:
-        return KINDS[cls] if all(map(_is_plain_key, value)) else None
-    is_named = cls.__bases__ == (tuple,) and type(getattr(cls, "_fields", None)) is tuple
-    return KINDS[cls] if is_named and value else None
-
-
-def _is_plain_key(key: Any) -> bool:
-    if type(key) is tuple:
-        return all(map(_is_plain_key, key))
-    return type(key) in PLAIN_KEYS and bool(key == key)  # not a NaN, which may be a key twice
 
 
 class Trees:
@@ -100,7 +49,9 @@ class Trees:
         # What an iteration is given comes first: other names are those of the same containers.
         names = sorted(held, key=lambda name: kind_of_container(held[name]) is None)
         self.held = {name: held[name] for name in names}
-        self.cells = {name: cells[name] for name in names}
+        self.cells: dict[str, CellType | Item] = {name: cells[name] for name in names}
+        self.changed = Changed(recording)
+        self._is_more_known = False
         self.renewed: set[str] = set()
         self.kept: set[str] = set()
         self.unclear: set[str] = set()
@@ -128,7 +79,7 @@ class Trees:
     def _taken_apart(self, held: dict[str, Any], originals: dict[str, Any]) -> dict[str, Any]:
         """Return what all places hold at first."""
         found: dict[str, Any] = {}
-        seen: dict[int, str] = {}
+        seen = {id(one): place for place, one in originals.items()}
         pending = [*reversed(held.items())]
         while pending:
             place, value = pending.pop()
@@ -200,8 +151,33 @@ class Trees:
         self._given[place] = made
         return made
 
+    def follow(
+        self, changed: Sequence[tuple[Any, list[Any]]], variables: Iterable[tuple[str, CellType]]
+    ) -> bool:
+        """Let items of lists and dicts that an iteration changes be variables, if they can be."""
+        known = {id(one) for one in self.originals.values()}
+        if not changed or any(id(owner) in known for owner, _ in changed):
+            return False
+        items = self.changed.follow(changed, variables)
+        if items is None or not items.keys().isdisjoint(self.cells):
+            return False
+        held = {place: content(item) for place, item in items.items()}
+        self.cells |= items
+        self.held |= held
+        self.before |= self._taken_apart(held, self.originals)
+        if any(id(owner) in {id(one) for one in self.originals.values()} for owner, _ in changed):
+            return False
+        self._is_more_known = True
+        return True
+
+    def new_places(self) -> dict[str, Any] | None:
+        """Return what all places hold at first, if there are new ones since that was asked."""
+        is_more, self._is_more_known = self._is_more_known, False
+        return self.before if is_more else None
+
     def put_back(self) -> None:
         """Let variables hold what they did before the loop."""
+        self.changed.put_back()
         for name, cell in self.cells.items():
             set_content(cell, self.held[name])
 
@@ -216,6 +192,7 @@ class Trees:
             A container has another name, or was changed in place.
         """
         held = {name: content(cell) for name, cell in self.cells.items()}
+        self.changed.check()
         self.put_back()
         self._check_given()
         self._seen, self._left = {}, set()
@@ -324,6 +301,28 @@ class Trees:
         way_to = self.recording.externals.way_to
         return any(way_to(one) is not None for one in (value, *given))
 
+    def check_returned(self, value: Any) -> None:
+        """Raise where an iteration that has ended returns what somebody else may know.
+
+        Raises
+        ------
+        AbstractValueError
+            It returns a list, say, that a variable holds too.
+        """
+        pending, seen = [value], {*self._seen}
+        while pending:
+            one = pending.pop()
+            kind = KINDS[type(one)]
+            if kind is None or one is None:
+                continue
+            pending += kind.flatten(one)[0]
+            if not isinstance(one, tuple) and (id(one) in seen or self._is_older(one)):
+                raise AbstractValueError(
+                    f"a loop returns a {type(one).__name__} that has a name; return a copy, or "
+                    "`break` and return it behind the loop"
+                )
+            seen.add(id(one))
+
     # -- what is learned ------------------------------------------------------------------------
 
     def flags(self, before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -355,7 +354,8 @@ class Trees:
 
     def explain(self, place: str, before: Any, after: Any) -> None:
         """Note why what holds a container cannot be carried."""
-        if place == self.root(place) and type(before) is not Node and before is not ANY:
+        is_variable = place == self.root(place) and type(self.cells.get(place)) is not Item
+        if is_variable and type(before) is not Node and before is not ANY:
             return
         why = _changing(place, _described(before), _described(after))
         self.why.setdefault(self.root(place), why)
