@@ -68,17 +68,9 @@ AFTERWARDS = (
     "z[...] = 0", "x = x + i", "k = k + 1",
 )  # fmt: skip
 RESULTS = (
-    "A, x, t",
-    "x, y, b",
-    "A, z, s",
-    "A, b, x, y, t, w",
-    "A, x, k",
-    "z, w, i",
-    "p, q, t",
-    "p, x, A",
-    "d, e, x",
-    "[d, r, p]",
-)
+    "A, x, t", "x, y, b", "A, z, s", "A, b, x, y, t, w", "A, x, k", "z, w, i", "p, q, t",
+    "p, x, A", "d, e, x", "[d, r, p]",
+)  # fmt: skip
 
 
 class Writer:

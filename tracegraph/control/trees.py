@@ -14,7 +14,7 @@ from types import CellType
 from typing import Any
 
 from tracegraph.containers import KINDS, Kind
-from tracegraph.control.items import Changed, Item, kind_of_container
+from tracegraph.control.items import Changed, Item, Node, Same, kind_of_container
 from tracegraph.control.restoring import reached
 from tracegraph.control.variables import ANY, LIST, UNBOUND, UNKNOWN, content, kind_of, set_content
 from tracegraph.ir.errors import AbstractValueError
