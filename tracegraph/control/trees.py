@@ -155,9 +155,9 @@ class Trees:
         self, changed: Sequence[tuple[Any, list[Any]]], variables: Iterable[tuple[str, CellType]]
     ) -> bool:
         """Let items of lists and dicts that an iteration changes be variables, if they can be."""
-        known = {id(one) for one in self.originals.values()}
-        if not changed or any(id(owner) in known for owner, _ in changed):
+        if not changed:
             return False
+        self._check_unbound([owner for owner, _ in changed])
         items = self.changed.follow(changed, variables)
         if items is None or not items.keys().isdisjoint(self.cells):
             return False
@@ -165,10 +165,19 @@ class Trees:
         self.cells |= items
         self.held |= held
         self.before |= self._taken_apart(held, self.originals)
-        if any(id(owner) in {id(one) for one in self.originals.values()} for owner, _ in changed):
-            return False
+        self._check_unbound([owner for owner, _ in changed])
         self._is_more_known = True
         return True
+
+    def _check_unbound(self, owners: Sequence[Any]) -> None:
+        """Raise where places that a loop binds, or items, hold what it changes in place."""
+        for place, one in self.originals.items():
+            if any(one is owner for owner in owners):
+                kind = type(one).__name__
+                raise AbstractValueError(
+                    f"{place} is a {kind} that is changed in place, and so is what holds it, or it "
+                    "is bound anew in a loop; do one of both"
+                )
 
     def new_places(self) -> dict[str, Any] | None:
         """Return what all places hold at first, if there are new ones since that was asked."""
@@ -208,7 +217,7 @@ class Trees:
             now = entry.items(self._given[place])
             if now is None or any(a is not b for a, b in zip(now, items, strict=True)):
                 raise AbstractValueError(
-                    f"{place} is a {entry.cls.__name__} that is changed in place and bound anew "
+                    f"{place} is a {entry.cls.__name__} that is changed in place, and bound anew "
                     "in a loop; do one of both"
                 )
 
