@@ -108,7 +108,6 @@ class Recording(InPlace):
         self.watchers: list[dict[int, Any]] = []
         self.kept: list[Traced] | None = None
         self.made: dict[int, Any] = {}
-        self.remade: dict[int, Any] = {}
         self.lists = Lists(self)
         self._alive: dict[Node, weakref.ref[Traced]] = {}
 

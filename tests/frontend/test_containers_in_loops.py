@@ -60,7 +60,7 @@ DRAWN = {
     "two names of one dict": "a = b = {'x': x}\n    for i in range(n): a = b = {'x': a['x'] * 0.9 + b['x'] * 0.01}\n    b['y'] = 1\n    return a, b, a is b",
     "one dict in two places": "s = ({'a': x}, 0.0)\n    for i in range(n):\n        p = {'a': s[0]['a'] * 0.9}\n        s = (p, s[1] + 1.0)\n"
     "    p['b'] = 1\n    return s, p, p is s[0]",
-    "the state before": "p = s = (x * 1, 0.0)\n    for i in range(n):\n        q = (s[0] * 0.9 + p[0] * 0.01, s[1] + 1.0)\n        p = s\n        s = q\n    return p, s",
+    "the state before": "p = s = (x, 0.0)\n    for i in range(n):\n        q = (s[0] * 0.9 + p[0] * 0.01, s[1] + 1.0)\n        p = s\n        s = q\n    return p, s",
     "what each iteration makes": "for i in range(n): g = {'a': x * i, 'b': (i, x[0])}\n    return g",
     "a list of results besides": "p = [x, x * 2]; ys = []\n    for i in range(n):\n        p = [v * 0.9 for v in p]\n        ys.append(p[0])\n    return p, np.stack(ys)",
     "swapped parts": "s = {'a': x, 'b': x * 2}\n    for i in range(n): s = {'a': s['b'], 'b': s['a'] * 0.5}\n    return s",

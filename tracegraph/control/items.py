@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import types
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from types import CellType
 from typing import Any
 
 from tracegraph.containers import KINDS, Kind
 from tracegraph.control.restoring import content_of, put_content
-from tracegraph.control.variables import UNBOUND, content
+from tracegraph.control.variables import UNBOUND, Cell, content
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.record import record
 from tracegraph.recording import Recording
@@ -87,7 +86,7 @@ class Item:
         self.owner[self.key] = value
 
 
-Variables = Mapping[str, CellType | Item]
+Variables = Mapping[str, Cell]
 """What a loop binds, or changes in place."""
 
 
@@ -107,7 +106,7 @@ class Changed:
         self._older: dict[int, Any] = {}
 
     def follow(
-        self, changed: Sequence[tuple[Any, list[Any]]], variables: Iterable[tuple[str, CellType]]
+        self, changed: Sequence[tuple[Any, list[Any]]], variables: Iterable[tuple[str, Cell]]
     ) -> dict[str, Item] | None:
         """Follow what was changed, as far as nobody else can see it meanwhile.
 
@@ -165,7 +164,7 @@ class Changed:
         for _, owner, before in self.owners:
             put_content(owner, before)
 
-    def real(self, known: Mapping[int, Any], cell: CellType | Item) -> Any:
+    def real(self, known: Mapping[int, Any], cell: Cell) -> Any:
         """Return what a variable or an item really is; ``known`` has the real containers."""
         return known[id(cell.owner)][cell.key] if isinstance(cell, Item) else content(cell)
 
@@ -184,9 +183,7 @@ class Changed:
             put_content(owner, [self._older.get(id(one), one) for one in content_of(owner)])
 
 
-def _places(
-    recording: Recording, variables: Iterable[tuple[str, CellType]]
-) -> dict[int, str] | None:
+def _places(recording: Recording, variables: Iterable[tuple[str, Cell]]) -> dict[int, str] | None:
     """Return the names of lists and dicts, by identity; None if they may be known elsewhere too."""
     if recording.leaked:
         return None

@@ -12,7 +12,7 @@ recorded iteration by iteration.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +41,7 @@ from tracegraph.ir.autodiff import zeros
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Value
 from tracegraph.ir.size_values import substitute
-from tracegraph.ir.sizes import Dim, Size, Symbol
+from tracegraph.ir.sizes import Dim, Size, Symbol, nonnegative
 from tracegraph.ir.types import type_symbols
 from tracegraph.standin import Traced, TracedSize, dim_of
 
@@ -225,6 +225,30 @@ class Statement(Iteration):
                 raise AbstractValueError(
                     f"{name} only changes places with other names in a loop; bind copies"
                 )
+        self._check_handed(handed)
+
+    def _check_handed(self, handed: Mapping[str, str | None]) -> None:
+        """Raise where an array may be that of another name from before the loop."""
+        for name in handed:
+            steps, at = 0, handed[name]
+            while at is not None:
+                steps, at = steps + 1, handed.get(at)
+            if steps and self.tells_handed(name) and not self.runs(steps + 1):
+                raise AbstractValueError(
+                    f"{name} becomes the array of another name in a loop that may be over then; "
+                    "bind a copy of it"
+                )
+
+    def tells_handed(self, name: str) -> bool:
+        """Return whether it is asked if a name may hold the array of another from before."""
+        return self.recording.drawn is None or self.trees.root(name) != name
+
+    def runs(self, times: int) -> bool:
+        """Return whether so many iterations run; around all loops the trace is bound to that."""
+        count = self.trips.count
+        if isinstance(count, int) or self.recording.drawn is not None:
+            return nonnegative(count - times)
+        return bool(self.recording.ask_size(times, "<=", count))
 
     def _is_new(self, found: Traced) -> bool:
         """Return whether an iteration has made what a stand-in looks at."""

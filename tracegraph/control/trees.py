@@ -10,13 +10,21 @@ place too, as far as anybody can tell.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from types import CellType
 from typing import Any
 
 from tracegraph.containers import KINDS, Kind
 from tracegraph.control.items import Changed, Item, Node, Same, kind_of_container
 from tracegraph.control.restoring import reached
-from tracegraph.control.variables import ANY, LIST, UNBOUND, UNKNOWN, content, kind_of, set_content
+from tracegraph.control.variables import (
+    ANY,
+    LIST,
+    UNBOUND,
+    UNKNOWN,
+    Cell,
+    content,
+    kind_of,
+    set_content,
+)
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.recording import Recording
 
@@ -42,14 +50,14 @@ class Trees:
     """
 
     def __init__(
-        self, recording: Recording, functions: Sequence[Any], cells: Mapping[str, CellType]
+        self, recording: Recording, functions: Sequence[Any], cells: Mapping[str, Cell]
     ) -> None:
         self.recording, self.functions = recording, functions
         held = {name: content(cell) for name, cell in cells.items()}
         # What an iteration is given comes first: other names are those of the same containers.
         names = sorted(held, key=lambda name: kind_of_container(held[name]) is None)
         self.held = {name: held[name] for name in names}
-        self.cells: dict[str, CellType | Item] = {name: cells[name] for name in names}
+        self.cells: dict[str, Cell] = {name: cells[name] for name in names}
         self.changed = Changed(recording)
         self._is_more_known = False
         self.renewed: set[str] = set()
@@ -152,7 +160,7 @@ class Trees:
         return made
 
     def follow(
-        self, changed: Sequence[tuple[Any, list[Any]]], variables: Iterable[tuple[str, CellType]]
+        self, changed: Sequence[tuple[Any, list[Any]]], variables: Iterable[tuple[str, Cell]]
     ) -> bool:
         """Let items of lists and dicts that an iteration changes be variables, if they can be."""
         if not changed:

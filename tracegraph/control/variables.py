@@ -7,7 +7,7 @@ import itertools
 import types
 from collections.abc import Iterator
 from types import CellType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -94,7 +94,13 @@ class Trips:
         return itertools.islice(self.items.real(), self.begun, None)
 
 
-def content(cell: CellType) -> Any:
+class Cell(Protocol):
+    """What holds a variable: a cell of Python's, or what acts as one."""
+
+    cell_contents: Any
+
+
+def content(cell: Cell) -> Any:
     """Return what a variable holds, ``UNBOUND`` where that is nothing."""
     try:
         return cell.cell_contents
@@ -102,7 +108,7 @@ def content(cell: CellType) -> Any:
         return UNBOUND
 
 
-def set_content(cell: CellType, value: Any) -> None:
+def set_content(cell: Cell, value: Any) -> None:
     """Let a variable hold a value, or nothing."""
     if value is not UNBOUND:
         cell.cell_contents = value
