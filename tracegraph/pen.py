@@ -123,8 +123,9 @@ class Pen:
     ``undrawn`` why loops, by their bodies, are recorded iteration by iteration, ``unrolled`` how
     many such iterations there are. ``paths`` answers questions about what has no value, ``bodies``
     are the graphs of loops and branches, ``naturals`` bools that say whether a size is at least
-    zero. ``waiting`` has the real values that nobody asked for yet; None where all are computed at
-    once.
+    zero. ``remade`` are containers, by identity, of which nobody can tell whether they are others,
+    as a loop binds them anew. ``waiting`` has the real values that nobody asked for yet; None where
+    all are computed at once.
     """
 
     emitter: Emitter
@@ -147,6 +148,7 @@ class Pen:
         self.journal: dict[Storage, tuple[Value, int]] | None = None
         self.undrawn: dict[CodeType, Fallback] = {}
         self.unrolled = 0
+        self.remade: dict[int, Any] = {}
         self.paths: Questions | None = None
         self.bodies: dict[Any, Graph] = {}
         self.naturals: dict[Node, Dim] = {}

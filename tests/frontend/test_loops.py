@@ -264,3 +264,8 @@ def test_two_loops_of_one_variable() -> None:
         assert function(X, n)[1] == n - 1
     assert len(function.traces) == 2
     assert str(function.graph(X, 400)).count(" loop(") == 2
+
+
+def test_an_array_that_is_handed_on_may_be_the_first_one() -> None:
+    source = "def f(x, n):\n    p = y = x\n    for i in range(n):\n        p, y = y, y * 0.9 + p * 0.01\n    return p, y\n"
+    agrees(source, *((np.linspace(0.5, 1.0, 12), n) for n in (600, 610, 620, 1, 2, 0)))

@@ -118,7 +118,7 @@ LIMITS = {
     ),
     "types": (
         "t = x[0]\n    for i in range(n): t = (t, i)\n    return len(t)",
-        "t is a tuple, which a loop cannot carry",
+        "t[0][0] is a float64 and then a tuple of 2 in a loop",
     ),
     "in place and anew": (
         "for i in range(n):\n        x[0] += 1\n        x = x * 0.5\n    return x",

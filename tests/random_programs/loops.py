@@ -29,6 +29,11 @@ STATEMENTS = (
     "z = x", "A *= 0.99", "b = b * 0.5", "x = np.sin(x) * 0.9", "y = np.cumsum(b) * 0.1",
     "x, y = y[:m] * 1, b + t", "x, z = z, x", "z = x * 1", "w = x + 1", "w = None", "x[0] = t",
     "k = k + 1", "k = (k * 3 + 1) % m", "x[k] = t", "t = t + float(x[0])",
+    "p = (p[0] * 0.9 + x, p[1] + t)", "p = (x * 1, p[1])", "p = (p[0] * 0.5, p[1] + k)",
+    "t = p[1] * 0.1", "x = p[0] * 0.5", "q = p", "p = (p[0] + q[0] * 0.1, q[1])",
+    "d = {'x': d['x'] * 0.9, 't': t}", "d = {k: v * 0.5 for k, v in d.items()}", "t = d['t'] * 0.5",
+    "e = d", "d = {**d, 't': e['t'] + 0.5}", "d['t'] = d['t'] * 0.5 + t", "d['x'] = x * 0.5",
+    "r[0] += 0.25", "r[1] = t", "e['t'] += 0.5", "r = [v * 0.5 for v in r]", "r = [r[1], x[0] + t]",
 )  # fmt: skip
 OF_OUTER = (
     "x = x * 0.5 + A[i]", "t = t * 0.9 + b[i]", "A[i] = x", "A[i] += x", "A[i, 0] = t",
@@ -62,7 +67,10 @@ AFTERWARDS = (
     "pass", "x = x + y.sum()", "A[1] += x", "t = t * 2", "y += 1", "z = x", "b[0] = t",
     "z[...] = 0", "x = x + i", "k = k + 1",
 )  # fmt: skip
-RESULTS = ("A, x, t", "x, y, b", "A, z, s", "A, b, x, y, t, w", "A, x, k", "z, w, i")
+RESULTS = (
+    "A, x, t", "x, y, b", "A, z, s", "A, b, x, y, t, w", "A, x, k", "z, w, i", "p, q, t",
+    "p, x, A", "d, e, x", "[d, r, p]",
+)  # fmt: skip
 
 
 class Writer:
@@ -79,7 +87,7 @@ class Writer:
 
     def text(self) -> str:
         lines = ["n, m = A.shape", "x = A[0] * 1", "t = 0.5", "y = b * 2", "z = x", "w = None"]
-        lines.append("k = 0")
+        lines += ["k = 0", "p = q = (x * 2, t)", "d = e = {'x': x, 't': t}", "r = [t, 1.0]"]
         for _ in range(int(self.rng.integers(1, 3))):
             lines += [self.loop("i", OUTER), self.choose(AFTERWARDS)]
         lines.append(f"return {self.choose(RESULTS)}")
@@ -149,6 +157,8 @@ def differs(a: Any, b: Any) -> str | None:
     """Return in what two outcomes differ."""
     if type(a) is not type(b) or (isinstance(a, tuple | list) and len(a) != len(b)):
         return f"{a!r}, expected {b!r}"
+    if isinstance(a, dict):
+        return differs([*a.items()], [*b.items()])
     if isinstance(a, tuple | list):
         return next(filter(None, map(differs, a, b)), None)
     if isinstance(a, np.ndarray) and (a.dtype, a.shape) != (b.dtype, b.shape):
@@ -161,13 +171,23 @@ def differs(a: Any, b: Any) -> str | None:
 
 
 def shared(outcome: tuple[Any, Any]) -> list[tuple[int, int]]:
-    """Return which arrays of an outcome share memory."""
-    result, given = outcome
-    parts = result if isinstance(result, tuple) else (result,)
-    items = [x for part in parts for x in (part if isinstance(part, list) else (part,))]
-    arrays = [x for x in (*items, *given) if isinstance(x, np.ndarray)]
+    """Return which arrays and dicts of an outcome share memory."""
+    arrays = [one for one in parts(outcome) if isinstance(one, np.ndarray | dict)]
     pairs = [(i, j) for i in range(len(arrays)) for j in range(i)]
-    return [(i, j) for i, j in pairs if np.shares_memory(arrays[i], arrays[j])]
+    return [(i, j) for i, j in pairs if is_one(arrays[i], arrays[j])]
+
+
+def parts(one: Any) -> list[Any]:
+    """Return all that is in containers, and these."""
+    items = one.values() if isinstance(one, dict) else one if isinstance(one, tuple | list) else ()
+    return [one, *(part for item in items for part in parts(item))]
+
+
+def is_one(one: Any, other: Any) -> bool:
+    """Return whether two arrays share memory, or two containers are one."""
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return np.shares_memory(one, other)
+    return one is other
 
 
 def defined(text: str, filename: str) -> Any:

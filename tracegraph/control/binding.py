@@ -10,7 +10,9 @@ import numpy as np
 
 from tracegraph import tree
 from tracegraph.control.filling import Filling
+from tracegraph.control.items import kind_of_container
 from tracegraph.control.outcome import Left
+from tracegraph.control.trees import WHOLE
 from tracegraph.control.variables import (
     BROKEN,
     KEPT,
@@ -50,11 +52,14 @@ class Real:
         How it was left: see ``twin.Exit``.
     appended : dict of Growing to list
         What it has appended to lists.
+    given : dict of str to object
+        What variables held before it.
     """
 
     ran: bool = False
     left: Any = None
     appended: Mapping[Growing, list[Any]] = MappingProxyType({})
+    given: Mapping[str, Any] = MappingProxyType({})
 
 
 class Binding:
@@ -62,11 +67,14 @@ class Binding:
 
     def __init__(self, recording: Recording, code: LoopCode, left: Left, real: Real) -> None:
         self.recording, self.code, self.left, self.real = recording, code, left, real
-        self.cells = code.cells()
+        self.cells = left.containers.cells
         known = [*recording.externals.reals]
         known += [old.actual for old in left.started.values() if type(old) is Traced]
         # What is returned may be what a name holds too: then it is one array.
         self.returning: dict[int, Traced] = {}
+        self.held: dict[str, Any] = {}
+        self.reals: dict[str, Any] = {}
+        self.started: dict[str, Any] = {}
         self.owners = {id(owner_of(array)) for array in known if isinstance(array, np.ndarray)}
 
     def bind(self) -> None:
@@ -78,25 +86,65 @@ class Binding:
             recording.side_effects += storage.external
             recording.externals.before_write(storage)
             storage.write(value)
-        is_run = self._is_run()
-        for name, cell in self.cells.items():
-            if name in left.same or not is_run:
-                set_content(cell, left.started[name])
-            elif name in left.sizes:
-                set_content(cell, recording.size(left.sizes[name]))
-            elif name not in left.aliases:
-                set_content(cell, self._stand_in(name, content(cell)))
-        for name, other in left.aliases.items() if is_run else ():
-            if name in self.cells:
-                set_content(self.cells[name], content(self.cells[other]))
+        self._bind_names()
         self._fill_lists()
         if self.code.exit is not None:
             self.code.exit.value = self._exit()
 
+    def _bind_names(self) -> None:
+        """Let variables hold what the loop leaves in them."""
+        left, is_run = self.left, self._is_run()
+        if not is_run:
+            self.held = {name: one for name, one in left.started.items()}
+            for name, cell in self.cells.items():
+                set_content(cell, left.containers.originals.get(name, left.started[name]))
+            return
+        try:
+            self._take_parts()
+        except Unsupported as why:
+            self.recording.give_up(f"after a loop {why}")
+            left.containers.changed.give_up()
+            return
+        for name, real in self.reals.items():
+            if not left.containers.is_container(name) and name not in left.aliases:
+                self.held[name] = self._held(name, real)
+        for name, other in left.aliases.items():
+            if other in self.held:
+                self.held[name] = self.held[other]
+        found = left.containers.whole(self.recording, self.held, self._is_whole)
+        for name, one in found.items():
+            set_content(self.cells[name], one)
+
+    def _held(self, name: str, real: Any) -> Any:
+        """Return what a name holds that is no container."""
+        left = self.left
+        if name in left.same:
+            return left.started[name]
+        if name in left.sizes:
+            return self.recording.size(left.sizes[name])
+        return self._stand_in(name, real)
+
+    def _take_parts(self) -> None:
+        """Take up what there is in variables, and in the containers that they hold."""
+        if self.recording.is_abstract:
+            self.reals = self.left.containers.parts(dict.fromkeys(self.cells, ABSENT))
+        else:
+            held = {name: content(cell) for name, cell in self.cells.items()}
+            self.reals = self.left.containers.parts(held)
+            self.started = self.left.containers.started(self.real.given)
+
+    def _is_whole(self, place: str) -> bool:
+        """Return whether a place still holds its container; the trace is bound to that."""
+        left, flag = self.left, WHOLE + place
+        if flag in left.values:
+            is_kept = self.started[place] is self.reals[place]
+            self.recording.guard(left.values[flag], is_kept)
+            return is_kept
+        return bool(left.same.get(flag, False) or left.constants.get(flag, False))
+
     def _fill_lists(self) -> None:
         """Let lists hold what was appended to them."""
-        variables = {name: content(cell) for name, cell in self.cells.items()}
-        filling = Filling(self.recording, self.left.arrays, variables, self.owners)
+        filling = Filling(self.recording, self.left.arrays, self.held, self.owners)
         reals = {**self.real.appended}
         try:
             for appended, stack in self.left.appended:
@@ -111,7 +159,7 @@ class Binding:
 
     def _is_run(self) -> bool:
         """Return whether an iteration ran, which the trace is bound to where names show it."""
-        settled = {*self.left.same, *self.left.carried}
+        settled = {*self.left.same, *self.left.carried} - self.left.containers.renewed
         if RAN not in self.left.values or self.recording.is_abstract or settled >= {*self.cells}:
             return True
         self.recording.guard(self.left.values[RAN], self.real.ran)
@@ -153,8 +201,8 @@ class Binding:
         for k, real in enumerate(reals):
             name = f"{RETURNED}{k}"
             other = self.left.aliases.get(name)
-            if other in self.cells:
-                leaves.append(content(self.cells[other]))
+            if other in self.held:
+                leaves.append(self.held[other])
             else:
                 leaves.append(self._stand_in(other or name, real))
         return tree.unflatten(structure, leaves)
@@ -243,6 +291,11 @@ def unfollowed(recording: Recording, real: Any) -> Any:
     """Return a stand-in with a value that nothing in the graph computes: its use is the end."""
     if real is UNBOUND:
         raise Unsupported("a name is bound or not, as data decides; bind it before the loop")
+    if isinstance(real, tuple) and (kind := kind_of_container(real)) is not None:
+        items, aux = kind.flatten(real)
+        made = kind.build(aux, [unfollowed(recording, item) for item in items])
+        recording.remade[id(made)] = made
+        return made
     if not isinstance(real, (np.ndarray, np.generic, *PYTHON_SCALARS)):
         raise Unsupported(
             f"a name holds a {type(real).__name__} or something else, as data decides; bind it to "

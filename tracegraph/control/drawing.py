@@ -75,6 +75,7 @@ def draw(
     functions: Sequence[Any],
     run: Callable[[], Any],
     journal: Journal | None = None,
+    may_change: Callable[[list[tuple[Any, list[Any]]]], bool] | None = None,
 ) -> Drawn:
     """Call ``run``, which calls some functions of the user's, without values.
 
@@ -90,6 +91,8 @@ def draw(
         Calls them.
     journal : dict, optional
         Takes what memory held that they write into, where they may.
+    may_change : callable, optional
+        Tells of what they have changed whether they may.
 
     Raises
     ------
@@ -97,7 +100,7 @@ def draw(
         A function needs values, or does more than to compute.
     """
     before, refused = len(recording.guards), AbstractValueError.made
-    with drawing(recording, what, journal), unchanged(recording, functions):
+    with drawing(recording, what, journal), unchanged(recording, functions, may_change):
         try:
             result = run()
         finally:

@@ -16,10 +16,12 @@ from tracegraph import tree
 from tracegraph.control.drawing import Drawn, Journal, draw, source
 from tracegraph.control.drawn_loops import new_index
 from tracegraph.control.growing import Growth, check_alike
+from tracegraph.control.items import Item, Same
 from tracegraph.control.joins import End
 from tracegraph.control.mixing import agreed, flags_of
 from tracegraph.control.outcome import symbol_of
 from tracegraph.control.paths import Paths
+from tracegraph.control.trees import Trees
 from tracegraph.control.variables import (
     ANY,
     KEPT,
@@ -28,11 +30,10 @@ from tracegraph.control.variables import (
     UNKNOWN,
     LoopCode,
     Trips,
-    content,
     is_same,
     kind_of,
     may_be_carried,
-    set_content,
+    named_variables,
     start_value,
 )
 from tracegraph.ir.bodies import fresh_name
@@ -68,9 +69,9 @@ class Iteration:
     structure: tree.TreeDef | None = None
 
     def __post_init__(self) -> None:
-        self.cells = self.code.cells()
-        self.before = {name: content(cell) for name, cell in self.cells.items()}
-        self.before |= self.own_variables()
+        self.trees = Trees(self.recording, [self.code.body], self.code.cells())
+        self.cells = self.trees.cells
+        self.before = {**self.trees.before, **self.own_variables()}
         self.given: dict[str, Traced] = {}
         self.after: dict[str, Any] = {}
         self.contents: dict[Storage, Value] = {}
@@ -80,6 +81,11 @@ class Iteration:
         self.newly_mixed: set[str] = set()
         self.growth = Growth(self.recording)
         self.first = 0
+        self.returned: Any = None
+
+    def _held(self, place: str) -> Any:
+        """Return what a place holds at the beginning of any iteration."""
+        return self.given[place] if place in self.carried else self.before[place]
 
     # -- what the forms of loops differ in ------------------------------------------------------
 
@@ -124,6 +130,7 @@ class Iteration:
 
     def draw(self, index: Size | None, sources: list[Value], written: Journal) -> Drawn:
         """Draw an iteration, on all ways through it."""
+        self.trees.begin()
         end, paths = self._explored(index, written, {})
         if self.mixed:
             given, first = self.given, self.first
@@ -156,19 +163,25 @@ class Iteration:
         def explore() -> End:
             return paths.explore(lambda: self._way(index))
 
-        drawn = draw(recording, WHAT, [self.code.body], explore, written)
+        drawn = draw(recording, WHAT, [self.code.body], explore, written, self._may_change)
         return drawn.result, paths
+
+    def _may_change(self, changed: list[tuple[Any, list[Any]]]) -> bool:
+        """Return whether an iteration may change these lists and dicts; it is drawn anew then."""
+        plains = (one for one in (self.code.plain, self.code.plain_test) if one is not None)
+        return self.trees.follow(changed, named_variables(*plains))
 
     def _way(self, index: Size | None) -> dict[str, Any]:
         """Run an iteration, and return what it leaves; the variables are then as before."""
         self.first = self.recording.drawn_since
         with self.growth.on_one_way(self.given), self.variables():
             own = self.iteration(index) | self.growth.last_items(self.given)
-            held = {name: content(cell) for name, cell in self.cells.items()}
-            names = {name: self.growth.without_list(one) for name, one in held.items()}
+            names = self.trees.ended(self.growth.without_list)
+            self.trees.check_returned(self.returned)
+            kept = self._still_kept(names) | self.trees.flags(self.before, self.given)
             kinds = flags_of(names, self.mixed)
             grown = self.growth.names(names, self.given)
-            return {**names, **own, **self._still_kept(names), **kinds, **grown}
+            return {**names, **own, **kept, **kinds, **grown}
 
     def _still_kept(self, names: Mapping[str, Any]) -> dict[str, Any]:
         """Return which of the names that may keep their array still do."""
@@ -183,29 +196,33 @@ class Iteration:
     @contextmanager
     def variables(self) -> Iterator[None]:
         """Within this the variables hold what they do at the beginning of any iteration."""
-        for name, cell in self.cells.items():
-            held = self.given[name] if name in self.carried else self.before[name]
-            set_content(cell, UNBOUND if name in self.emptied else held)
+        self.trees.give(self._held, self.emptied)
         try:
             with self.code.scratched():
                 yield
         except NameError as error:
             raise NotYetError(self._not_carried(error)) from error
         finally:
-            for name, cell in self.cells.items():
-                set_content(cell, self.before[name])
+            self.trees.put_back()
 
     def _not_carried(self, error: NameError) -> str:
         """Return why an iteration cannot read a name that each one binds."""
-        held = self.before.get(error.name or "", UNBOUND)
+        name = error.name or ""
+        if name in self.trees.why:
+            return self.trees.why[name]
+        held = self.before.get(name, UNBOUND)
         if held is UNBOUND:
             return f"{error} in its first iteration; bind it before the loop"
         kind = kind_of(held).__name__
-        return f"{error.name} is a {kind}, which a loop cannot carry; carry arrays and numbers"
+        return f"{name} is a {kind}, which a loop cannot carry; carry arrays and numbers"
 
     def learns(self, written: Journal) -> bool:
         """Take up what an iteration changes, and return whether that is more than was known."""
-        known = len(self.carried) + len(self.emptied) + len(self.memory)
+        new = self.trees.new_places()
+        if new is not None:
+            self.before |= new
+            return True
+        known = self._known_changes()
         for name in self.carried:
             if self.given[name].storage in written:
                 raise AbstractValueError(
@@ -213,10 +230,13 @@ class Iteration:
                 )
         for name, value in self.after.items():
             before = self.before.setdefault(name, ANY)
-            if name in self.carried or name in self.emptied or is_same(before, value):
+            if name in self.carried or name in self.emptied or self._stays(before, value):
                 continue
-            can_carry = may_be_carried(before) and may_be_carried(value)
-            (self.carried if can_carry else self.emptied).append(name)
+            is_in_emptied = self.trees.root(name) in self.emptied
+            if may_be_carried(before) and may_be_carried(value) and not is_in_emptied:
+                self.carried.append(name)
+            else:
+                self._empty(name, before, value)
         self.memory += [s for s in written if s not in self.memory]
         lasts = self.growth.new_last_items()
         if any(not may_be_carried(item) for item in lasts.values()):
@@ -225,14 +245,38 @@ class Iteration:
             )
         self.before |= lasts
         self.carried += lasts
-        if len(self.carried) + len(self.emptied) + len(self.memory) > known:
-            return True
-        if self._learns_mixed():
+        whole = self.trees.learns(may_be_empty=self.may_be_empty())
+        unclear = self.trees.why_unclear()
+        if unclear is not None:
+            raise AbstractValueError(unclear)
+        if self._known_changes() != known or self._learns_mixed():
             return True
         flags = {KEPT + name: True for name in self.kept_arrays() if self.recording.drawn is None}
+        flags |= whole
         flags = {flag: True for flag in flags if flag not in self.before}
         self.before |= flags
         return bool(flags)
+
+    def _known_changes(self) -> list[Collection[Any]]:
+        """Return what is known of what an iteration changes."""
+        return [[*one] for one in (self.carried, self.emptied, self.memory, self.trees.renewed)]
+
+    def _stays(self, before: Any, value: Any) -> bool:
+        """Return whether a place holds what it held before."""
+        is_lost = type(before) is Same and self.trees.root(before.place) in self.emptied
+        return is_same(before, value) and not is_lost
+
+    def _empty(self, name: str, before: Any, value: Any) -> None:
+        """Let a variable hold nothing at the beginning of an iteration, all of a container."""
+        root = self.trees.root(name)
+        self.trees.explain(name, before, value)
+        if type(self.cells.get(root)) is Item:
+            raise NotYetError(self.trees.why[root])
+        for one in dict.fromkeys((root, name)):
+            if one not in self.emptied:
+                self.emptied.append(one)
+        self.carried = [one for one in self.carried if self.trees.root(one) != root]
+        self.mixed.intersection_update(self.carried)
 
     def _learns_mixed(self) -> bool:
         """Take up which names may hold Python's float or NumPy's, and return whether any do."""

@@ -7,6 +7,7 @@ from typing import Any
 from tracegraph import tree
 from tracegraph.control.filling import Arrays
 from tracegraph.control.growing import Appended
+from tracegraph.control.rebuilding import Containers
 from tracegraph.ir.graph import Value
 from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim, Size, Symbol, symbols
@@ -50,6 +51,8 @@ class Left:
         Which arrays are one.
     lists : frozenset of str
         The names of lists that each iteration makes; what is in them is not followed.
+    containers : Containers
+        The containers that variables hold.
     """
 
     values: dict[str, Value]
@@ -68,6 +71,7 @@ class Left:
     appended: list[tuple[Appended, Value]]
     arrays: Arrays
     lists: frozenset[str]
+    containers: Containers
 
 
 @record

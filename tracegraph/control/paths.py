@@ -16,7 +16,9 @@ import numpy as np
 
 from tracegraph.control.drawing import Journal, Predicate, drawing
 from tracegraph.control.joins import End, Fork, joined
+from tracegraph.control.rebuilding import containers_of
 from tracegraph.control.restoring import Content
+from tracegraph.control.trees import Trees
 from tracegraph.control.variables import (
     OTHER_NAME,
     UNBOUND,
@@ -247,9 +249,10 @@ class Part:
         cells: Mapping[str, CellType] | None = None,
     ) -> None:
         self.recording, self.run, self.cells = recording, run, cells or {}
-        self.before = {name: content(cell) for name, cell in self.cells.items()}
+        self.trees = Trees(recording, functions, self.cells)
+        self.held: dict[str, Any] = {}
         self.reached = Content(self.recording, functions)
-        arrays = stand_ins([*self.before.values(), *functions])
+        arrays = stand_ins([*self.trees.held.values(), *functions])
         given = frozenset(one.storage for one in arrays)
         index = around.next_index()
         self.paths = self.paths_type(self.recording, Journal(), given, index, outer=around)
@@ -282,10 +285,11 @@ class Part:
             storage.write(value)
             # Views that were made inside are good for reading if they saw the last version.
             storage.version = max(self.paths.versions[storage], storage.version)
-        for name, cell in self.cells.items():
-            set_content(cell, self._joined(name, end.names[name]))
         if not self.paths.is_forked:
+            for name, cell in self.cells.items():
+                set_content(cell, self.held[name])
             return self.result
+        self._bind(end.names)
         assert self.structure is not None, "a way ends with a result"
         leaves = [self._joined(name, end.names[name]) for name in self._results()]
         return unflatten(self.structure, leaves)
@@ -298,18 +302,18 @@ class Part:
 
     def reset(self) -> None:
         """Let variables hold what they did before."""
-        self._bind(self.before)
+        self.trees.put_back()
 
     def _way(self) -> dict[str, Any]:
         """Run the part once, and return what it binds and returns."""
         if self.paths.is_forked:
             self.reached.check_iterators()
-        self._bind(self.before)
+        self.trees.give(self.trees.before.__getitem__, ())
         self.result = self.returned()
-        names = {name: content(cell) for name, cell in self.cells.items()}
+        self.held = {name: content(cell) for name, cell in self.cells.items()}
+        names = self.trees.ended(lambda held: held)
         if self.paths.is_forked:
-            self._bind(self.before)
-            self.reached.check(self.reached.put_back())
+            self.reached.check([one for one, _ in self.reached.put_back()])
         leaves, structure = flatten(self.result)
         if self.structure not in (None, structure):
             raise ApartError(
@@ -326,9 +330,14 @@ class Part:
         """Return whether a number may be Python's on some ways and NumPy's on others."""
         return False
 
-    def _bind(self, names: Mapping[str, Any]) -> None:
+    def _bind(self, ends: Mapping[str, Any]) -> None:
+        """Let variables hold what the ways end with."""
+        containers = containers_of(self.trees, ends, self.cells)
+        places = [place for place in containers.entries if not containers.is_container(place)]
+        names = {place: self._joined(place, ends[place]) for place in places}
+        found = containers.whole(self.recording, names, lambda _: False)
         for name, cell in self.cells.items():
-            set_content(cell, names[name])
+            set_content(cell, found[name])
 
     def _check(self, end: End) -> None:
         """Raise where what the ways end with cannot be one."""
@@ -338,7 +347,11 @@ class Part:
                 "a function returns other objects on some ways than on others: return the same "
                 "containers of arrays and numbers, of the same dtypes and shapes"
             )
-        names = [name for name in (*self.cells, *self._results()) if end.names[name] is not UNKNOWN]
+        self.trees.learns(may_be_empty=False)
+        unclear = self.trees.why_unclear()
+        if unclear is not None:
+            raise ApartError(unclear)
+        names = [name for name in end.names if end.names[name] is not UNKNOWN]
         for name in names:
             what = "what a function returns" if name.startswith(RESULT) else name
             if name in paths.mixed and not self.takes_mixed():

@@ -71,6 +71,12 @@ class Repeated(Statement):
     def may_be_empty(self) -> bool:
         return self.is_while or super().may_be_empty()
 
+    def tells_handed(self, name: str) -> bool:
+        return self.trees.root(name) != name
+
+    def runs(self, times: int) -> bool:
+        return False
+
     def last_sizes(self, index: Size | None) -> dict[str, Dim]:
         return {}
 
@@ -86,6 +92,7 @@ class Repeated(Statement):
 
     def _left_by(self, left: Any) -> dict[str, Any]:
         """Return how an iteration was left, from what its function returns: see ``twin.Exit``."""
+        self.returned = left[0] if isinstance(left, tuple) else None
         if left is None:
             return {LEFT: 0}
         if left is True:

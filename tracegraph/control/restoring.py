@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import types
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,8 +22,14 @@ EMPTY = object()
 
 
 @contextmanager
-def unchanged(recording: Recording, functions: Sequence[Any]) -> Iterator[None]:
+def unchanged(
+    recording: Recording,
+    functions: Sequence[Any],
+    may_change: Callable[[list[tuple[Any, list[Any]]]], bool] | None = None,
+) -> Iterator[None]:
     """Within this, what functions can reach stays as it is.
+
+    ``may_change`` is asked whether things may, and what they then hold; they are put back as well.
 
     Raises
     ------
@@ -36,7 +42,8 @@ def unchanged(recording: Recording, functions: Sequence[Any]) -> Iterator[None]:
         yield
     finally:
         changed = before.put_back()
-    before.check(changed)
+    if may_change is None or not may_change(changed):
+        before.check([one for one, _ in changed])
 
 
 class Content:
@@ -48,15 +55,16 @@ class Content:
     def __init__(self, recording: Recording, functions: Sequence[Any]) -> None:
         self.recording = recording
         self.iterators: list[Any] = []
-        reached = _reachable(recording, functions, self.iterators)
-        self.before = [(one, _content(one)) for one in reached]
+        found = _reachable(recording, functions, {}, self.iterators)
+        self.before = [(one, content_of(one)) for one in found]
 
-    def put_back(self) -> list[Any]:
-        """Let everything hold what it held, and return what did not."""
-        changed = [(one, old) for one, old in self.before if not _same(_content(one), old)]
-        for one, old in changed:
-            _put_back(one, old)
-        return [one for one, _ in changed]
+    def put_back(self) -> list[tuple[Any, list[Any]]]:
+        """Let everything hold what it held, and return what did not, with what that held."""
+        found = [(one, content_of(one), old) for one, old in self.before]
+        changed = [(one, now, old) for one, now, old in found if not _same(now, old)]
+        for one, _, old in changed:
+            put_content(one, old)
+        return [(one, now) for one, now, _ in changed]
 
     def check_iterators(self) -> None:
         """Raise where an iterator can be reached."""
@@ -71,21 +79,29 @@ class Content:
             self.recording.no_effect_in_drawn(f"changing {what}")
 
 
-def _reachable(recording: Recording, functions: Iterable[Any], iterators: list[Any]) -> list[Any]:
+def reached(recording: Recording, functions: Iterable[Any]) -> dict[int, Any]:
+    """Return all that functions lead to, by identity."""
+    found: dict[int, Any] = {}
+    _reachable(recording, functions, found, [])
+    return found
+
+
+def _reachable(
+    recording: Recording, functions: Iterable[Any], seen: dict[int, Any], iterators: list[Any]
+) -> list[Any]:
     """Return the containers, variables and objects that functions lead to, without iterators."""
     found: list[Any] = []
-    seen: set[int] = set()
     pending = list(functions)
     while pending:
         one = pending.pop()
         if id(one) in seen:
             continue
-        seen.add(id(one))
+        seen[id(one)] = one
         if isinstance(one, Iterator):
             iterators.append(one)
         if _can_change(recording, one):
             found.append(one)
-            pending.extend(_content(one))
+            pending.extend(content_of(one))
         else:
             pending.extend(_inside(one))
     return found
@@ -113,7 +129,8 @@ def _inside(one: Any) -> Iterable[Any]:
     return () if container is None else container.flatten(one)[0]
 
 
-def _content(one: Any) -> list[Any]:
+def content_of(one: Any) -> list[Any]:
+    """Return what is in a container, variable or object; keys stand before their values."""
     if type(one) is types.CellType:
         try:
             return [one.cell_contents]
@@ -130,7 +147,8 @@ def _same(one: Sequence[Any], other: Sequence[Any]) -> bool:
     return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
 
 
-def _put_back(one: Any, content: list[Any]) -> None:
+def put_content(one: Any, content: list[Any]) -> None:
+    """Let a container, variable or object hold what `content_of` has returned."""
     if type(one) is types.CellType:
         one.cell_contents = content[0]
     elif type(one) is dict:

@@ -13,10 +13,18 @@ import numpy as np
 
 from tracegraph.containers import KINDS
 from tracegraph.control.binding import Binding, Real
+from tracegraph.control.items import kind_of_container
 from tracegraph.control.iterations import NotYetError
 from tracegraph.control.repeats import NO_TRIPS, Repeated, asks_data
 from tracegraph.control.statements import Statement
-from tracegraph.control.variables import UNBOUND, LoopCode, Trips, content, set_content
+from tracegraph.control.variables import (
+    UNBOUND,
+    LoopCode,
+    Trips,
+    content,
+    named_variables,
+    set_content,
+)
 from tracegraph.control.worth import StraightCodeError
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.sizes import Dim, nonnegative
@@ -31,7 +39,6 @@ from tracegraph.standin import (
     TracedSize,
 )
 from tracegraph.text_standin import Text
-from tracegraph.twin import is_twin_code
 from tracegraph.values import real_of, site_of, user_site
 
 SHORT = 8
@@ -199,14 +206,15 @@ def _try(
 
 def _capture(recording: Recording, loop: Statement, items: Iterator[Any] | None) -> None:
     code = loop.code
-    variables = variables_of(*(f for f in (code.plain, code.plain_test) if f is not None))
+    plains = (one for one in (code.plain, code.plain_test) if one is not None)
+    variables = [cell for _, cell in named_variables(*plains)]
     if not all(may_be_given(recording, content(cell)) for cell in variables):
         raise AbstractValueError(
             "a loop uses an object that is not followed; use arrays, numbers and containers of them"
         )
     with _own_exceptions():
         left = loop.drawn()
-    real = Real() if recording.is_abstract else _run(recording, items, code, variables)
+    real = Real() if recording.is_abstract else _run(recording, items, loop, variables)
     Binding(recording, code, left, real).bind()
 
 
@@ -224,28 +232,12 @@ def _own_exceptions() -> Iterator[None]:
 # -- the user's own text --------------------------------------------------------------------------
 
 
-def variables_of(*functions: Any) -> list[types.CellType]:
-    """Return the variables that functions reach, those of functions that they may call too."""
-    found: dict[int, types.CellType] = {}
-    pending = [*functions]
-    while pending:
-        one = pending.pop()
-        for name, cell in zip(one.__code__.co_freevars, one.__closure__ or (), strict=True):
-            if id(cell) in found or name.startswith("$"):  # those are the twin's own
-                continue
-            found[id(cell)] = cell
-            value = content(cell)
-            if type(value) is types.FunctionType and is_twin_code(value.__code__):
-                pending.append(value)
-    return list(found.values())
-
-
 def may_be_given(recording: Recording, value: Any) -> bool:
     """Return whether a real value can be put in the place of one that is recorded."""
     kind = type(value)
     if value is UNBOUND or issubclass(kind, PLAIN) or kind in (Traced, TracedSize, np.ndarray):
         return True
-    if kind in (list, tuple, dict):
+    if kind in (list, tuple, dict) or kind_of_container(value) is not None:
         items = value.values() if kind is dict else value
         return all(may_be_given(recording, item) for item in items)
     if kind is types.FunctionType:
@@ -260,44 +252,63 @@ def may_be_given(recording: Recording, value: Any) -> bool:
 
 @contextmanager
 def real_values(
-    recording: Recording, variables: Iterable[types.CellType], bound: set[int]
-) -> Iterator[None]:
-    """Within this variables hold real values; what a loop binds stays what it leaves there.
+    recording: Recording, variables: Iterable[types.CellType], loop: Statement
+) -> Iterator[dict[str, Any]]:
+    """Within this variables hold real values; what a loop changes stays what it leaves there.
 
-    A list that nobody looks at stays what it is: the loop may append to it.
+    A list that nobody looks at stays what it is: the loop may append to it. Gives what variables of
+    the loop hold at first.
     """
+    bound = {id(cell) for cell in loop.code.cells().values()}
     before = [(cell, content(cell)) for cell in variables]
+    known: dict[int, Any] = {}
     for cell, value in before:
         if value is not UNBOUND and not recording.lists.is_open(value):
-            set_content(cell, real_of(value))
+            set_content(cell, _real(value, known))
+    changed = loop.trees.changed
+    items = loop.trees.cells.items()
+    given = {name: changed.real(known, cell) for name, cell in items}
     try:
-        yield
+        yield given
     finally:
         for cell, value in before:
             if id(cell) not in bound:
                 set_content(cell, value)
+        changed.take_over(known)
+
+
+def _real(value: Any, known: dict[int, Any]) -> Any:
+    """Return a real value; what is one container stays one."""
+    kind = kind_of_container(value)
+    if kind is None:
+        return real_of(value)
+    if id(value) not in known:
+        items, aux = kind.flatten(value)
+        known[id(value)] = kind.build(aux, [_real(item, known) for item in items])
+    return known[id(value)]
 
 
 def _run(
     recording: Recording,
     items: Iterator[Any] | None,
-    code: LoopCode,
+    loop: Statement,
     variables: Iterable[types.CellType],
 ) -> Real:
-    bound = {id(cell) for cell in code.cells().values()}
+    code = loop.code
     appended: dict[Growing, list[Any]] = {}
     try:
         with (
             recording.lists.holding_reals(appended),
-            real_values(recording, variables, bound),
+            real_values(recording, variables, loop) as given,
             paused(),
         ):
             ran, left = _repeat(code) if items is None else _run_over(items, code)
     except BaseException as error:
         recording.raised = True
+        loop.trees.changed.give_up()
         recording.give_up(f"a loop raised {type(error).__name__}; test the values before it")
         raise
-    return Real(ran, left, appended)
+    return Real(ran, left, appended, given)
 
 
 def _run_over(items: Any, code: LoopCode) -> tuple[bool, Any]:

@@ -12,7 +12,7 @@ recorded iteration by iteration.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +21,10 @@ from tracegraph.control.drawing import Drawn, Journal, forget, source
 from tracegraph.control.drawn_loops import looped, with_row
 from tracegraph.control.filling import Arrays
 from tracegraph.control.growing import Appended
+from tracegraph.control.items import Node, Same
 from tracegraph.control.iterations import Iteration, NotYetError
 from tracegraph.control.outcome import Ends, Left, State, symbol_of
+from tracegraph.control.rebuilding import Containers, containers_of
 from tracegraph.control.variables import (
     LIST,
     OTHER_NAME,
@@ -39,7 +41,7 @@ from tracegraph.ir.autodiff import zeros
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Value
 from tracegraph.ir.size_values import substitute
-from tracegraph.ir.sizes import Dim, Size, Symbol
+from tracegraph.ir.sizes import Dim, Size, Symbol, nonnegative
 from tracegraph.ir.types import type_symbols
 from tracegraph.layouts import order_of
 from tracegraph.standin import Traced, TracedSize, dim_of
@@ -134,7 +136,8 @@ class Statement(Iteration):
         self._check_exchanges()
         for name in self.emptied:
             found = self.after[name]
-            is_followed = type(found) in (Traced, TracedSize, Special) or is_constant(found)
+            kinds = (Traced, TracedSize, Special, Node, Same)
+            is_followed = type(found) in kinds or is_constant(found)
             if not is_followed:
                 raise AbstractValueError(
                     f"{name} is bound to a {kind_of(found).__name__} in a loop; bind arrays"
@@ -178,7 +181,11 @@ class Statement(Iteration):
     def _known(self) -> list[str]:
         """Return the names of which it is known what they are bound to by the last iteration."""
         is_known = self.surely_runs()
-        return [name for name in self.emptied if is_known or name not in self.cells]
+        return [name for name in self.emptied if is_known or self._is_own(name)]
+
+    def _is_own(self, name: str) -> bool:
+        """Return whether a name is one of the loop itself, and not the user's."""
+        return self.trees.root(name) not in self.cells
 
     def _next(self, name: str, known: Value) -> Value:
         """Return what a name is carried on with, of the type that it had."""
@@ -223,6 +230,30 @@ class Statement(Iteration):
                 raise AbstractValueError(
                     f"{name} only changes places with other names in a loop; bind copies"
                 )
+        self._check_handed(handed)
+
+    def _check_handed(self, handed: Mapping[str, str | None]) -> None:
+        """Raise where an array may be that of another name from before the loop."""
+        for name in handed:
+            steps, at = 0, handed[name]
+            while at is not None:
+                steps, at = steps + 1, handed.get(at)
+            if steps and self.tells_handed(name) and not self.runs(steps + 1):
+                raise AbstractValueError(
+                    f"{name} becomes the array of another name in a loop that may be over then; "
+                    "bind a copy of it"
+                )
+
+    def tells_handed(self, name: str) -> bool:
+        """Return whether it is asked if a name may hold the array of another from before."""
+        return self.recording.drawn is None or self.trees.root(name) != name
+
+    def runs(self, times: int) -> bool:
+        """Return whether so many iterations run; around all loops the trace is bound to that."""
+        count = self.trips.count
+        if isinstance(count, int) or self.recording.drawn is not None:
+            return nonnegative(count - times)
+        return bool(self.recording.ask_size(times, "<=", count))
 
     def _is_new(self, found: Traced) -> bool:
         """Return whether an iteration has made what a stand-in looks at."""
@@ -230,7 +261,7 @@ class Statement(Iteration):
 
     def _is_made(self, name: str, found: Traced) -> bool:
         """Return whether what a name holds was made by an iteration, or returned by it."""
-        if name in self.cells:
+        if not self._is_own(name):
             return self._is_new(found)
         return not any(found is content(cell) for cell in self.code.body.__closure__ or ())
 
@@ -255,8 +286,13 @@ class Statement(Iteration):
     def _is_constant(self, name: str) -> bool:
         """Return whether a name holds what it does after every iteration that binds it."""
         found = self.after[name]
-        is_returned = type(found) is Traced and name not in self.cells
+        is_returned = type(found) is Traced and self._is_own(name)
         return is_constant(found) or (is_returned and not self._is_made(name, found))
+
+    def _containers(self) -> Containers:
+        """Return what containers variables hold behind the loop."""
+        roots = {name for name in self.cells if name not in self.emptied or self.surely_runs()}
+        return containers_of(self.trees, self.after, roots)
 
     def _left(self, ends: Ends, found: list[Value], holds: Value | None) -> Left:
         count, rest = len(self.carried), len(self.carried) + len(self.memory)
@@ -287,4 +323,5 @@ class Statement(Iteration):
             tuple(self.carried), self.kept_arrays(), self.structure,
             list(zip(ends.appended, stacks, strict=True)), self._arrays(),
             frozenset(name for name in names if self.after[name] is LIST),
+            self._containers(),
         )  # fmt: skip

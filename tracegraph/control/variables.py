@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import enum
 import itertools
+import types
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from types import CellType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from tracegraph.ir.sizes import Dim
 from tracegraph.iterables import Items
 from tracegraph.recording import Recording
 from tracegraph.standin import PYTHON_SCALARS, Storage, Traced, TracedSize
-from tracegraph.twin import Exit
+from tracegraph.twin import Exit, is_twin_code
 
 
 class Special(enum.Enum):
@@ -111,7 +112,13 @@ class Trips:
         return itertools.islice(self.items.real(), self.begun, None)
 
 
-def content(cell: CellType) -> Any:
+class Cell(Protocol):
+    """What holds a variable: a cell of Python's, or what acts as one."""
+
+    cell_contents: Any
+
+
+def content(cell: Cell) -> Any:
     """Return what a variable holds, ``UNBOUND`` where that is nothing."""
     try:
         return cell.cell_contents
@@ -119,12 +126,28 @@ def content(cell: CellType) -> Any:
         return UNBOUND
 
 
-def set_content(cell: CellType, value: Any) -> None:
+def set_content(cell: Cell, value: Any) -> None:
     """Let a variable hold a value, or nothing."""
     if value is not UNBOUND:
         cell.cell_contents = value
     elif content(cell) is not UNBOUND:
         del cell.cell_contents
+
+
+def named_variables(*functions: Any) -> list[tuple[str, CellType]]:
+    """Return the variables that functions reach, those of functions that they may call too."""
+    found: dict[int, tuple[str, CellType]] = {}
+    pending = [*functions]
+    while pending:
+        one = pending.pop()
+        for name, cell in zip(one.__code__.co_freevars, one.__closure__ or (), strict=True):
+            if id(cell) in found or name.startswith("$"):  # those are the twin's own
+                continue
+            found[id(cell)] = name, cell
+            value = content(cell)
+            if type(value) is types.FunctionType and is_twin_code(value.__code__):
+                pending.append(value)
+    return list(found.values())
 
 
 def start_value(recording: Recording, given: Any) -> Value:
