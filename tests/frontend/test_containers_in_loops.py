@@ -63,6 +63,8 @@ DRAWN = {
     "the state before": "p = s = (x, 0.0)\n    for i in range(n):\n        q = (s[0] * 0.9 + p[0] * 0.01, s[1] + 1.0)\n        p = s\n        s = q\n    return p, s",
     "what each iteration makes": "for i in range(n): g = {'a': x * i, 'b': (i, x[0])}\n    return g",
     "a list of results besides": "p = [x, x * 2]; ys = []\n    for i in range(n):\n        p = [v * 0.9 for v in p]\n        ys.append(p[0])\n    return p, np.stack(ys)",
+    "by names that nobody reads": "s = [x, 0.0]; d = {'a': x}\n    for i in range(n):\n        new = [s[0] * 0.9, s[1] + 1.0]\n"
+    "        e = {'a': d['a'] * 0.5}\n        s = new\n        if s[1] < 9: d = e\n    return s, d",
     "swapped parts": "s = {'a': x, 'b': x * 2}\n    for i in range(n): s = {'a': s['b'], 'b': s['a'] * 0.5}\n    return s",
     "writing into a part": "y = x * 1; s = (y, 0.0)\n    for i in range(n):\n        s[0][0] += 1.0\n        s = (s[0], s[1] + 1.0)\n    return s, y, s[0] is y",
     "only reading": "p = (x, 2.0); t = 0.0\n    for i in range(n): t = t + p[1] * p[0][0]\n    return t, p",

@@ -69,7 +69,8 @@ class Iteration:
     structure: tree.TreeDef | None = None
 
     def __post_init__(self) -> None:
-        self.trees = Trees(self.recording, [self.code.body], self.code.cells())
+        functions, cells = [self.code.body], self.code.cells()
+        self.trees = Trees(self.recording, functions, cells, self.code.scratched)
         self.cells = self.trees.cells
         self.before = {**self.trees.before, **self.own_variables()}
         self.given: dict[str, Traced] = {}

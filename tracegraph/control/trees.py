@@ -10,6 +10,7 @@ place too, as far as anybody can tell.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from tracegraph.containers import KINDS, Kind
@@ -43,6 +44,8 @@ class Trees:
         What an iteration calls, which reaches all that is older.
     cells : mapping of str to cell
         The variables.
+    scratched : callable, optional
+        Gives a context in which others, that nobody reads afterwards, hold nothing.
 
     ``renewed`` are the places that some iteration gives a new container, ``kept`` those of them
     that another way leaves as they are. Of tuples in ``unclear`` ones nobody can tell which they
@@ -50,9 +53,13 @@ class Trees:
     """
 
     def __init__(
-        self, recording: Recording, functions: Sequence[Any], cells: Mapping[str, Cell]
+        self,
+        recording: Recording,
+        functions: Sequence[Any],
+        cells: Mapping[str, Cell],
+        scratched: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        self.recording, self.functions = recording, functions
+        self.recording, self.functions, self.scratched = recording, functions, scratched
         held = {name: content(cell) for name, cell in cells.items()}
         # What an iteration is given comes first: other names are those of the same containers.
         names = sorted(held, key=lambda name: kind_of_container(held[name]) is None)
@@ -308,7 +315,8 @@ class Trees:
     def _is_older(self, value: Any) -> bool:
         """Return whether a container was there before the iteration."""
         if self._older is None:
-            self._older = reached(self.recording, self.functions)
+            with self.scratched():
+                self._older = reached(self.recording, self.functions)
         is_given = any(value is one for one in self._given.values())
         return is_given or self._is_outside(value) or id(value) in self._older
 
