@@ -123,8 +123,9 @@ class Pen:
     ``undrawn`` why loops, by their bodies, are recorded iteration by iteration, ``unrolled`` how
     many such iterations there are. ``paths`` answers questions about what has no value, ``bodies``
     are the graphs of loops and branches, ``naturals`` bools that say whether a size is at least
-    zero. ``waiting`` has the real values that nobody asked for yet; None where all are computed at
-    once.
+    zero. ``asked`` is how often what is drawn asked data, ``straight`` are the bodies of short
+    loops that are recorded iteration by iteration. ``waiting`` has the real values that nobody
+    asked for yet; None where all are computed at once.
     """
 
     emitter: Emitter
@@ -150,6 +151,8 @@ class Pen:
         self.paths: Questions | None = None
         self.bodies: dict[Any, Graph] = {}
         self.naturals: dict[Node, Dim] = {}
+        self.asked = 0
+        self.straight: set[CodeType] = set()
         self.waiting: Waits | None = None
         self.closed = False
 

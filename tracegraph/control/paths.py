@@ -118,6 +118,7 @@ class Paths:
     def _fork(self, predicate: Value, size: Dim | None) -> bool:
         if self.met == MOST_WAYS:
             self._too_many()
+        self.recording.asked += size is None
         if self.met == len(self.forks):
             way = tuple(fork.answer for fork in self.forks)
             nodes = frozenset(self.recording.builder.nodes)

@@ -14,10 +14,11 @@ import numpy as np
 from tracegraph.containers import KINDS
 from tracegraph.control.binding import Binding, Real
 from tracegraph.control.iterations import NotYetError
+from tracegraph.control.outcome import Left
 from tracegraph.control.repeats import NO_TRIPS, Repeated, asks_data
 from tracegraph.control.statements import Statement
 from tracegraph.control.variables import UNBOUND, LoopCode, Trips, content, set_content
-from tracegraph.control.worth import StraightCodeError
+from tracegraph.control.worth import SHORT, StraightCodeError, is_short
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.sizes import Dim, nonnegative
 from tracegraph.iterables import Fresh, Items, items_of
@@ -34,9 +35,6 @@ from tracegraph.text_standin import Text
 from tracegraph.twin import is_twin_code
 from tracegraph.values import real_of, site_of, user_site
 
-SHORT = 8
-"""A loop of at most so many iterations is recorded one by one: straight code is faster."""
-
 PEELED = 2
 """So many iterations may be recorded before the others are drawn: names have their types then."""
 
@@ -52,7 +50,7 @@ def rest_of(recording: Recording, iterable: Any, code: LoopCode) -> Any:
     items = items_of(recording, iterable)
     if items is None:
         return iterable
-    run = _drawn if is_worth(recording, items.distance) else _joined
+    run = _drawn if is_worth(recording, items.distance) else _short
     found = run(recording, items, code)
     if found is None:
         return iterable
@@ -87,10 +85,27 @@ def _drawn(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
             assert code.exit is not None, "only a loop with exits is left"
             code.exit.value = left
             return True, _left(recording, items, begun + 1)
-        is_short = recording.drawn is None and not is_worth(recording, items.count - begun - 1)
-        if not recording.is_noting or is_short:
+        are_few = recording.drawn is None and not is_worth(recording, items.count - begun - 1)
+        if not recording.is_noting or are_few:
             return False, _left(recording, items, begun + 1)
     raise AssertionError("the last iteration that is peeled is followed by the others")
+
+
+def _short(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
+    """Run a short loop: as one operation if it looks at data, else its iterations one by one."""
+    text, made, trips = code.body.__code__, AbstractValueError.made, Trips(items)
+    if text in recording.straight or not isinstance(items.count, int) or items.count < 2:
+        return _joined(recording, items, code)
+    loop = (Statement if code.exit is None else Repeated)(recording, code, trips, is_short=True)
+    try:
+        left = _outcome(recording, loop)
+    except AbstractValueError:
+        AbstractValueError.made = made  # it is not the user's code that has caught it
+        recording.straight.add(text)
+        return _joined(recording, items, code)
+    real = iter(()) if recording.is_abstract else trips.real()
+    _bind(recording, loop, left, real)
+    return True, _ended(recording, code, real)
 
 
 def _left(recording: Recording, items: Items, begun: int) -> Iterator[Any]:
@@ -119,7 +134,7 @@ def _joined(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
 def is_worth(recording: Recording, count: Dim) -> bool:
     """Return whether a loop of at most so many iterations is to be drawn: an empty one is not."""
     if isinstance(count, int):
-        return count > SHORT
+        return not is_short(count)
     if recording.drawn is None and not recording.ask_size(1, "<=", count):
         return False
     return nonnegative(count) or recording.ask_size(0, "<=", count)
@@ -180,7 +195,7 @@ def _try(
     try:
         if text in recording.undrawn:
             raise AbstractValueError(recording.undrawn[text].reason)
-        _capture(recording, loop, items)
+        _bind(recording, loop, _outcome(recording, loop), items)
     except AbstractValueError as why:
         can_peel = may_peel and isinstance(why, NotYetError)
         if recording.drawn is not None and not can_peel:
@@ -192,17 +207,25 @@ def _try(
     return None
 
 
-def _capture(recording: Recording, loop: Statement, items: Iterator[Any] | None) -> None:
-    code = loop.code
-    variables = variables_of(*(f for f in (code.plain, code.plain_test) if f is not None))
-    if not all(may_be_given(recording, content(cell)) for cell in variables):
+def _outcome(recording: Recording, loop: Statement) -> Left:
+    """Return what a loop leaves, which is drawn; otherwise nothing has happened yet."""
+    if not all(may_be_given(recording, content(cell)) for cell in _reached(loop.code)):
         raise AbstractValueError(
             "a loop uses an object that is not followed; use arrays, numbers and containers of them"
         )
     with _own_exceptions():
-        left = loop.drawn()
-    real = Real() if recording.is_abstract else _run(recording, items, code, variables)
+        return loop.drawn()
+
+
+def _bind(recording: Recording, loop: Statement, left: Left, items: Iterator[Any] | None) -> None:
+    """Run the user's own text, if there are values, and let variables hold what the loop leaves."""
+    code = loop.code
+    real = Real() if recording.is_abstract else _run(recording, items, code, _reached(code))
     Binding(recording, code, left, real).bind()
+
+
+def _reached(code: LoopCode) -> list[types.CellType]:
+    return variables_of(*(f for f in (code.plain, code.plain_test) if f is not None))
 
 
 @contextmanager
