@@ -136,6 +136,14 @@ def test_nonnegative_is_never_wrong(formula: Formula) -> None:
             assert expected(numbers) >= 0, (size, numbers)
 
 
+def test_nonnegative_sees_bounds_by_other_indices() -> None:
+    inner = symbol("j", bound=n - i - 1)
+    assert nonnegative(n - 2 - i - inner)
+    assert nonnegative(n - 2 - inner)
+    assert not nonnegative(n - 3 - i - inner)
+    assert nonnegative(n - 3 - i - inner - symbol("k", bound=n - i - inner - 2))
+
+
 def test_nonnegative_sees_bounds() -> None:
     assert nonnegative(m - 2)
     assert nonnegative(m * k - 2)

@@ -13,12 +13,13 @@ import numpy as np
 
 from tracegraph.containers import KINDS
 from tracegraph.control.binding import Binding, Real
+from tracegraph.control.drawing import forget, values_of
 from tracegraph.control.iterations import NotYetError
-from tracegraph.control.outcome import Left
+from tracegraph.control.outcome import Left, State
 from tracegraph.control.repeats import NO_TRIPS, Repeated, asks_data
 from tracegraph.control.statements import Statement
 from tracegraph.control.variables import UNBOUND, LoopCode, Trips, content, set_content
-from tracegraph.control.worth import SHORT, StraightCodeError, is_short
+from tracegraph.control.worth import LOOPS, SHORT, StraightCodeError, is_short
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.sizes import Dim, nonnegative
 from tracegraph.iterables import Fresh, Items, items_of
@@ -92,20 +93,49 @@ def _drawn(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
 
 
 def _short(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
-    """Run a short loop: as one operation if it looks at data, else its iterations one by one."""
-    text, made, trips = code.body.__code__, AbstractValueError.made, Trips(items)
-    if text in recording.straight or not isinstance(items.count, int) or items.count < 2:
-        return _joined(recording, items, code)
-    loop = (Statement if code.exit is None else Repeated)(recording, code, trips, is_short=True)
+    """Run a short loop: as one operation if it looks at data, else its iterations one by one.
+
+    One by one they leave more that can be followed, such as lists and views.
+    """
+    text = code.body.__code__
+    if text not in recording.straight and isinstance(items.count, int) and items.count > 1:
+        rest = _as_one(recording, items, code)
+        if rest is not None:
+            return rest
+        recording.straight.add(text)
+    return _joined(recording, items, code)
+
+
+def _as_one(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
+    """Run a short loop as one operation; None if it is better not."""
+    form, trips = Statement if code.exit is None else Repeated, Trips(items)
+    state, made, known = State(recording), AbstractValueError.made, {*recording.builder.nodes}
+    loop = form(recording, code, trips, is_short=True)
     try:
         left = _outcome(recording, loop)
+        if left.appended or not all(_is_left(left, name, code) for name in code.cells()):
+            raise StraightCodeError("what it leaves is followed better one by one")
     except AbstractValueError:
         AbstractValueError.made = made  # it is not the user's code that has caught it
-        recording.straight.add(text)
-        return _joined(recording, items, code)
+        state.restore()
+        new = [node for node in recording.builder.nodes if node not in known]
+        loops = [node for node in new if node.op in LOOPS]
+        forget(recording, values_of(recording, loops))
+        return None
     real = iter(()) if recording.is_abstract else trips.real()
     _bind(recording, loop, left, real)
     return True, _ended(recording, code, real)
+
+
+def _is_left(left: Left, name: str, code: LoopCode) -> bool:
+    """Return whether what a name holds after a loop is known, or needed by its iterations alone.
+
+    What is found by a loop that is left early is used behind it; an array may be a view.
+    """
+    if left.started[name] is UNBOUND and (code.exit is None or left.kinds.get(name) is np.ndarray):
+        return code.exit is None
+    known = (left.values, left.sizes, left.same, left.aliases, left.constants)
+    return any(name in names for names in known)
 
 
 def _left(recording: Recording, items: Items, begun: int) -> Iterator[Any]:

@@ -34,7 +34,7 @@ from tracegraph.control.variables import (
     kind_of,
     start_value,
 )
-from tracegraph.control.worth import check_asks, check_worth
+from tracegraph.control.worth import check_straight, check_worth
 from tracegraph.ir.autodiff import zeros
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Value
@@ -110,7 +110,7 @@ class Statement(Iteration):
             drawn = self.draw(index, sources, written)
             if not self.learns(written):
                 if self.is_short and recording.asked == asked:
-                    check_asks(recording, sources, index)
+                    check_straight(recording, sources, index)
                 ends = self._ends(index, sources)
                 for value in ends.last.values():
                     init.append(zeros(recording.builder, value.type))

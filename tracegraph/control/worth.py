@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracegraph.control.outcome import symbol_of
-from tracegraph.ir.bodies import holds_graphs
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Node, Value, item_types
 from tracegraph.ir.ops.broadcast import broadcast_to
+from tracegraph.ir.ops.loop import loop
+from tracegraph.ir.ops.while_loop import while_loop
 from tracegraph.ir.sizes import Dim, Size
 from tracegraph.ir.slicing import dependents
 from tracegraph.recording import Recording
@@ -18,6 +19,8 @@ SHORT = 8
 
 WRITTEN_OUT = 512
 """So many operations on whole arrays, element by element, are better one kernel than a loop."""
+
+LOOPS = (loop, while_loop)
 
 
 class StraightCodeError(AbstractValueError):
@@ -29,17 +32,18 @@ def is_short(count: Dim) -> bool:
     return isinstance(count, int) and count <= SHORT
 
 
-def check_asks(recording: Recording, sources: Sequence[Value], index: Size | None) -> None:
-    """Raise where a short loop, written out, is straight code: no loop or branch is in it.
+def check_straight(recording: Recording, sources: Sequence[Value], index: Size | None) -> None:
+    """Raise where a short loop that asks nothing of data is straight code: no loop is in it.
 
-    As one operation a loop that looks at data is one trace, whatever the data.
+    As one operation a loop that looks at data is one trace, whatever the data; and what is in loops
+    is compiled once.
 
     Raises
     ------
     StraightCodeError
         It is.
     """
-    if not any(map(holds_graphs, _body(recording, sources, index))):
+    if not any(node.op in LOOPS for node in _body(recording, sources, index)):
         raise StraightCodeError("it is short, and straight code")
 
 

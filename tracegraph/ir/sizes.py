@@ -301,22 +301,31 @@ def nonnegative(value: Dim) -> bool:
 def _least(value: Dim) -> Dim:
     """Return a size that ``value`` is not below, with upper bounds for what is subtracted.
 
-    The bound of one loop's index may be the index of another.
+    The bound of one loop's index may be the index of another, which is replaced after it.
+
+    >>> i = symbol("i", bound=8)
+    >>> _least(6 - i - symbol("j", bound=7 - i))
+    0
     """
-    while any(_is_bounded(monomial) for monomial, factor in _terms(value) if factor < 0):
+    while bounds := dict(_bounds(value)):
+        outer = {symbol for bound in bounds.values() for symbol in symbols(bound)}
         total: Dim = 0
         for monomial, factor in _terms(value):
             term: Dim = factor
             for atom in monomial:
-                bounded = factor < 0 and isinstance(atom, Symbol) and atom.bound is not None
-                term = term * (atom.bound - 1 if bounded else Size((((atom,), 1),)))  # type: ignore[operator, union-attr]  # `bounded` narrows both
+                is_next = factor < 0 and atom in bounds and atom not in outer
+                term = term * (bounds[atom] - 1 if is_next else Size((((atom,), 1),)))
             total = total + term
         value = total
     return value
 
 
-def _is_bounded(monomial: Monomial) -> bool:
-    return any(isinstance(atom, Symbol) and atom.bound is not None for atom in monomial)
+def _bounds(value: Dim) -> Iterator[tuple[Atom, Dim]]:
+    """Yield the symbols of what is subtracted that have upper bounds, with these."""
+    for monomial, factor in _terms(value):
+        for atom in monomial if factor < 0 else ():
+            if isinstance(atom, Symbol) and atom.bound is not None:
+                yield atom, atom.bound
 
 
 def _shifted(monomial: Monomial) -> Dim | None:
