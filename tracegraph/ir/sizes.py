@@ -83,7 +83,16 @@ class Size:
         )
 
     def __add__(self, other: Dim) -> Dim:
-        return _normal((*_terms(self), *_terms(other))) if _is_dim(other) else NotImplemented
+        if isinstance(other, Size):
+            return _normal((*self.terms, *other.terms))
+        return self._plus(int(other)) if isinstance(other, int) else NotImplemented
+
+    def _plus(self, number: int) -> Size:
+        """Return the sum with a number: a constant is the first term."""
+        (monomial, factor), *others = self.terms
+        if monomial:
+            return Size((((), number), *self.terms)) if number else self
+        return Size((((), factor + number), *others) if factor + number else tuple(others))
 
     __radd__ = __add__
 
@@ -97,13 +106,15 @@ class Size:
         return self * -1 + other if _is_dim(other) else NotImplemented
 
     def __mul__(self, other: Dim) -> Dim:
-        if not _is_dim(other):
+        if isinstance(other, Size):
+            return _normal(
+                ((*left, *right), factor * times)
+                for left, factor in self.terms
+                for right, times in other.terms
+            )
+        if not isinstance(other, int):
             return NotImplemented
-        return _normal(
-            ((*left, *right), factor * times)
-            for left, factor in _terms(self)
-            for right, times in _terms(other)
-        )
+        return Size(tuple([(m, factor * other) for m, factor in self.terms])) if other else 0
 
     __rmul__ = __mul__
 
@@ -163,14 +174,15 @@ def _terms(value: Dim) -> tuple[tuple[Monomial, int], ...]:
 def _normal(terms: Iterable[tuple[Monomial, int]]) -> Dim:
     total: dict[Monomial, int] = {}
     for monomial, factor in terms:
-        key = tuple(sorted(monomial, key=str))
+        key = monomial if len(monomial) < 2 else tuple(sorted(monomial, key=str))
         total[key] = total.get(key, 0) + factor
-    kept = tuple(sorted(((m, f) for m, f in total.items() if f), key=_term_order))
+    kept = [(monomial, factor) for monomial, factor in total.items() if factor]
     if not kept:
         return 0
-    if len(kept) == 1 and not kept[0][0]:
-        return kept[0][1]
-    return Size(kept)
+    if len(kept) == 1:
+        return Size(tuple(kept)) if kept[0][0] else kept[0][1]
+    kept.sort(key=_term_order)
+    return Size(tuple(kept))
 
 
 def _term_order(term: tuple[Monomial, int]) -> tuple[int, list[str]]:
