@@ -13,14 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracegraph.ir import sizes
-from tracegraph.ir.size_values import FUNCTIONS, evaluate, hint, largest, substitute
+from tracegraph.ir.size_values import FUNCTIONS, evaluate, hint, is_multiple, largest, substitute
 from tracegraph.ir.sizes import (
     Dim,
     Size,
     Symbol,
     coefficient,
     floordiv,
-    is_multiple,
     maximum,
     minimum,
     nonnegative,

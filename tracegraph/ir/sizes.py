@@ -271,26 +271,6 @@ def minimum(a: Dim, b: Dim) -> Dim:
     return a if nonnegative(b - a) else _call("min", a, b)
 
 
-def is_multiple(value: Dim, divisor: int) -> bool:
-    """Return whether ``value`` is surely a multiple of ``divisor``, whatever its symbols are.
-
-    Examples
-    --------
-    >>> is_multiple(minimum(4096, 1_000_000 - 4096 * symbol("b")), 32)
-    True
-    """
-    return all(
-        factor % divisor == 0
-        or any(isinstance(atom, Call) and _is_multiple_call(atom, divisor) for atom in monomial)
-        for monomial, factor in _terms(value)
-    )
-
-
-def _is_multiple_call(call: Call, divisor: int) -> bool:
-    either = call.function in ("min", "max")
-    return either and all(is_multiple(argument, divisor) for argument in call.arguments)
-
-
 def nonnegative(value: Dim) -> bool:
     """Return whether ``value >= 0`` follows from the bounds of its symbols.
 
