@@ -36,6 +36,8 @@ STRAIGHT = {
     "a choice by np.where": "for i in range(5): x = np.where(x > i, x - 1, x)\n    return x",
     "a row that is found": "for r in np.outer(x, x):\n        if r.sum() > 1: break\n    return r",
     "what is appended": "y = []\n    for i in range(3):\n        t = x[i] if x[i] > 0 else x[i] * 2\n        y.append(t)\n    return y",
+    "an exception": "try:\n        for i in range(3):\n            if x[i] > 1.5: raise ValueError(i)\n"
+    "    except ValueError as error: return error.args\n    return x",
     "one iteration": "for i in range(1):\n        if x[i] > 0: x = x * 2\n    return x",
     "a container": "d = {}\n    for i in range(3):\n        if x[i] > 0: d[i] = x[i]\n    return d",
     "a name that becomes an array": "w = None\n    for i in range(3):\n        if w is None: w = x[i]\n        if x[i] > w: w = x[i]\n    return w",

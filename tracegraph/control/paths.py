@@ -187,6 +187,7 @@ class Paths:
             raise
         except Exception as error:
             self.raised = error
+            self.recording.raises += 1
             return None
         finally:
             assumed = self._taken(start)

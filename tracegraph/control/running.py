@@ -92,52 +92,6 @@ def _drawn(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
     raise AssertionError("the last iteration that is peeled is followed by the others")
 
 
-def _short(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
-    """Run a short loop: as one operation if it looks at data, else its iterations one by one.
-
-    One by one they leave more that can be followed, such as lists and views.
-    """
-    text = code.body.__code__
-    if text not in recording.straight and isinstance(items.count, int) and items.count > 1:
-        rest = _as_one(recording, items, code)
-        if rest is not None:
-            return rest
-        recording.straight.add(text)
-    return _joined(recording, items, code)
-
-
-def _as_one(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
-    """Run a short loop as one operation; None if it is better not."""
-    form, trips = Statement if code.exit is None else Repeated, Trips(items)
-    state, made, known = State(recording), AbstractValueError.made, {*recording.builder.nodes}
-    loop = form(recording, code, trips, is_short=True)
-    try:
-        left = _outcome(recording, loop)
-        if left.appended or not all(_is_left(left, name, code) for name in code.cells()):
-            raise StraightCodeError("what it leaves is followed better one by one")
-    except AbstractValueError:
-        AbstractValueError.made = made  # it is not the user's code that has caught it
-        state.restore()
-        new = [node for node in recording.builder.nodes if node not in known]
-        loops = [node for node in new if node.op in LOOPS]
-        forget(recording, values_of(recording, loops))
-        return None
-    real = iter(()) if recording.is_abstract else trips.real()
-    _bind(recording, loop, left, real)
-    return True, _ended(recording, code, real)
-
-
-def _is_left(left: Left, name: str, code: LoopCode) -> bool:
-    """Return whether what a name holds after a loop is known, or needed by its iterations alone.
-
-    What is found by a loop that is left early is used behind it; an array may be a view.
-    """
-    if left.started[name] is UNBOUND and (code.exit is None or left.kinds.get(name) is np.ndarray):
-        return code.exit is None
-    known = (left.values, left.sizes, left.same, left.aliases, left.constants)
-    return any(name in names for names in known)
-
-
 def _left(recording: Recording, items: Items, begun: int) -> Iterator[Any]:
     """Yield the items behind the first ones."""
     for number in range(begun, operator.index(recording.size(items.count))):
@@ -168,6 +122,53 @@ def is_worth(recording: Recording, count: Dim) -> bool:
     if recording.drawn is None and not recording.ask_size(1, "<=", count):
         return False
     return nonnegative(count) or recording.ask_size(0, "<=", count)
+
+
+def _short(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
+    """Run a short loop: as one operation if it looks at data, else its iterations one by one.
+
+    One by one they leave more that can be followed, such as lists, views and exceptions.
+    """
+    text = code.body.__code__
+    if text not in recording.straight and isinstance(items.count, int) and items.count > 1:
+        rest = _as_one(recording, items, code)
+        if rest is not None:
+            return rest
+        recording.straight.add(text)
+    return _joined(recording, items, code)
+
+
+def _as_one(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
+    """Run a short loop as one operation; None if it is better not."""
+    form, trips = Statement if code.exit is None else Repeated, Trips(items)
+    state, made, known = State(recording), AbstractValueError.made, {*recording.builder.nodes}
+    loop, raised = form(recording, code, trips, is_short=True), recording.raises
+    try:
+        left = _outcome(recording, loop)
+        is_followed = all(_is_left(left, name, code) for name in code.cells())
+        if left.appended or not is_followed or recording.raises > raised:
+            raise StraightCodeError("what it leaves is followed better one by one")
+    except AbstractValueError:
+        AbstractValueError.made = made  # it is not the user's code that has caught it
+        state.restore()
+        new = [node for node in recording.builder.nodes if node not in known]
+        loops = [node for node in new if node.op in LOOPS]
+        forget(recording, values_of(recording, loops))
+        return None
+    real = iter(()) if recording.is_abstract else trips.real()
+    _bind(recording, loop, left, real)
+    return True, _ended(recording, code, real)
+
+
+def _is_left(left: Left, name: str, code: LoopCode) -> bool:
+    """Return whether what a name holds after a loop is known, or needed by its iterations alone.
+
+    What is found by a loop that is left early is used behind it; an array may be a view.
+    """
+    if left.started[name] is UNBOUND and (code.exit is None or left.kinds.get(name) is np.ndarray):
+        return code.exit is None
+    known = (left.values, left.sizes, left.same, left.aliases, left.constants)
+    return any(name in names for names in known)
 
 
 class WhileLoop:
