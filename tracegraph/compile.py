@@ -19,7 +19,7 @@ import numpy as np
 from tracegraph.calls import call
 from tracegraph.codegen import jit, quiet, schedule
 from tracegraph.codegen.executable import Executable
-from tracegraph.codegen.native import compile_kernel
+from tracegraph.codegen.native import compile_kernels
 from tracegraph.codegen.native_type import NativeCallable
 from tracegraph.evaluate import Waiting
 from tracegraph.explain import Explanation, GraphView, explanation
@@ -274,7 +274,7 @@ class Compiled(Portable, NativeCallable):
 def native(trace: Trace, fp: str) -> Executable:
     """Return the machine code of a trace."""
     plan = schedule.plan(trace.graph, trace.destinations, trace.layouts)
-    kernels = {kernel.name: compile_kernel(kernel.program, fp) for kernel in plan.kernels()}
+    kernels = compile_kernels(plan, fp)
     return Executable(trace.named(plan.params, plan.outputs), plan, kernels)
 
 

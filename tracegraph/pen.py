@@ -116,8 +116,10 @@ class Pen:
     ``raised`` says whether an exception ended it, ``transforming`` counts the transformations that
     are under way, ``side_effects`` what was done to the world outside, which cannot be done again.
     ``effects`` are what compiled calls will do, ``leaked`` containers with stand-ins in them that
-    the function made and stored outside. ``drawn`` is the name of the function that is drawing the
-    body of a loop or a branch, ``drawn_since`` from which storage on arrays are made in there, and
+    the function made and stored outside. ``asked`` is how often what is drawn asked data,
+    ``raises`` how often it raised, ``straight`` are the bodies of short loops that are better not
+    drawn. ``drawn`` is the name of the function that is drawing the body of a loop or a branch,
+    ``drawn_since`` from which storage on arrays are made in there, and
     ``indices`` how often the loops run whose iterations symbols count. ``journal`` has what memory
     held that was there before an iteration and that it changes, where that can be drawn;
     ``undrawn`` why loops, by their bodies, are recorded iteration by iteration, ``unrolled`` how
@@ -142,6 +144,8 @@ class Pen:
         self.effects: list[Effect] = []
         self.leaked: list[Any] = []
         self.follows = True
+        self.asked = self.raises = 0
+        self.straight: set[CodeType] = set()
         self.drawn: str | None = None
         self.drawn_since = 0
         self.indices: dict[Symbol, Dim] = {}

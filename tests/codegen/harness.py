@@ -11,7 +11,7 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from tracegraph.codegen.llvm import NativeKernel
-from tracegraph.codegen.native import compile_kernel
+from tracegraph.codegen.native import compile_kernels
 from tracegraph.codegen.plan import (
     Branch,
     CalloutStep,
@@ -92,13 +92,13 @@ class Runner:
 
     def __init__(self, graph: Graph, plan: Plan, fp: str = "strict") -> None:
         self.graph, self.plan = graph, plan
-        self.kernels = {k.name: compile_kernel(k.program, fp) for k in plan.kernels()}
-        self.text = module_text(list(self.kernels.values()))
+        self.kernels = compile_kernels(plan, fp)
+        self.text = module_text([*{one.name: one for one in self.kernels.values()}.values()])
         engine = load(self.text)
         self.functions = {}
         for name, kernel in self.kernels.items():
             types = [ctypes.c_void_p] * len(kernel.buffers) + [ctypes.c_int64] * len(kernel.symbols)
-            address = engine.get_function_address(f"run_{name}")
+            address = engine.get_function_address(f"run_{kernel.name}")
             self.functions[name] = ctypes.CFUNCTYPE(None, *types)(address)
 
     def __call__(self, *arrays: Any, **sizes: int) -> list[Any]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tracegraph.codegen.executable import Executable
 from tracegraph.codegen.llvm import NativeKernel
-from tracegraph.codegen.native import compile_kernel
+from tracegraph.codegen.native import compile_kernels
 from tracegraph.codegen.native_type import NativeCallable
 from tracegraph.codegen.plan import Fresh, Kernel, Plan, PlanBuffer, Slot, Step
 from tracegraph.codegen.schedule import plan
@@ -161,7 +161,7 @@ def graph_executable(graph: Graph, found: Plan | None = None) -> Executable:
         ArrayOutput(buffer, node.array_type.shape)
         for node, buffer in zip(graph.outputs, found.outputs, strict=True)
     ]
-    kernels = {kernel.name: compile_kernel(kernel.program) for kernel in found.kernels()}
+    kernels = compile_kernels(found)
     whole = signature(inputs, outputs, len(inputs), container=tuple)
     return Executable(whole, found, kernels)
 

@@ -228,6 +228,7 @@ def test_short_loops_of_whole_arrays_are_one_kernel() -> None:
     )
     assert loops_of(source, X.copy()) == 0
     assert loops_of(source.replace("100", "1000"), X.copy()) == 1
+    assert loops_of(source.replace("1 / (k + 1)", "y.sum()"), X.copy()) == 1
 
 
 def _steps(x: Any, dt: float) -> Any:

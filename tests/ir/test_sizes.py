@@ -13,14 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracegraph.ir import sizes
-from tracegraph.ir.size_values import FUNCTIONS, evaluate, hint, largest, substitute
+from tracegraph.ir.size_values import FUNCTIONS, evaluate, hint, is_multiple, largest, substitute
 from tracegraph.ir.sizes import (
     Dim,
     Size,
     Symbol,
     coefficient,
     floordiv,
-    is_multiple,
     maximum,
     minimum,
     nonnegative,
@@ -134,6 +133,14 @@ def test_nonnegative_is_never_wrong(formula: Formula) -> None:
     if nonnegative(size):
         for numbers in everywhere():
             assert expected(numbers) >= 0, (size, numbers)
+
+
+def test_nonnegative_sees_bounds_by_other_indices() -> None:
+    inner = symbol("j", bound=n - i - 1)
+    assert nonnegative(n - 2 - i - inner)
+    assert nonnegative(n - 2 - inner)
+    assert not nonnegative(n - 3 - i - inner)
+    assert nonnegative(n - 3 - i - inner - symbol("k", bound=n - i - inner - 2))
 
 
 def test_nonnegative_sees_bounds() -> None:

@@ -87,7 +87,8 @@ def entry_text(signature: Signature, plan: Plan, kernels: Mapping[str, NativeKer
     whole = "\n".join([*parts, ""])
     objects = tuple(text.objects)
     kernels_text = _module(alone) + (select.TEXT if selects else "")
-    loops_text = _loops_text(loops, in_loops, alone)
+    called = {kernels[name].name for loop in loops for name in loop.called}
+    loops_text = _loops_text(loops, in_loops, [one for one in alone if one.name in called])
     return EntryText(whole, kernels_text, loops_text, objects, cells, has_arena, has_products)
 
 
@@ -134,14 +135,13 @@ def _module(kernels: Sequence[NativeKernel], others: Sequence[str] = (), *lines:
 
 
 def _loops_text(
-    loops: Sequence[Merged], inside: Sequence[NativeKernel], alone: Sequence[NativeKernel]
+    loops: Sequence[Merged], inside: Sequence[NativeKernel], called: Sequence[NativeKernel]
 ) -> str:
     """Return the module of loops and of the kernels merged with them."""
     if not loops:
         return ""
-    called = {name for loop in loops for name in loop.called}
     functions = sorted({name for loop in loops for name in loop.functions})
-    lines = [_kernel_declaration(kernel) for kernel in alone if kernel.name in called]
+    lines = [_kernel_declaration(kernel) for kernel in called]
     lines += [cpython.declaration(name) for name in functions]
     lines += [*INTRINSICS.splitlines(), *COPIES.splitlines()]
     texts = [loop.definition for loop in loops]

@@ -29,7 +29,8 @@ from tracegraph.ir.loops import (
 )
 from tracegraph.ir.record import record, replace
 from tracegraph.ir.scalar import ELEMENTARY, Scalar, constant_value, walk
-from tracegraph.ir.sizes import Symbol, is_multiple, nonnegative
+from tracegraph.ir.size_values import is_multiple
+from tracegraph.ir.sizes import Symbol, nonnegative
 
 IDEMPOTENT = ("maximum", "minimum", "logical_or", "logical_and", "argmax", "argmin")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
+from tracegraph.codegen.alike import compile_alike
 from tracegraph.codegen.contract import contract
 from tracegraph.codegen.llvm import NativeKernel, native
 from tracegraph.codegen.loops.block import block
@@ -14,6 +16,7 @@ from tracegraph.codegen.loops.parts import parts
 from tracegraph.codegen.loops.strips import strips
 from tracegraph.codegen.loops.vectorise import vectorise
 from tracegraph.codegen.loops.winners import winners
+from tracegraph.codegen.plan import Plan
 from tracegraph.ir.loops import Program
 
 PIPELINES: Mapping[str, tuple[Callable[[Program], Program], ...]] = {
@@ -40,3 +43,8 @@ def compile_kernel(program: Program, fp: str = "strict") -> NativeKernel:
     for transformation in PIPELINES[fp]:
         program = transformation(program)
     return native(program)
+
+
+def compile_kernels(plan: Plan, fp: str = "strict") -> dict[str, NativeKernel]:
+    """Return the native text of the kernels of a plan, by name; those alike share one function."""
+    return compile_alike(plan.kernels(), partial(compile_kernel, fp=fp))

@@ -16,7 +16,7 @@ import numpy as np
 
 from tracegraph.codegen import quiet, schedule
 from tracegraph.codegen.executable import Executable
-from tracegraph.codegen.native import compile_kernel
+from tracegraph.codegen.native import compile_kernels
 from tracegraph.codegen.native_type import NativeCallable
 from tracegraph.codegen.plan import Fresh
 from tracegraph.codegen.signature import (
@@ -93,7 +93,7 @@ def compile_graph(
         ),
         container=tuple,
     )
-    kernels = {kernel.name: compile_kernel(kernel.program, fp) for kernel in plan.kernels()}
+    kernels = compile_kernels(plan, fp)
     runner = _Runner()
     runner.run(Executable(signature, plan, kernels, optimised=optimised))
 

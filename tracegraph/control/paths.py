@@ -120,6 +120,7 @@ class Paths:
     def _fork(self, predicate: Value, size: Dim | None) -> bool:
         if self.met == MOST_WAYS:
             self._too_many()
+        self.recording.asked += size is None
         if self.met == len(self.forks):
             way = tuple(fork.answer for fork in self.forks)
             nodes = frozenset(self.recording.builder.nodes)
@@ -188,6 +189,7 @@ class Paths:
             raise
         except Exception as error:
             self.raised = error
+            self.recording.raises += 1
             return None
         finally:
             assumed = self._taken(start)

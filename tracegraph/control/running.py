@@ -13,8 +13,10 @@ import numpy as np
 
 from tracegraph.containers import KINDS
 from tracegraph.control.binding import Binding, Real
+from tracegraph.control.drawing import forget, values_of
 from tracegraph.control.items import kind_of_container
 from tracegraph.control.iterations import NotYetError
+from tracegraph.control.outcome import Left, State
 from tracegraph.control.repeats import NO_TRIPS, Repeated, asks_data
 from tracegraph.control.statements import Statement
 from tracegraph.control.variables import (
@@ -25,7 +27,7 @@ from tracegraph.control.variables import (
     named_variables,
     set_content,
 )
-from tracegraph.control.worth import StraightCodeError
+from tracegraph.control.worth import LOOPS, SHORT, StraightCodeError, is_short
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.sizes import Dim, nonnegative
 from tracegraph.iterables import Fresh, Items, items_of
@@ -40,9 +42,6 @@ from tracegraph.standin import (
 )
 from tracegraph.text_standin import Text
 from tracegraph.values import real_of, site_of, user_site
-
-SHORT = 8
-"""A loop of at most so many iterations is recorded one by one: straight code is faster."""
 
 PEELED = 2
 """So many iterations may be recorded before the others are drawn: names have their types then."""
@@ -59,7 +58,7 @@ def rest_of(recording: Recording, iterable: Any, code: LoopCode) -> Any:
     items = items_of(recording, iterable)
     if items is None:
         return iterable
-    run = _drawn if is_worth(recording, items.distance) else _joined
+    run = _drawn if is_worth(recording, items.distance) else _short
     found = run(recording, items, code)
     if found is None:
         return iterable
@@ -94,8 +93,8 @@ def _drawn(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
             assert code.exit is not None, "only a loop with exits is left"
             code.exit.value = left
             return True, _left(recording, items, begun + 1)
-        is_short = recording.drawn is None and not is_worth(recording, items.count - begun - 1)
-        if not recording.is_noting or is_short:
+        are_few = recording.drawn is None and not is_worth(recording, items.count - begun - 1)
+        if not recording.is_noting or are_few:
             return False, _left(recording, items, begun + 1)
     raise AssertionError("the last iteration that is peeled is followed by the others")
 
@@ -131,10 +130,58 @@ def _iterate(code: LoopCode, item: Any) -> Any:
 def is_worth(recording: Recording, count: Dim) -> bool:
     """Return whether a loop of at most so many iterations is to be drawn: an empty one is not."""
     if isinstance(count, int):
-        return count > SHORT
+        return not is_short(count)
     if recording.drawn is None and not recording.ask_size(1, "<=", count):
         return False
     return nonnegative(count) or recording.ask_size(0, "<=", count)
+
+
+def _short(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
+    """Run a short loop: as one operation if it looks at data, else its iterations one by one.
+
+    One by one they leave more that can be followed, such as lists, views and exceptions.
+    """
+    text = code.body.__code__
+    if text not in recording.straight and isinstance(items.count, int) and items.count > 1:
+        rest = _as_one(recording, items, code)
+        if rest is not None:
+            return rest
+        recording.straight.add(text)
+    return _joined(recording, items, code)
+
+
+def _as_one(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
+    """Run a short loop as one operation; None if it is better not."""
+    form, trips = Statement if code.exit is None else Repeated, Trips(items)
+    state, made, known = State(recording), AbstractValueError.made, {*recording.builder.nodes}
+    loop, raised = form(recording, code, trips, is_short=True), recording.raises
+    try:
+        left = _outcome(recording, loop)
+        is_followed = all(_is_left(left, name, code) for name in code.cells())
+        if left.appended or not is_followed or recording.raises > raised:
+            raise StraightCodeError("what it leaves is followed better one by one")
+    except AbstractValueError:
+        AbstractValueError.made = made  # it is not the user's code that has caught it
+        state.restore()
+        new = [node for node in recording.builder.nodes if node not in known]
+        loops = [node for node in new if node.op in LOOPS]
+        forget(recording, values_of(recording, loops))
+        return None
+    real = iter(()) if recording.is_abstract else trips.real()
+    _bind(recording, loop, left, real)
+    return True, _ended(recording, code, real)
+
+
+def _is_left(left: Left, name: str, code: LoopCode) -> bool:
+    """Return whether what a name holds after a loop is known.
+
+    An array that is found by a loop that is left early may be a view.
+    """
+    is_found = left.started[name] is UNBOUND and code.exit is not None
+    if is_found and left.kinds.get(name) is np.ndarray:
+        return False
+    known = (left.values, left.sizes, left.same, left.aliases, left.constants)
+    return any(name in names for names in known)
 
 
 class WhileLoop:
@@ -192,7 +239,7 @@ def _try(
     try:
         if text in recording.undrawn:
             raise AbstractValueError(recording.undrawn[text].reason)
-        _capture(recording, loop, items)
+        _bind(recording, loop, _outcome(recording, loop), items)
     except AbstractValueError as why:
         can_peel = may_peel and isinstance(why, NotYetError)
         if recording.drawn is not None and not can_peel:
@@ -204,18 +251,26 @@ def _try(
     return None
 
 
-def _capture(recording: Recording, loop: Statement, items: Iterator[Any] | None) -> None:
-    code = loop.code
-    plains = (one for one in (code.plain, code.plain_test) if one is not None)
-    variables = [cell for _, cell in named_variables(*plains)]
-    if not all(may_be_given(recording, content(cell)) for cell in variables):
+def _outcome(recording: Recording, loop: Statement) -> Left:
+    """Return what a loop leaves, which is drawn; otherwise nothing has happened yet."""
+    if not all(may_be_given(recording, content(cell)) for cell in _reached(loop.code)):
         raise AbstractValueError(
             "a loop uses an object that is not followed; use arrays, numbers and containers of them"
         )
     with _own_exceptions():
-        left = loop.drawn()
-    real = Real() if recording.is_abstract else _run(recording, items, loop, variables)
+        return loop.drawn()
+
+
+def _bind(recording: Recording, loop: Statement, left: Left, items: Iterator[Any] | None) -> None:
+    """Run the user's own text, if there are values, and let variables hold what the loop leaves."""
+    code = loop.code
+    real = Real() if recording.is_abstract else _run(recording, items, loop, _reached(code))
     Binding(recording, code, left, real).bind()
+
+
+def _reached(code: LoopCode) -> list[types.CellType]:
+    plains = (one for one in (code.plain, code.plain_test) if one is not None)
+    return [cell for _, cell in named_variables(*plains)]
 
 
 @contextmanager

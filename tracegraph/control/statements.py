@@ -36,7 +36,7 @@ from tracegraph.control.variables import (
     kind_of,
     start_value,
 )
-from tracegraph.control.worth import check_worth
+from tracegraph.control.worth import check_straight, check_worth
 from tracegraph.ir.autodiff import zeros
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Value
@@ -52,7 +52,12 @@ ROUNDS = 8
 
 @dataclass(eq=False)
 class Statement(Iteration):
-    """A ``for`` over known items of which each iteration runs: its body is drawn."""
+    """A ``for`` over known items of which each iteration runs: its body is drawn.
+
+    ``is_short`` says that it is to be one operation only if it is no straight code.
+    """
+
+    is_short: bool = False
 
     def drawn(self) -> Left:
         """Return the loop as a node of the graph.
@@ -102,11 +107,13 @@ class Statement(Iteration):
         recording, index = self.recording, self.new_index()
         before = [(storage, storage.value, storage.version) for storage in self.memory]
         init, sources = self.starts()
-        state, written = State(recording), Journal()
+        state, written, asked = State(recording), Journal(), recording.asked
         left = None
         try:
             drawn = self.draw(index, sources, written)
             if not self.learns(written):
+                if self.is_short and recording.asked == asked:
+                    check_straight(recording, sources, index)
                 ends = self._ends(index, sources)
                 for value in ends.last.values():
                     init.append(zeros(recording.builder, value.type))

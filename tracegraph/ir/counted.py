@@ -44,11 +44,17 @@ def counted_inside(graph: Graph) -> Iterator[Symbol]:
                 yield from counted_inside(value)
 
 
-def mentioned(node: Node) -> Iterator[Symbol]:
-    """Yield the symbols of a node's type and attributes, inner graphs included.
+def mentioned(node: Node) -> tuple[Symbol, ...]:
+    """Return the symbols of a node's type and attributes, inner graphs included.
 
     The index of a loop is its own, and so is what an inner graph counts: they mean nothing outside.
     """
+    if node.symbols is None:
+        object.__setattr__(node, "symbols", tuple(_mentioned(node)))
+    return node.symbols or ()
+
+
+def _mentioned(node: Node) -> Iterator[Symbol]:
     yield from type_symbols((node.type,))
     index = dict(node.attrs).get("index")
     for _, value in node.attrs:

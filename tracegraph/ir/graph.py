@@ -16,6 +16,7 @@ import numpy as np
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.lowering import Control, Lowering
 from tracegraph.ir.record import record
+from tracegraph.ir.sizes import Symbol
 from tracegraph.ir.types import ArrayType, TupleType, Type
 
 Attrs: TypeAlias = tuple[tuple[str, Any], ...]
@@ -106,13 +107,18 @@ class Site:
 
 @record(slots=True)
 class Node:
-    """One application of an operation. It holds no array, and is compared by identity."""
+    """One application of an operation. It holds no array, and is compared by identity.
+
+    ``symbols`` are the sizes that its type and attributes mention, kept by ``mentioned`` when they
+    are asked for: what depends on a size is asked of all nodes, for each loop that is drawn.
+    """
 
     op: Op
     operands: tuple[Node, ...]
     attrs: Attrs
     type: Type
     site: Site | None = None
+    symbols: tuple[Symbol, ...] | None = None
 
     @property
     def array_type(self) -> ArrayType:

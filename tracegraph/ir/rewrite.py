@@ -19,19 +19,25 @@ Rules = Mapping[str, Sequence[Rule]]
 
 
 def rewrite(graph: Graph, rules: Rules) -> Graph:
-    """Return the graph with rules applied, operands before users."""
+    """Return the graph with rules applied, operands before users; the same one if none applies."""
     builder = Builder()
+    applied = 0
 
     def visit(node: Node, *operands: Value) -> Value:
+        nonlocal applied
         builder.site = node.site
         for rule in rules.get(node.op.name, ()):
             found = rule(*operands, **dict(node.attrs))
             if found is not None:
+                applied += 1
                 return found
         return rebuild(builder, node, *operands)
 
     params = [builder.parameter(param.type) for param in graph.params]
-    return builder.build(replay(graph, params, visit))
+    outputs = replay(graph, params, visit)
+    # Copied node by node: equal ones would have become one.
+    is_same = not applied and len(builder.nodes) == len(graph)
+    return graph if is_same else builder.build(outputs)
 
 
 def constant_of(value: Value) -> np.generic | None:

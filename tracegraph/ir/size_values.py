@@ -7,6 +7,7 @@ from typing import Any
 
 from tracegraph.ir.sizes import (
     Atom,
+    Call,
     Dim,
     Monomial,
     Size,
@@ -160,6 +161,29 @@ def bare_symbol(dim: Dim) -> Symbol | None:
         if factor == 1 and len(monomial) == 1 and isinstance(monomial[0], Symbol):
             return monomial[0]
     return None
+
+
+def is_multiple(value: Dim, divisor: int) -> bool:
+    """Return whether ``value`` is surely a multiple of ``divisor``, whatever its symbols are.
+
+    Examples
+    --------
+    >>> from tracegraph.ir.sizes import symbol
+    >>> is_multiple(minimum(4096, 1_000_000 - 4096 * symbol("b")), 32)
+    True
+    """
+    if isinstance(value, int):
+        return value % divisor == 0
+    return all(
+        factor % divisor == 0
+        or any(isinstance(atom, Call) and _is_multiple_call(atom, divisor) for atom in monomial)
+        for monomial, factor in value.terms
+    )
+
+
+def _is_multiple_call(call: Call, divisor: int) -> bool:
+    either = call.function in ("min", "max")
+    return either and all(is_multiple(argument, divisor) for argument in call.arguments)
 
 
 def attr_symbols(value: Any) -> Iterator[Symbol]:

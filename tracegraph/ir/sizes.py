@@ -83,7 +83,16 @@ class Size:
         )
 
     def __add__(self, other: Dim) -> Dim:
-        return _normal((*_terms(self), *_terms(other))) if _is_dim(other) else NotImplemented
+        if isinstance(other, Size):
+            return _normal((*self.terms, *other.terms))
+        return self._plus(int(other)) if isinstance(other, int) else NotImplemented
+
+    def _plus(self, number: int) -> Size:
+        """Return the sum with a number: a constant is the first term."""
+        (monomial, factor), *others = self.terms
+        if monomial:
+            return Size((((), number), *self.terms)) if number else self
+        return Size((((), factor + number), *others) if factor + number else tuple(others))
 
     __radd__ = __add__
 
@@ -97,13 +106,15 @@ class Size:
         return self * -1 + other if _is_dim(other) else NotImplemented
 
     def __mul__(self, other: Dim) -> Dim:
-        if not _is_dim(other):
+        if isinstance(other, Size):
+            return _normal(
+                ((*left, *right), factor * times)
+                for left, factor in self.terms
+                for right, times in other.terms
+            )
+        if not isinstance(other, int):
             return NotImplemented
-        return _normal(
-            ((*left, *right), factor * times)
-            for left, factor in _terms(self)
-            for right, times in _terms(other)
-        )
+        return Size(tuple([(m, factor * other) for m, factor in self.terms])) if other else 0
 
     __rmul__ = __mul__
 
@@ -163,14 +174,15 @@ def _terms(value: Dim) -> tuple[tuple[Monomial, int], ...]:
 def _normal(terms: Iterable[tuple[Monomial, int]]) -> Dim:
     total: dict[Monomial, int] = {}
     for monomial, factor in terms:
-        key = tuple(sorted(monomial, key=str))
+        key = monomial if len(monomial) < 2 else tuple(sorted(monomial, key=str))
         total[key] = total.get(key, 0) + factor
-    kept = tuple(sorted(((m, f) for m, f in total.items() if f), key=_term_order))
+    kept = [(monomial, factor) for monomial, factor in total.items() if factor]
     if not kept:
         return 0
-    if len(kept) == 1 and not kept[0][0]:
-        return kept[0][1]
-    return Size(kept)
+    if len(kept) == 1:
+        return Size(tuple(kept)) if kept[0][0] else kept[0][1]
+    kept.sort(key=_term_order)
+    return Size(tuple(kept))
 
 
 def _term_order(term: tuple[Monomial, int]) -> tuple[int, list[str]]:
@@ -259,26 +271,6 @@ def minimum(a: Dim, b: Dim) -> Dim:
     return a if nonnegative(b - a) else _call("min", a, b)
 
 
-def is_multiple(value: Dim, divisor: int) -> bool:
-    """Return whether ``value`` is surely a multiple of ``divisor``, whatever its symbols are.
-
-    Examples
-    --------
-    >>> is_multiple(minimum(4096, 1_000_000 - 4096 * symbol("b")), 32)
-    True
-    """
-    return all(
-        factor % divisor == 0
-        or any(isinstance(atom, Call) and _is_multiple_call(atom, divisor) for atom in monomial)
-        for monomial, factor in _terms(value)
-    )
-
-
-def _is_multiple_call(call: Call, divisor: int) -> bool:
-    either = call.function in ("min", "max")
-    return either and all(is_multiple(argument, divisor) for argument in call.arguments)
-
-
 def nonnegative(value: Dim) -> bool:
     """Return whether ``value >= 0`` follows from the bounds of its symbols.
 
@@ -301,22 +293,31 @@ def nonnegative(value: Dim) -> bool:
 def _least(value: Dim) -> Dim:
     """Return a size that ``value`` is not below, with upper bounds for what is subtracted.
 
-    The bound of one loop's index may be the index of another.
+    The bound of one loop's index may be the index of another, which is replaced after it.
+
+    >>> i = symbol("i", bound=8)
+    >>> _least(6 - i - symbol("j", bound=7 - i))
+    0
     """
-    while any(_is_bounded(monomial) for monomial, factor in _terms(value) if factor < 0):
+    while bounds := dict(_bounds(value)):
+        outer = {symbol for bound in bounds.values() for symbol in symbols(bound)}
         total: Dim = 0
         for monomial, factor in _terms(value):
             term: Dim = factor
             for atom in monomial:
-                bounded = factor < 0 and isinstance(atom, Symbol) and atom.bound is not None
-                term = term * (atom.bound - 1 if bounded else Size((((atom,), 1),)))  # type: ignore[operator, union-attr]  # `bounded` narrows both
+                is_next = factor < 0 and atom in bounds and atom not in outer
+                term = term * (bounds[atom] - 1 if is_next else Size((((atom,), 1),)))
             total = total + term
         value = total
     return value
 
 
-def _is_bounded(monomial: Monomial) -> bool:
-    return any(isinstance(atom, Symbol) and atom.bound is not None for atom in monomial)
+def _bounds(value: Dim) -> Iterator[tuple[Atom, Dim]]:
+    """Yield the symbols of what is subtracted that have upper bounds, with these."""
+    for monomial, factor in _terms(value):
+        for atom in monomial if factor < 0 else ():
+            if isinstance(atom, Symbol) and atom.bound is not None:
+                yield atom, atom.bound
 
 
 def _shifted(monomial: Monomial) -> Dim | None:

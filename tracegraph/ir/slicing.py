@@ -46,7 +46,8 @@ def dependents(
     counts: set[Symbol] = set(symbols)
     inner = []
     for node in nodes:
-        depends = not known.isdisjoint(node.operands) or not counts.isdisjoint(mentioned(node))
+        depends = not known.isdisjoint(node.operands)
+        depends = depends or (bool(counts) and not counts.isdisjoint(mentioned(node)))
         if depends and node not in known and not node.op.effect:
             known.add(node)
             counts.update(counted(node))

@@ -12,7 +12,8 @@ where the first value that ``@1`` carries is in every iteration the one that ``@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence
 
 from tracegraph.ir.bodies import carried_for, has_effect, inline, only, read_by, resized
 from tracegraph.ir.counted import counters
@@ -194,20 +195,21 @@ def merge_loops(graph: Graph) -> Graph:
 
 def _pair(graph: Graph) -> tuple[Node, Node] | None:
     loops = [node for node in graph if node.op in LOOPS and not has_effect(node)]
+    dependents = functools.cache(functools.partial(_dependents, graph))
     for k, second in enumerate(loops):
         for first in loops[:k]:
-            if _fit(graph, first, second):
+            if _fit(graph, first, second, dependents):
                 return first, second
     return None
 
 
-def _fit(graph: Graph, first: Node, second: Node) -> bool:
+def _fit(graph: Graph, first: Node, second: Node, dependents: Callable[[Node], set[Node]]) -> bool:
     """Return whether two loops can be one, and carry less then."""
     begins = [set(node.operands[: _count(node)]) for node in (first, second)]
     trips = [dict(node.attrs).get("trip") for node in (first, second)]
     if first.op is not second.op or trips[0] != trips[1] or begins[0].isdisjoint(begins[1]):
         return False
-    after = _dependents(graph, first)
+    after = dependents(first)
     between = graph.nodes[: graph.nodes.index(second)]
     if second in after or any(node.op.effect for node in between if node in after):
         return False

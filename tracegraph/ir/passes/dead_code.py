@@ -18,4 +18,6 @@ def remove_dead_code(graph: Graph) -> Graph:
             if counter_of:
                 needed.update(counter_of[s] for s in mentioned(node) if s in counter_of)
             kept.append(node)
+    if len(kept) == len(graph):
+        return graph
     return Graph(graph.params, tuple(reversed(kept)), graph.outputs)

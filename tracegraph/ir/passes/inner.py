@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tracegraph.ir.graph import Builder, Graph, Node, Value, replay
+from tracegraph.ir.bodies import holds_graphs
+from tracegraph.ir.graph import Builder, Graph, Node, Value, rebuild, replay
 
 Pass = Callable[[Graph], Graph]
 
@@ -26,11 +27,14 @@ def everywhere(one: Pass, graph: Graph) -> Graph:
 
 
 def _with_inner(graph: Graph, changed: Pass) -> Graph:
-    if not any(isinstance(value, Graph) for node in graph for _, value in node.attrs):
+    inner = [value for node in graph for _, value in node.attrs if isinstance(value, Graph)]
+    if all([changed(value) is value for value in inner]):
         return graph
     builder = Builder()
 
     def visit(node: Node, *operands: Value) -> Value:
+        if not holds_graphs(node):
+            return rebuild(builder, node, *operands)
         builder.site = node.site
         attrs: dict[str, Any] = {
             name: changed(value) if isinstance(value, Graph) else value
