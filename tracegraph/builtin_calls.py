@@ -15,9 +15,10 @@ from tracegraph import messages
 from tracegraph.iterables import backwards, enumerated, zipped
 from tracegraph.numpy.scalars import compensated_total
 from tracegraph.outside import OutsideContainer, opened
-from tracegraph.ranges import SizeRange
+from tracegraph.ranges import DataRange, SizeRange
 from tracegraph.recording import Recording
 from tracegraph.standin import (
+    ABSENT,
     ArrayHolder,
     Traced,
     TracedSize,
@@ -78,13 +79,29 @@ def _convert(kind: type) -> Any:
 
 
 def _range(recording: Recording, *args: Any) -> Any:
-    """Return the recordable form of ``range``: with a size it runs over sizes."""
+    """Return the recordable form of ``range``: with a size it runs over sizes, or over data."""
+    if recording.paths is not None and any(map(_is_data, args)):
+        return _data_range(*args)
     is_known = all(is_size(arg) for arg in args) and any(type(arg) is TracedSize for arg in args)
     step = args[2] if len(args) == 3 else 1
     if not is_known or not recording.is_noting or type(step) is not int or not step:
         return range(*args)
     start, stop = (0, args[0]) if len(args) == 1 else args[:2]
     return SizeRange(recording, dim_of(start), dim_of(stop), step, range(*real_of(args)))
+
+
+def _is_data(value: Any) -> bool:
+    """Return whether a value is a Python int that has no value."""
+    return type(value) is Traced and value.actual is ABSENT and value.kind is int
+
+
+def _data_range(*args: Any) -> Any:
+    """Return what stands for a range of which a bound has no value."""
+    start, stop, step = {1: (0, *args, 1), 2: (*args, 1), 3: args}[len(args)]
+    bounds = [bound for bound in (start, stop) if not _is_data(bound)]
+    if not all(map(is_size, bounds)) or type(step) is not int or not step:
+        return range(*args)
+    return DataRange(start, stop, step)
 
 
 def is_array(value: Any) -> bool:
