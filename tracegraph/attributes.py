@@ -24,7 +24,10 @@ class Attributes(Guards, Sizing):
         """Return ``traced.name``."""
         if traced.is_python_scalar:
             if name == "real" and traced.kind is not complex:
-                return traced
+                return self.convert(int, traced) if traced.kind is bool else traced
+            if name in PARTS and traced.kind is complex and traced.actual is ABSENT:
+                part = VIEW_ATTRIBUTES[name](self.emitter, Sym(self.value_of(traced)))
+                return self.fresh(ABSENT, part.value, float)
             if traced.actual is ABSENT:
                 no_value(f"the attribute {name!r}")
             found = getattr(traced.actual, name)  # raises what the number raises

@@ -27,7 +27,7 @@ from tracegraph.standin import (
 )
 from tracegraph.text import holds_recorded, is_asked_itself, text_of
 from tracegraph.text_standin import Text
-from tracegraph.values import real_of
+from tracegraph.values import examples, real_of
 
 
 def _isinstance(recording: Recording, value: Any, kinds: Any) -> bool:
@@ -76,6 +76,16 @@ def _convert(kind: type) -> Any:
         return recording.convert(kind, args[0])
 
     return convert
+
+
+def _index(recording: Recording, value: Any) -> Any:
+    """Return the recordable form of ``operator.index(x)``."""
+    value = value._read() if isinstance(value, ArrayHolder) else value
+    if type(value) is not Traced:
+        return operator.index(value)
+    with recording.giving_up_if_raised(operator.index):
+        operator.index(examples(recording, value))  # of what is no whole number it raises
+    return recording.convert(int, value)
 
 
 def _range(recording: Recording, *args: Any) -> Any:
@@ -170,6 +180,7 @@ SPECIAL: dict[Any, Callable[..., Any]] = {
     bool: _convert(bool),
     complex: _convert(complex),
     operator.truth: _convert(bool),
+    operator.index: _index,
     np.shape: _shape,
     np.ndim: _ndim,
     np.size: _size,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
@@ -57,6 +58,9 @@ PYTHON_COMPLEX = {
 }  # fmt: skip
 """Operators on Python's complex numbers that mean what they mean on complex128; ``abs`` raises
 where it leaves the range, which a guard excludes. Quotients are rounded otherwise."""
+
+ROUNDING = {math.floor, math.ceil, math.trunc, round}
+"""Operations where Python's numbers have no value; elsewhere the trace is bound to one."""
 
 AS_OPERATOR: dict[Any, Any] = {abs: operator.abs, pow: operator.pow}
 """Builtins that are operators under another name."""
@@ -201,13 +205,18 @@ class Guards(Pen):
         with self.giving_up_if_raised(function):
             real = function(*(real_of if has_values else self.examples)(args), **real_of(kwargs))
         function = AS_OPERATOR.get(function, function)
+        if function is divmod and not has_values:
+            parts = (operator.floordiv, operator.mod)
+            return tuple(self._on_python_scalars(part, args, kwargs) for part in parts)
         if self._is_whole(function, real, args) and not kwargs:
             self.builder.site = user_site()
             operands = [operands_of(self, x) for x in args]
             value = whole_numbers.computed(self.emitter, function, operands, type(real))
             return self.fresh(real if has_values else ABSENT, value, type(real))
         rule = RULES.get(function)
-        if rule is None or kwargs or not stays_symbolic(function, real, args):
+        is_symbolic = stays_symbolic(function, real, args)
+        is_symbolic |= not has_values and function in ROUNDING
+        if rule is None or kwargs or not is_symbolic:
             for traced in stand_ins(args):
                 self.observe(traced, cuts=type(real) not in (bool, int, str))
             return real
@@ -269,6 +278,8 @@ class Guards(Pen):
             value = rule(self.emitter, *operands).value
             return self.fresh(real if has_values else ABSENT, value, type(real))
         except Unsupported:
+            if not has_values:
+                raise
             for traced in stand_ins(args):
                 self.observe(traced)
             return real
@@ -290,11 +301,24 @@ class Guards(Pen):
         value = operands_of(self, x)
         value = value.value if isinstance(value, Sym) else self.emitter.value(value, INT64)
         source, target = value.dtype.kind, np.dtype(kind)
-        if (source, target.kind) not in CONVERSIONS:
+        is_symbolic = (source, target.kind) in CONVERSIONS
+        if has_value and not is_symbolic:
             return kind(self.observe(x, cuts=kind in (float, complex)))
         if value.shape:
             value = self.emitter_reshape(value)
+        if not is_symbolic:
+            return self._without_value(kind, value)
         return self.fresh(real if has_value else ABSENT, self.emitter.cast(value, target), kind)
+
+
+    def _without_value(self, kind: type, value: Value) -> Any:
+        """Return a conversion that some values make fail, which are assumed away."""
+        try:
+            converted: Sym = RULES[kind](self.emitter, Sym(value))
+        except Unsupported as why:
+            self.give_up(f"{kind.__name__}: {why}")
+            return no_value(f"{kind.__name__}()")
+        return self.fresh(ABSENT, converted.value, kind)
 
 
 def types_of(args: Any) -> set[type]:

@@ -35,7 +35,7 @@ from tracegraph.pen import Fallback, fault_text
 from tracegraph.pending import like_of
 from tracegraph.places import fixed_place
 from tracegraph.policy import Policy
-from tracegraph.standin import ABSENT, Storage, Traced, no_value
+from tracegraph.standin import ABSENT, PYTHON_SCALARS, Storage, Traced, no_value
 from tracegraph.twin import Hooks
 from tracegraph.values import (
     all_python_scalars,
@@ -352,12 +352,14 @@ class Recording(InPlace):
         return Traced(self, real, storage)
 
     def _wrap_abstract(self, sym: Sym, args: Any) -> Traced:
-        is_scalar = isinstance(self.emitter.given, np.generic)  # a copy, never a view
+        given = type(self.emitter.given)
+        number = given if given in PYTHON_SCALARS else None  # of Python's own functions, and `item`
+        is_scalar = number is not None or issubclass(given, np.generic)  # a copy, never a view
         for traced in () if is_scalar else stand_ins(args):
             path = None if sym.fresh else view_path(sym.value.node, self.value_of(traced).node)
             if path is not None and traced.kind is np.ndarray:
                 return Traced(self, ABSENT, traced.storage, (*traced.path, *path))
-        return Traced(self, ABSENT, Storage(sym.value, None))
+        return self.fresh(ABSENT, sym.value, number)
 
     def fresh(self, real: Any, value: Value, number: type | None = None) -> Traced:
         """Return a stand-in for a new array, or a number; without value of the type ``number``."""

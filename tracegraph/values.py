@@ -146,7 +146,8 @@ def examples(recording: Knows, value: Any) -> Any:
     if kind is Traced and value.actual is ABSENT:
         example = example_of(recording.value_of(value).type)
         number = value.storage.number
-        return example if number is None else number(example)
+        # What has no axes is a number: so it is where a body runs on real values, almost always.
+        return example[()] if number is None else number(example)
     if kind is Traced and isinstance(value.actual, np.ndarray):
         # In a branch that is not taken a real one may be what NumPy raises for.
         drawn = recording.drawn is not None
