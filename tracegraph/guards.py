@@ -135,13 +135,14 @@ class Guards(Pen):
         result: Value = sym.value
         return result
 
-    def observe(self, traced: Traced, *, cuts: bool = False) -> Any:
+    def observe(self, traced: Traced, what: str = "", *, cuts: bool = False) -> Any:
         """Return the real value of a scalar, which the trace is then bound to, bit by bit.
 
-        ``cuts`` says that the number goes on as data: a derivative through it would be lost.
+        ``what`` asks for it, for messages. ``cuts`` says that the number goes on as data: a
+        derivative through it would be lost.
         """
         if traced.actual is ABSENT:
-            no_value("the value of an array")
+            no_value(what or "the value of an array")
         if self.is_noting:
             self.builder.site = user_site()
             try:
@@ -218,7 +219,7 @@ class Guards(Pen):
         is_symbolic |= not has_values and function in ROUNDING
         if rule is None or kwargs or not is_symbolic:
             for traced in stand_ins(args):
-                self.observe(traced, cuts=type(real) not in (bool, int, str))
+                self.observe(traced, name_of(function), cuts=type(real) not in (bool, int, str))
             return real
         self.builder.site = user_site()
         operands = [operands_of(self, x) for x in args]

@@ -7,13 +7,14 @@ first item otherwise.
 from __future__ import annotations
 
 import builtins
+import functools
 import operator
 from collections.abc import Callable, Iterator
-from functools import reduce
 from typing import Any
 
 from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.arithmetic import add, multiply
+from tracegraph.ir.ops.choice import minimum
 from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim, floordiv
 from tracegraph.ir.types import INT64
@@ -136,10 +137,9 @@ def zipped(recording: Recording, *iterables: Any, strict: bool = False) -> Any:
     """Return the recordable form of ``zip``."""
     known = [items_of(recording, each) for each in iterables]
     parts = [part for part in known if part is not None]
-    if strict or not parts or len(parts) < len(known) or any(part.is_data for part in parts):
+    if strict or not parts or len(parts) < len(known):
         return zip(*iterables, strict=strict)
-    smaller = recording.emitter.smaller
-    count = reduce(smaller, [part.count for part in parts])
+    count = functools.reduce(functools.partial(_smaller, recording), [part.count for part in parts])
     items = Items(
         count,
         lambda number: tuple(part.at(number) for part in parts),
@@ -147,6 +147,14 @@ def zipped(recording: Recording, *iterables: Any, strict: bool = False) -> Any:
         count,
     )
     return Fresh(zip, items, lambda: iter(zip(*iterables, strict=False)))
+
+
+def _smaller(recording: Recording, one: Any, other: Any) -> Any:
+    """Return the smaller of two numbers of items."""
+    if Traced not in map(builtins.type, (one, other)):
+        return recording.emitter.smaller(one, other)
+    value = minimum(_value_of(recording, one), _value_of(recording, other))
+    return recording.fresh(ABSENT, value, int)
 
 
 def enumerated(recording: Recording, iterable: Any, start: Any = 0) -> Any:

@@ -97,7 +97,7 @@ class DataRange:
         return distance if size == 1 else (distance + (size - 1)) // size
 
     def _refuse(self, *_: Any) -> Any:
-        no_value("a range that runs as far as data says, but for a loop over it,")
+        no_value("a range of a number that is computed, where no `for` runs over it,")
 
     __iter__ = __reversed__ = __len__ = __bool__ = __contains__ = __getitem__ = _refuse
     __eq__ = __hash__ = __repr__ = __getattr__ = _refuse

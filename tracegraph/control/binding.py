@@ -32,7 +32,7 @@ from tracegraph.ir.ops.compare import equal
 from tracegraph.ir.record import record
 from tracegraph.ir.types import BOOL, INT64
 from tracegraph.lists import Growing
-from tracegraph.numpy.emit import Unsupported
+from tracegraph.numpy.emit import Unsupported, in_range
 from tracegraph.recording import Recording
 from tracegraph.standin import ABSENT, PYTHON_SCALARS, Storage, Traced, no_value
 from tracegraph.views import owner_of
@@ -231,6 +231,8 @@ class Binding:
     def _check(self, name: str, real: Any, kind: type) -> None:
         if type(real) is not kind:
             raise Unsupported(f"{name} is a {type(real).__name__}, not a {kind.__name__}")
+        if kind is int and not in_range(real, INT64):
+            raise Unsupported(f"{name} is a whole number outside of int64; use a float")
         if kind is np.ndarray:
             owner = owner_of(real)
             if owner is not real or id(owner) in self.owners:
