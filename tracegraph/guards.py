@@ -200,12 +200,14 @@ class Guards(Pen):
     def _on_python_scalars(self, function: Any, args: Any, kwargs: Any) -> Any:
         """Python's own arithmetic: inexact numbers stay symbolic, others are bound to a value.
 
-        Where numbers have no value, whole ones stay symbolic too.
+        Where numbers have no value, whole ones stay symbolic too, and in what is drawn those that
+        floats are rounded to.
         """
-        has_values = all(x.actual is not ABSENT for x in stand_ins(args))
+        function = AS_OPERATOR.get(function, function)
+        is_rounded = function in ROUNDING and self.drawn is not None
+        has_values = not is_rounded and all(x.actual is not ABSENT for x in stand_ins(args))
         with self.giving_up_if_raised(function):
             real = function(*(real_of if has_values else self.examples)(args), **real_of(kwargs))
-        function = AS_OPERATOR.get(function, function)
         if function is divmod and not has_values:
             parts = (operator.floordiv, operator.mod)
             return tuple(self._on_python_scalars(part, args, kwargs) for part in parts)
@@ -215,8 +217,7 @@ class Guards(Pen):
             value = whole_numbers.computed(self.emitter, function, operands, type(real))
             return self.fresh(real if has_values else ABSENT, value, type(real))
         rule = RULES.get(function)
-        is_symbolic = stays_symbolic(function, real, args)
-        is_symbolic |= not has_values and function in ROUNDING
+        is_symbolic = is_rounded or stays_symbolic(function, real, args)
         if rule is None or kwargs or not is_symbolic:
             for traced in stand_ins(args):
                 self.observe(traced, name_of(function), cuts=type(real) not in (bool, int, str))
@@ -303,17 +304,16 @@ class Guards(Pen):
         value = value.value if isinstance(value, Sym) else self.emitter.value(value, INT64)
         source, target = value.dtype.kind, np.dtype(kind)
         is_symbolic = (source, target.kind) in CONVERSIONS
-        if has_value and not is_symbolic:
+        if not is_symbolic and self.drawn is None:
             return kind(self.observe(x, cuts=kind in (float, complex)))
         if value.shape:
             value = self.emitter_reshape(value)
         if not is_symbolic:
-            return self._without_value(kind, value)
+            return self._assuming(kind, value)
         return self.fresh(real if has_value else ABSENT, self.emitter.cast(value, target), kind)
 
-
-    def _without_value(self, kind: type, value: Value) -> Any:
-        """Return a conversion that some values make fail, which are assumed away."""
+    def _assuming(self, kind: type, value: Value) -> Any:
+        """Return a conversion in what is drawn; values that make it fail are assumed away."""
         try:
             converted: Sym = RULES[kind](self.emitter, Sym(value))
         except Unsupported as why:

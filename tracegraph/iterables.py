@@ -16,7 +16,7 @@ from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.arithmetic import add, multiply
 from tracegraph.ir.ops.choice import minimum
 from tracegraph.ir.record import record
-from tracegraph.ir.sizes import Dim, floordiv
+from tracegraph.ir.sizes import floordiv
 from tracegraph.ir.types import INT64
 from tracegraph.ranges import DataRange, SizeRange
 from tracegraph.recording import Recording

@@ -258,7 +258,7 @@ class Traced(Operators):
         return operator.index(self.recording.observe(self, "a place in a list, or a length,"))
 
     def __hash__(self) -> int:
-        return hash(self.recording.observe(self, "hash(), as of a key in a dict,"))
+        return hash(self.recording.observe(self, "a key in a dict or a set"))
 
     def __round__(self, digits: Any = None) -> Any:
         real = self.recording.observe(self, "round()")
