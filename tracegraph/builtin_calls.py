@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph import messages
+from tracegraph.ir.errors import UndecidedError
 from tracegraph.iterables import backwards, enumerated, zipped
 from tracegraph.numpy.scalars import compensated_total
 from tracegraph.outside import OutsideContainer, opened
@@ -24,6 +25,7 @@ from tracegraph.standin import (
     TracedSize,
     dim_of,
     is_size,
+    no_value,
 )
 from tracegraph.text import holds_recorded, is_asked_itself, text_of
 from tracegraph.text_standin import Text
@@ -90,8 +92,8 @@ def _index(recording: Recording, value: Any) -> Any:
 
 def _range(recording: Recording, *args: Any) -> Any:
     """Return the recordable form of ``range``: with a size it runs over sizes, or over data."""
-    if recording.paths is not None and any(map(_is_data, args)):
-        return _data_range(*args)
+    if any(map(_is_data, args)):
+        return _data_range(recording, *args)
     is_known = all(is_size(arg) for arg in args) and any(type(arg) is TracedSize for arg in args)
     step = args[2] if len(args) == 3 else 1
     if not is_known or not recording.is_noting or type(step) is not int or not step:
@@ -105,8 +107,10 @@ def _is_data(value: Any) -> bool:
     return type(value) is Traced and value.actual is ABSENT and value.kind is int
 
 
-def _data_range(*args: Any) -> Any:
+def _data_range(recording: Recording, *args: Any) -> Any:
     """Return what stands for a range of which a bound has no value."""
+    if recording.paths is None:
+        no_value("a range of a number that is computed", UndecidedError)
     start, stop, step = {1: (0, *args, 1), 2: (*args, 1), 3: args}[len(args)]
     bounds = [bound for bound in (start, stop) if not _is_data(bound)]
     if not all(map(is_size, bounds)) or type(step) is not int or not step:

@@ -139,7 +139,7 @@ def test_round_to_digits_is_exact(digits: int) -> None:
     agrees(source, (x[:20],), (np.full(20, 2.0**51 + 0.5),), (np.full(20, math.nan),))
 
 
-EDGES = {
+EDGES: dict[str, tuple[str, list[list[float]]]] = {
     "a power": ("3 ** int(v)", [[0, 39], [0, 40], [41, 1], [-1, 2], [100, 2]]),
     "a power of a computed number": (
         "int(v) ** int(w)", [[2, 61], [2, 62], [-2, 63], [0, 0], [-1, 999], [1, 999], [7, -1], [0, -1]],

@@ -231,7 +231,7 @@ class Binding:
     def _check(self, name: str, real: Any, kind: type) -> None:
         if type(real) is not kind:
             raise Unsupported(f"{name} is a {type(real).__name__}, not a {kind.__name__}")
-        if kind is int and not in_range(real, INT64):
+        if isinstance(real, int) and not in_range(real, INT64):
             raise Unsupported(f"{name} is a whole number outside of int64; use a float")
         if kind is np.ndarray:
             owner = owner_of(real)

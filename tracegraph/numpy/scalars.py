@@ -188,7 +188,8 @@ def _to_decimals(e: Emitter, x: Value, digits: int) -> Value:
     is_below = logical_and(equal(beyond, negative(half)), less(lost, zero))
     lower = select(is_below, subtract(nearest, one), nearest)
     found = select(is_above, add(nearest, one), lower)
-    return select(is_whole, x, divide(found, full_like(x, scale)))  # type: ignore[no-any-return]  # ops are untyped calls
+    result: Value = select(is_whole, x, divide(found, full_like(x, scale)))
+    return result
 
 
 def _lost(x: Value, factor: float, product: Value) -> Value:
