@@ -200,12 +200,13 @@ class Guards(Pen):
     def _on_python_scalars(self, function: Any, args: Any, kwargs: Any) -> Any:
         """Python's own arithmetic: inexact numbers stay symbolic, others are bound to a value.
 
-        Where numbers have no value, whole ones stay symbolic too, and in what is drawn those that
-        floats are rounded to.
+        Where numbers have no value, whole ones stay symbolic too, and so do in what is drawn those
+        that floats are rounded to.
         """
         function = AS_OPERATOR.get(function, function)
-        is_rounded = function in ROUNDING and self.drawn is not None
-        has_values = not is_rounded and all(x.actual is not ABSENT for x in stand_ins(args))
+        has_values = all(x.actual is not ABSENT for x in stand_ins(args))
+        is_rounded = function in ROUNDING and (self.drawn is not None or not has_values)
+        has_values = has_values and not is_rounded
         with self.giving_up_if_raised(function):
             real = function(*(real_of if has_values else self.examples)(args), **real_of(kwargs))
         if function is divmod and not has_values:
@@ -289,7 +290,7 @@ class Guards(Pen):
     def convert(self, kind: type, x: Any) -> Any:
         """Return ``kind(x)`` for float, int, bool or complex, symbolic where it can be."""
         has_value = x.actual is not ABSENT and not self.varies(x)
-        if not has_value and self.drawn is None:
+        if not has_value and not self.is_noting:
             no_value(f"{kind.__name__}()")
         with self.giving_up_if_raised(kind):
             real = kind(x.actual if has_value else self.examples(x))
@@ -304,7 +305,7 @@ class Guards(Pen):
         value = value.value if isinstance(value, Sym) else self.emitter.value(value, INT64)
         source, target = value.dtype.kind, np.dtype(kind)
         is_symbolic = (source, target.kind) in CONVERSIONS
-        if not is_symbolic and self.drawn is None:
+        if not is_symbolic and has_value and self.drawn is None:
             return kind(self.observe(x, cuts=kind in (float, complex)))
         if value.shape:
             value = self.emitter_reshape(value)
@@ -313,7 +314,7 @@ class Guards(Pen):
         return self.fresh(real if has_value else ABSENT, self.emitter.cast(value, target), kind)
 
     def _assuming(self, kind: type, value: Value) -> Any:
-        """Return a conversion in what is drawn; values that make it fail are assumed away."""
+        """Return a number without a value; values that make it fail are assumed away."""
         try:
             converted: Sym = RULES[kind](self.emitter, Sym(value))
         except Unsupported as why:

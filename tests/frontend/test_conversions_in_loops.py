@@ -10,6 +10,7 @@ import pytest
 
 import tracegraph as tg
 from tests.frontend.programs import agrees, program
+from tests.frontend.support import agree
 from tests.frontend.test_loops import loops_of
 from tracegraph.control import worth
 
@@ -208,13 +209,55 @@ def test_what_needs_a_value_is_named(what: str) -> None:
     ]
 
 
-def test_given_functions_may_make_ints() -> None:
-    def f(x: Any) -> Any:
-        return tg.fori_loop(0, 12, lambda i, k: k + int(x[i]) * 2, 0)
+def adds(x: Any) -> Any:
+    def body(i: Any, k: Any) -> Any:
+        for j in range(k % 5):
+            k = k + j
+        return max(k + int(x[i]) * 2, round(x[i]), -3)
 
-    compiled = tg.compile(f)
-    for one in (X, X * 2, X * 3):
-        result = compiled(one)
-        assert type(result) is int
-        assert result == f(one) == sum(int(v) * 2 for v in one)
-    assert not compiled.fallbacks
+    return tg.fori_loop(0, 12, body, 0)
+
+
+def goes_on(x: Any) -> Any:
+    return tg.while_loop(
+        lambda s: int(s[0]) < 20, lambda s: (s[0] + 1.5, s[1] + round(s[0])), (x[0], 0)
+    )
+
+
+def chooses(x: Any) -> Any:
+    return tg.cond(x[0] < 0, lambda v: int(v.sum() * 3), lambda v: math.floor(v[0]), x)
+
+
+@pytest.mark.parametrize("function", [adds, goes_on, chooses])
+def test_given_functions_may_make_ints(function: Any) -> None:
+    made = agree(lambda: function, *CALLS, native=len(CALLS) - 1)
+    assert not made.compiled.fallbacks
+
+
+MAPPED = {
+    "int": "return int(x[0]) * x",
+    "a result": "return int(x[0] * 9)",
+    "a place": "return x[int(abs(x[0])) % 12] + x[x.argmax().item()]",
+    "a branch": "return x * 2 if int(x[0]) > 1 else x",
+    "floats": "return math.sqrt(abs(float(x[0]))) * round(float(x[1]), 1) + round(x[2])",
+    "a range": "t = x[0] * 0\n    for j in range(int(abs(x[0]))): t = t + x[j]\n    return t",
+}
+
+
+@pytest.mark.parametrize("what", MAPPED)
+def test_mapped_functions_may_make_numbers(what: str) -> None:
+    function, _ = program(f"import math\n\n\ndef f(x):\n    {MAPPED[what]}\n")()
+    mapped = tg.compile(tg.vmap(function))
+    for seed in range(3):
+        rows = np.random.default_rng(seed).normal(size=(5, 12)) * 3
+        expected = np.stack([np.asarray(function(row)) for row in rows])
+        for found in (tg.vmap(function)(rows), mapped(rows)):
+            np.testing.assert_allclose(found, expected, rtol=1e-14)
+            assert found.dtype == expected.dtype
+    assert not mapped.fallbacks
+
+
+def test_what_is_no_int64_for_one_example_is_refused() -> None:
+    rows = np.array([[1.0, 2.0], [math.nan, 1.0]])
+    with pytest.raises(tg.AbstractValueError, match="breaks an assumption"):
+        tg.vmap(lambda x: int(x[0]) * x)(rows)
