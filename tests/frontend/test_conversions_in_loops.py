@@ -90,6 +90,8 @@ TO_INTS = {
     "round of a Python float": "round(float(v))",
     "a function": "g(v)",
     "a branch": "int(v) if v != 1e19 else 7",
+    "a float again": "float(int(v))",
+    "a float of what is rounded": "round(v) / 2",
     "a place": "x[int(v) % 12]",
     "a range": "len([None for _ in range(int(v) % 5)])",
     "a power": "3 ** (int(v) % 50)",
