@@ -84,7 +84,7 @@ def _index(recording: Recording, value: Any) -> Any:
     """Return the recordable form of ``operator.index(x)``."""
     value = value._read() if isinstance(value, ArrayHolder) else value
     if type(value) is not Traced:
-        return operator.index(value)
+        return value if type(value) is TracedSize else operator.index(value)
     with recording.giving_up_if_raised(operator.index):
         operator.index(examples(recording, value))  # of what is no whole number it raises
     return recording.convert(int, value)

@@ -138,9 +138,8 @@ class Recording(InPlace):
             if traced is not None and traced.is_there and not traced.storage.written:
                 known[node] = np.asarray(traced.actual)
         externals = self.externals
-        for index, (param, real) in enumerate(
-            zip(self.builder.params, externals.reals, strict=True)
-        ):
+        pairs = zip(self.builder.params, externals.reals, strict=True)
+        for index, (param, real) in enumerate(pairs):
             known[param] = np.asarray(externals.originals.get(index, real))
         return known
 
@@ -353,13 +352,12 @@ class Recording(InPlace):
 
     def _wrap_abstract(self, sym: Sym, args: Any) -> Traced:
         given = type(self.emitter.given)
-        number = given if given in PYTHON_SCALARS else None  # of Python's own functions, and `item`
-        is_scalar = number is not None or issubclass(given, np.generic)  # a copy, never a view
+        is_scalar = issubclass(given, (np.generic, *PYTHON_SCALARS))  # a copy, never a view
         for traced in () if is_scalar else stand_ins(args):
             path = None if sym.fresh else view_path(sym.value.node, self.value_of(traced).node)
             if path is not None and traced.kind is np.ndarray:
                 return Traced(self, ABSENT, traced.storage, (*traced.path, *path))
-        return self.fresh(ABSENT, sym.value, number)
+        return self.fresh(ABSENT, sym.value, given if given in PYTHON_SCALARS else None)
 
     def fresh(self, real: Any, value: Value, number: type | None = None) -> Traced:
         """Return a stand-in for a new array, or a number; without value of the type ``number``."""

@@ -160,6 +160,10 @@ class Sizing(Pen):
             return self.call(function, tuple(map(self._size_as_scalar, operands)), {})
         return function(*(operator.index(x) if type(x) is TracedSize else x for x in operands))
 
+    def varying_as_numbers(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return arguments of Python's functions with the numbers of iterations without values."""
+        return tuple(self._size_as_scalar(x) if self.varies(x) else x for x in args)
+
     def _size_as_scalar(self, x: Any) -> Any:
         if type(x) is not TracedSize:
             return x

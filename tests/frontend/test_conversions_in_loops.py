@@ -39,6 +39,7 @@ NUMBERS = {
     "real": "t = 0.0\n    for v in x: t += complex(v).real + float(v).real + (v > 0).real + complex(v).imag\n    return t",
     "powers": "k = 0\n    for v in x: k += 2 ** abs(int(v)) + abs(int(v)) ** abs(round(v)) + (-1) ** abs(int(v))\n    return k",
     "powers of the number": "t = 0.0\n    for i in range(12): t += (-1) ** i * x[i] / (2 * i + 1) + float(3**i)\n    return t",
+    "functions of the number": "t = 0.0\n    for i in range(12): t += math.sqrt(i) * x[i] + round(i) + math.exp(-i) + operator.index(i)\n    return t",
     "shifts": "k = 0\n    for i in range(12): k += (1 << i) + (int(x[i] * 9) << 2) + (-77 >> abs(int(x[i])))\n    return k",
     "a place": "for v in x * 1: x[int(v) + 5] += round(v)\n    return x",
     "a branch": "k = 0\n    for v in x:\n        if int(v) == 2 or not round(v): k += 1\n    return k",

@@ -199,7 +199,7 @@ def _lost(x: Value, factor: float, product: Value) -> Value:
     lower = subtract(x, upper)
     high = factor * SPLITS - (factor * SPLITS - factor)
     parts = [(upper, factor - high), (lower, high), (lower, factor - high)]
-    found = subtract(multiply(upper, full_like(x, high)), product)
+    found: Value = subtract(multiply(upper, full_like(x, high)), product)
     for part, by in parts:
         found = add(found, multiply(part, full_like(x, by)))
     return found
