@@ -188,7 +188,7 @@ def _to_decimals(e: Emitter, x: Value, digits: int) -> Value:
     is_below = logical_and(equal(beyond, negative(half)), less(lost, zero))
     lower = select(is_below, subtract(nearest, one), nearest)
     found = select(is_above, add(nearest, one), lower)
-    result: Value = select(is_whole, x, divide(found, full_like(x, scale)))
+    result: Value = select(is_whole, rint(x), divide(found, full_like(x, scale)))
     return result
 
 
