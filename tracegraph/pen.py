@@ -124,7 +124,7 @@ class Pen:
     many such iterations there are. ``paths`` answers questions about what has no value, ``bodies``
     are the graphs of loops and branches, ``naturals`` bools that say whether a size is at least
     zero. ``waiting`` has the real values that nobody asked for yet; None where all are computed at
-    once.
+    once. ``unverified`` says of loops whether what they assume of values is so: nobody has looked.
     """
 
     emitter: Emitter
@@ -151,6 +151,7 @@ class Pen:
         self.bodies: dict[Any, Graph] = {}
         self.naturals: dict[Node, Dim] = {}
         self.waiting: Waits | None = None
+        self.unverified: list[Value] = []
         self.closed = False
 
     @property

@@ -40,6 +40,7 @@ NUMBERS = {
     "powers": "k = 0\n    for v in x: k += 2 ** abs(int(v)) + abs(int(v)) ** abs(round(v)) + (-1) ** abs(int(v))\n    return k",
     "powers of the number": "t = 0.0\n    for i in range(12): t += (-1) ** i * x[i] / (2 * i + 1) + float(3**i)\n    return t",
     "functions of the number": "t = 0.0\n    for i in range(12): t += math.sqrt(i) * x[i] + round(i) + math.exp(-i) + operator.index(i)\n    return t",
+    "powers that are floats": "t = 0.0\n    for i in range(12): t += x[i] * 2**-i + (i + 1) ** -2 + 10 ** (3 - i)\n    return t",
     "shifts": "k = 0\n    for i in range(12): k += (1 << i) + (int(x[i] * 9) << 2) + (-77 >> abs(int(x[i])))\n    return k",
     "a place": "for v in x * 1: x[int(v) + 5] += round(v)\n    return x",
     "a branch": "k = 0\n    for v in x:\n        if int(v) == 2 or not round(v): k += 1\n    return k",
@@ -191,6 +192,21 @@ def test_derivatives_of_conversions(what: str) -> None:
             assert gradient(x) @ direction == pytest.approx(numeric, rel=1e-5)
     assert not gradient.fallbacks
     assert "unrolled" not in str(gradient.explain())
+
+
+def test_a_derivative_of_what_is_no_int64_is_refused() -> None:
+    """The graph has computed something else than Python."""
+
+    def f(x: Any) -> Any:
+        t = x[0] * 0
+        for v in x:
+            t = t + v * float(int(v * 1e19))
+        return t
+
+    for gradient in (tg.grad(f), tg.compile(tg.grad(f))):
+        with pytest.raises(tg.DifferentiationError, match="in the range of int64"):
+            gradient(np.linspace(1.0, 2.0, 12))
+        np.testing.assert_allclose(gradient(np.linspace(0.01, 0.1, 12))[0], 1e17)
 
 
 REFUSED = {

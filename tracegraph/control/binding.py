@@ -73,7 +73,7 @@ class Binding:
         """Let names, memory and the exit be what the loop leaves."""
         recording, left = self.recording, self.left
         if left.holds is not None:
-            recording.guard(left.holds, True)
+            self._assume(left.holds)
         for storage, value in left.memory.items():
             recording.side_effects += storage.external
             recording.externals.before_write(storage)
@@ -92,6 +92,12 @@ class Binding:
         self._fill_lists()
         if self.code.exit is not None:
             self.code.exit.value = self._exit()
+
+    def _assume(self, holds: Value) -> None:
+        """Bind the trace to what was assumed, which nobody has looked at in this call."""
+        self.recording.guard(holds, True)
+        if not self.recording.is_abstract:
+            self.recording.unverified.append(holds)
 
     def _fill_lists(self) -> None:
         """Let lists hold what was appended to them."""
