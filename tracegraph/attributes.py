@@ -23,15 +23,7 @@ class Attributes(Guards, Sizing):
     def attribute(self, traced: Traced, name: str) -> Any:
         """Return ``traced.name``."""
         if traced.is_python_scalar:
-            if name == "real" and traced.kind is not complex:
-                return traced
-            if traced.actual is ABSENT:
-                no_value(f"the attribute {name!r}")
-            found = getattr(traced.actual, name)  # raises what the number raises
-            if name in PARTS and isinstance(traced.actual, complex) and self.is_noting:
-                part = VIEW_ATTRIBUTES[name](self.emitter, Sym(self.value_of(traced)))
-                return self.fresh(found, part.value)
-            return getattr(self.observe(traced, cuts=True), name)
+            return self._of_number(traced, name)
         if name in VIEW_ATTRIBUTES:
             rule = VIEW_ATTRIBUTES[name]
             return self.call(operator.attrgetter(name), (traced,), {}, rule)
@@ -46,6 +38,21 @@ class Attributes(Guards, Sizing):
         if name in FIXED_ATTRIBUTES or not self.is_noting:
             return found
         return getattr(self.escape(traced, f"its attribute {name!r} is used"), name)
+
+    def _of_number(self, traced: Traced, name: str) -> Any:
+        """Return an attribute of a Python number."""
+        if name == "real" and traced.kind is not complex:
+            return self.convert(int, traced) if traced.kind is bool else traced
+        is_part = name in PARTS and traced.kind is complex
+        if traced.actual is ABSENT and not is_part:
+            no_value(f"the attribute {name!r}")
+        found = ABSENT
+        if traced.actual is not ABSENT:
+            found = getattr(traced.actual, name)  # raises what the number raises
+        if is_part and self.is_noting:
+            part = VIEW_ATTRIBUTES[name](self.emitter, Sym(self.value_of(traced)))
+            return self.fresh(found, part.value, float)
+        return getattr(self.observe(traced, cuts=True), name)
 
     def set_attribute(self, traced: Traced, name: str, value: Any) -> None:
         """Assign ``traced.name``."""

@@ -12,21 +12,24 @@ from typing import Any
 import numpy as np
 
 from tracegraph import messages
+from tracegraph.ir.errors import UndecidedError
 from tracegraph.iterables import backwards, enumerated, zipped
 from tracegraph.numpy.scalars import compensated_total
 from tracegraph.outside import OutsideContainer, opened
-from tracegraph.ranges import SizeRange
+from tracegraph.ranges import DataRange, SizeRange
 from tracegraph.recording import Recording
 from tracegraph.standin import (
+    ABSENT,
     ArrayHolder,
     Traced,
     TracedSize,
     dim_of,
     is_size,
+    no_value,
 )
 from tracegraph.text import holds_recorded, is_asked_itself, text_of
 from tracegraph.text_standin import Text
-from tracegraph.values import real_of
+from tracegraph.values import examples, real_of
 
 
 def _isinstance(recording: Recording, value: Any, kinds: Any) -> bool:
@@ -77,14 +80,42 @@ def _convert(kind: type) -> Any:
     return convert
 
 
+def _index(recording: Recording, value: Any) -> Any:
+    """Return the recordable form of ``operator.index(x)``."""
+    value = value._read() if isinstance(value, ArrayHolder) else value
+    if type(value) is not Traced:
+        return value if type(value) is TracedSize else operator.index(value)
+    with recording.giving_up_if_raised(operator.index):
+        operator.index(examples(recording, value))  # of what is no whole number it raises
+    return recording.convert(int, value)
+
+
 def _range(recording: Recording, *args: Any) -> Any:
-    """Return the recordable form of ``range``: with a size it runs over sizes."""
+    """Return the recordable form of ``range``: with a size it runs over sizes, or over data."""
+    if any(map(_is_data, args)):
+        return _data_range(recording, *args)
     is_known = all(is_size(arg) for arg in args) and any(type(arg) is TracedSize for arg in args)
     step = args[2] if len(args) == 3 else 1
     if not is_known or not recording.is_noting or type(step) is not int or not step:
         return range(*args)
     start, stop = (0, args[0]) if len(args) == 1 else args[:2]
     return SizeRange(recording, dim_of(start), dim_of(stop), step, range(*real_of(args)))
+
+
+def _is_data(value: Any) -> bool:
+    """Return whether a value is a Python int that has no value."""
+    return type(value) is Traced and value.actual is ABSENT and value.kind is int
+
+
+def _data_range(recording: Recording, *args: Any) -> Any:
+    """Return what stands for a range of which a bound has no value."""
+    if recording.paths is None:
+        no_value("a range of a number that is computed", UndecidedError)
+    start, stop, step = {1: (0, *args, 1), 2: (*args, 1), 3: args}[len(args)]
+    bounds = [bound for bound in (start, stop) if not _is_data(bound)]
+    if not all(map(is_size, bounds)) or type(step) is not int or not step:
+        return range(*args)
+    return DataRange(start, stop, step)
 
 
 def is_array(value: Any) -> bool:
@@ -153,6 +184,7 @@ SPECIAL: dict[Any, Callable[..., Any]] = {
     bool: _convert(bool),
     complex: _convert(complex),
     operator.truth: _convert(bool),
+    operator.index: _index,
     np.shape: _shape,
     np.ndim: _ndim,
     np.size: _size,

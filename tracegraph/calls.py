@@ -95,6 +95,8 @@ def _call_by_rule(recording: Recording, function: Any, args: Any, kwargs: Any) -
         return _joined(recording, function, args, run)
     has_rule = lookup(RULES, function) is not None
     code = lookup(IMPLEMENTATIONS, function)
+    if has_rule and not is_numpy(function):
+        args = recording.varying_as_numbers(args)
     if (has_rule or is_numpy(function)) and has_holder((args, kwargs)):
         if code is not None or is_about_dtypes(function):
             return wrap(call(recording, function, held(args), held(kwargs)))

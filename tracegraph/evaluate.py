@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from tracegraph.codegen.once import run_if_long
 from tracegraph.ir.bodies import calls_out
 from tracegraph.ir.counted import counted_sizes, mentioned
+from tracegraph.ir.errors import DifferentiationError
 from tracegraph.ir.graph import Graph, Node, Value, rebuild, replay
 from tracegraph.ir.interpret import Interpreter
 from tracegraph.ir.passes.carries import merge_loops
@@ -28,6 +29,11 @@ from tracegraph.recording import Recording
 tokens = itertools.count()
 """Numbers that keep marks apart."""
 
+ASSUMED = (
+    "something is assumed of values that is not so here, such as an index inside its axis or a "
+    "whole number in the range of int64"
+)
+
 
 def evaluate(
     recording: Recording, values: Sequence[Value], given: dict[Node, Any] | None = None
@@ -36,8 +42,23 @@ def evaluate(
 
     Values that stand-ins still hold are taken from them; the rest is computed from the inputs, and
     a loop of values together with that of their derivatives.
+
+    Raises
+    ------
+    DifferentiationError
+        A loop assumes of values what is not so: Python has computed something else than the graph.
     """
-    found: dict[Node, Any] = {**recording.known_values(), **(given or {})}
+    arrays = _computed(recording, [*values, *recording.unverified], given or {})
+    if not all(map(bool, arrays[len(values) :])):
+        raise DifferentiationError(ASSUMED)
+    recording.unverified.clear()
+    return arrays[: len(values)]
+
+
+def _computed(
+    recording: Recording, values: Sequence[Value], given: Mapping[Node, Any]
+) -> list[Any]:
+    found: dict[Node, Any] = {**recording.known_values(), **given}
     targets = tuple(value.node for value in values)
     nodes = tuple(ancestors(recording.builder.nodes, targets, found))
     read = dict.fromkeys((*(operand for node in nodes for operand in node.operands), *targets))
@@ -108,6 +129,8 @@ class Waiting:
     def compute(self) -> None:
         """Compute what somebody still holds."""
         pending = list(self._pending)
+        if not pending:
+            return
         arrays = evaluate(self._recording, [one.value for one in pending])
         for one, array in zip(pending, arrays, strict=True):
             one.settle(array)

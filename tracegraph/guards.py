@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
@@ -57,6 +58,9 @@ PYTHON_COMPLEX = {
 }  # fmt: skip
 """Operators on Python's complex numbers that mean what they mean on complex128; ``abs`` raises
 where it leaves the range, which a guard excludes. Quotients are rounded otherwise."""
+
+ROUNDING = {math.floor, math.ceil, math.trunc, round}
+"""Operations where Python's numbers have no value; elsewhere the trace is bound to one."""
 
 AS_OPERATOR: dict[Any, Any] = {abs: operator.abs, pow: operator.pow}
 """Builtins that are operators under another name."""
@@ -131,13 +135,14 @@ class Guards(Pen):
         result: Value = sym.value
         return result
 
-    def observe(self, traced: Traced, *, cuts: bool = False) -> Any:
+    def observe(self, traced: Traced, what: str = "", *, cuts: bool = False) -> Any:
         """Return the real value of a scalar, which the trace is then bound to, bit by bit.
 
-        ``cuts`` says that the number goes on as data: a derivative through it would be lost.
+        ``what`` asks for it, for messages. ``cuts`` says that the number goes on as data: a
+        derivative through it would be lost.
         """
         if traced.actual is ABSENT:
-            no_value("the value of an array")
+            no_value(what or "the value of an array")
         if self.is_noting:
             self.builder.site = user_site()
             try:
@@ -195,21 +200,28 @@ class Guards(Pen):
     def _on_python_scalars(self, function: Any, args: Any, kwargs: Any) -> Any:
         """Python's own arithmetic: inexact numbers stay symbolic, others are bound to a value.
 
-        Where numbers have no value, whole ones stay symbolic too.
+        Where numbers have no value, whole ones stay symbolic too, and so do in what is drawn those
+        that floats are rounded to.
         """
+        function = AS_OPERATOR.get(function, function)
         has_values = all(x.actual is not ABSENT for x in stand_ins(args))
+        is_rounded = function in ROUNDING and (self.drawn is not None or not has_values)
+        has_values = has_values and not is_rounded
         with self.giving_up_if_raised(function):
             real = function(*(real_of if has_values else self.examples)(args), **real_of(kwargs))
-        function = AS_OPERATOR.get(function, function)
+        if function is divmod and not has_values:
+            parts = (operator.floordiv, operator.mod)
+            return tuple(self._on_python_scalars(part, args, kwargs) for part in parts)
         if self._is_whole(function, real, args) and not kwargs:
             self.builder.site = user_site()
             operands = [operands_of(self, x) for x in args]
             value = whole_numbers.computed(self.emitter, function, operands, type(real))
             return self.fresh(real if has_values else ABSENT, value, type(real))
         rule = RULES.get(function)
-        if rule is None or kwargs or not stays_symbolic(function, real, args):
+        is_symbolic = is_rounded or stays_symbolic(function, real, args)
+        if rule is None or kwargs or not is_symbolic:
             for traced in stand_ins(args):
-                self.observe(traced, cuts=type(real) not in (bool, int, str))
+                self.observe(traced, name_of(function), cuts=type(real) not in (bool, int, str))
             return real
         self.builder.site = user_site()
         operands = [operands_of(self, x) for x in args]
@@ -269,6 +281,8 @@ class Guards(Pen):
             value = rule(self.emitter, *operands).value
             return self.fresh(real if has_values else ABSENT, value, type(real))
         except Unsupported:
+            if not has_values:
+                raise
             for traced in stand_ins(args):
                 self.observe(traced)
             return real
@@ -276,7 +290,7 @@ class Guards(Pen):
     def convert(self, kind: type, x: Any) -> Any:
         """Return ``kind(x)`` for float, int, bool or complex, symbolic where it can be."""
         has_value = x.actual is not ABSENT and not self.varies(x)
-        if not has_value and self.drawn is None:
+        if not has_value and not self.is_noting:
             no_value(f"{kind.__name__}()")
         with self.giving_up_if_raised(kind):
             real = kind(x.actual if has_value else self.examples(x))
@@ -290,11 +304,23 @@ class Guards(Pen):
         value = operands_of(self, x)
         value = value.value if isinstance(value, Sym) else self.emitter.value(value, INT64)
         source, target = value.dtype.kind, np.dtype(kind)
-        if (source, target.kind) not in CONVERSIONS:
+        is_symbolic = (source, target.kind) in CONVERSIONS
+        if not is_symbolic and has_value and self.drawn is None:
             return kind(self.observe(x, cuts=kind in (float, complex)))
         if value.shape:
             value = self.emitter_reshape(value)
+        if not is_symbolic:
+            return self._assuming(kind, value)
         return self.fresh(real if has_value else ABSENT, self.emitter.cast(value, target), kind)
+
+    def _assuming(self, kind: type, value: Value) -> Any:
+        """Return a number without a value; values that make it fail are assumed away."""
+        try:
+            converted: Sym = RULES[kind](self.emitter, Sym(value))
+        except Unsupported as why:
+            self.give_up(f"{kind.__name__}: {why}")
+            return no_value(f"{kind.__name__}()")
+        return self.fresh(ABSENT, converted.value, kind)
 
 
 def types_of(args: Any) -> set[type]:

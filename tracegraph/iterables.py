@@ -7,16 +7,18 @@ first item otherwise.
 from __future__ import annotations
 
 import builtins
+import functools
 import operator
 from collections.abc import Callable, Iterator
-from functools import reduce
 from typing import Any
 
+from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.arithmetic import add, multiply
+from tracegraph.ir.ops.choice import minimum
 from tracegraph.ir.record import record
-from tracegraph.ir.sizes import Dim, floordiv
+from tracegraph.ir.sizes import floordiv
 from tracegraph.ir.types import INT64
-from tracegraph.ranges import SizeRange
+from tracegraph.ranges import DataRange, SizeRange
 from tracegraph.recording import Recording
 from tracegraph.standin import ABSENT, Traced, dim_of, is_size
 from tracegraph.values import real_of
@@ -28,20 +30,25 @@ class Items:
 
     Parameters
     ----------
-    count : int or Size
-        How many there are, if that is not negative.
+    count : int, Size or Traced
+        How many there are, if that is not negative; a Python int without a value where data says.
     at : callable
         ``at(k)`` gives one by its number: a size, or a Python int without a value.
     real : callable
         Returns an iterable of the real items.
-    distance : int or Size
+    distance : int, Size or Traced
         At least ``count``, of the same sign.
     """
 
-    count: Dim
+    count: Any
     at: Callable[[Any], Any]
     real: Callable[[], Any]
-    distance: Dim
+    distance: Any
+
+    @property
+    def is_data(self) -> bool:
+        """Return whether how many there are has no value."""
+        return builtins.type(self.count) is Traced
 
 
 class Fresh:
@@ -91,20 +98,28 @@ def items_of(recording: Recording, iterable: Any) -> Items | None:
         count = floordiv(distance + (abs(step) - 1), abs(step))
         items = _of_range(recording, iterable.start, step, count, iterable.actual)
         return Items(count, items.at, items.real, distance)
+    if kind is DataRange:
+        return _of_range(recording, iterable.start, iterable.step, iterable.count, iterable)
     if kind is Traced and not iterable.is_python_scalar and iterable.value.shape:
         return _of_array(recording, iterable)
     return None
 
 
-def _of_range(recording: Recording, start: Dim, step: int, count: Dim, real: range) -> Items:
+def _of_range(recording: Recording, start: Any, step: int, count: Any, real: Any) -> Items:
     def at(number: Any) -> Any:
         if is_size(number):
             return recording.size(start + step * dim_of(number))
-        literal, first = recording.emitter.literal, recording.emitter.value(start, INT64)
+        literal, first = recording.emitter.literal, _value_of(recording, start)
         item = add(first, multiply(number.value, literal(step, INT64)))
         return recording.fresh(ABSENT, item, int)
 
     return Items(count, at, lambda: real, count)
+
+
+def _value_of(recording: Recording, number: Any) -> Value:
+    if builtins.type(number) is Traced:
+        return recording.value_of(number)
+    return recording.emitter.value(number, INT64)
 
 
 def _of_array(recording: Recording, array: Traced) -> Items:
@@ -122,10 +137,9 @@ def zipped(recording: Recording, *iterables: Any, strict: bool = False) -> Any:
     """Return the recordable form of ``zip``."""
     known = [items_of(recording, each) for each in iterables]
     parts = [part for part in known if part is not None]
-    if strict or not iterables or len(parts) < len(known):
+    if strict or not parts or len(parts) < len(known):
         return zip(*iterables, strict=strict)
-    smaller = recording.emitter.smaller
-    count = reduce(smaller, [part.count for part in parts])
+    count = functools.reduce(functools.partial(_smaller, recording), [part.count for part in parts])
     items = Items(
         count,
         lambda number: tuple(part.at(number) for part in parts),
@@ -133,6 +147,14 @@ def zipped(recording: Recording, *iterables: Any, strict: bool = False) -> Any:
         count,
     )
     return Fresh(zip, items, lambda: iter(zip(*iterables, strict=False)))
+
+
+def _smaller(recording: Recording, one: Any, other: Any) -> Any:
+    """Return the smaller of two numbers of items."""
+    if Traced not in map(builtins.type, (one, other)):
+        return recording.emitter.smaller(one, other)
+    value = minimum(_value_of(recording, one), _value_of(recording, other))
+    return recording.fresh(ABSENT, value, int)
 
 
 def enumerated(recording: Recording, iterable: Any, start: Any = 0) -> Any:

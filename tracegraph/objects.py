@@ -163,7 +163,7 @@ def get_item(recording: Recording, owner: Any, index: Any) -> Any:
     is_outside = recording.externals.place_of(owner) is not None
     if issubclass(kind, (list, tuple, dict, str)) and not is_outside:
         if type(index) is Traced:
-            index = recording.observe(index)
+            index = recording.observe(index, "a place in a list, or a key in a dict,")
         return owner[index]
     if owner is np.s_ or owner is np.index_exp:
         return owner[index]

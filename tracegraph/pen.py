@@ -127,7 +127,8 @@ class Pen:
     are the graphs of loops and branches, ``naturals`` bools that say whether a size is at least
     zero. ``remade`` are containers, by identity, of which nobody can tell whether they are others,
     as a loop binds them anew. ``waiting`` has the real values that nobody asked for yet; None where
-    all are computed at once.
+    all are computed at once. ``unverified`` says of loops whether what they assume of values is
+    so: nobody has looked.
     """
 
     emitter: Emitter
@@ -157,6 +158,7 @@ class Pen:
         self.bodies: dict[Any, Graph] = {}
         self.naturals: dict[Node, Dim] = {}
         self.waiting: Waits | None = None
+        self.unverified: list[Value] = []
         self.closed = False
 
     @property

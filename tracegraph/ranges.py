@@ -1,4 +1,4 @@
-"""What stands for a ``range`` that runs as far as a symbolic size says."""
+"""What stands for a ``range`` that runs as far as a symbolic size, or data, says."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tracegraph.ir.sizes import Dim
-from tracegraph.standin import ContainerStandIn
+from tracegraph.standin import ContainerStandIn, no_value
 
 if TYPE_CHECKING:
     from tracegraph.sizing import Sizing
@@ -66,3 +66,38 @@ class SizeRange(ContainerStandIn):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.opened(), name)
+
+
+class DataRange:
+    """Stands for a ``range`` whose bounds are numbers without a value: only loops run over it.
+
+    Parameters
+    ----------
+    start, stop : int, TracedSize or Traced
+        Python's whole numbers, one of them without a value.
+    step : int
+        What is between two items.
+    """
+
+    __slots__ = ("start", "step", "stop")
+
+    def __init__(self, start: Any, stop: Any, step: int) -> None:
+        self.start, self.stop, self.step = start, stop, step
+
+    @property  # type: ignore[misc]  # isinstance asks for it
+    def __class__(self) -> type:
+        return range
+
+    @property
+    def count(self) -> Any:
+        """How many items there are, if that is not negative: a whole number without a value."""
+        first, end = (self.start, self.stop) if self.step > 0 else (self.stop, self.start)
+        distance = end if type(first) is int and not first else end - first
+        size = abs(self.step)
+        return distance if size == 1 else (distance + (size - 1)) // size
+
+    def _refuse(self, *_: Any) -> Any:
+        no_value("a range of a number that is computed, where no `for` runs over it,")
+
+    __iter__ = __reversed__ = __len__ = __bool__ = __contains__ = __getitem__ = _refuse
+    __eq__ = __hash__ = __repr__ = __getattr__ = _refuse

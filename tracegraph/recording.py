@@ -136,9 +136,8 @@ class Recording(Results):
             if traced is not None and traced.is_there and not traced.storage.written:
                 known[node] = np.asarray(traced.actual)
         externals = self.externals
-        for index, (param, real) in enumerate(
-            zip(self.builder.params, externals.reals, strict=True)
-        ):
+        pairs = zip(self.builder.params, externals.reals, strict=True)
+        for index, (param, real) in enumerate(pairs):
             known[param] = np.asarray(externals.originals.get(index, real))
         return known
 

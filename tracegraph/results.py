@@ -15,7 +15,7 @@ from tracegraph.ir.size_values import hint
 from tracegraph.layouts import Order, order_like
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.pending import like_of
-from tracegraph.standin import ABSENT, Storage, Traced
+from tracegraph.standin import ABSENT, PYTHON_SCALARS, Storage, Traced
 from tracegraph.values import check_type, remake, stand_ins
 from tracegraph.views import owner_of, structural_ancestors, view_path
 
@@ -89,7 +89,8 @@ class Results(InPlace):
         if not isinstance(sym, Sym):
             return ABSENT
         if not isinstance(like, np.ndarray):
-            return self.fresh(ABSENT, sym.value)
+            number = type(like) if type(like) in PYTHON_SCALARS else None
+            return self.fresh(ABSENT, sym.value, number)
         is_lent = self.is_lent([like])
         if is_lent or (not like.size and not sym.fresh):
             for traced in stand_ins(args):

@@ -34,6 +34,7 @@ COMPARED: dict[str, Callable[[Value, Value], Value]] = {
 }
 NUMBERS = (bool, int, float, complex, np.generic, np.ndarray)
 ORDERS = ("<", "<=")
+POWERS = (operator.pow, operator.ipow)
 SYMBOLIC_SIZE: dict[Any, Callable[..., Dim]] = {
     operator.add: operator.add, operator.sub: operator.sub, operator.mul: operator.mul,
     operator.iadd: operator.add, operator.isub: operator.sub, operator.imul: operator.mul,
@@ -153,12 +154,29 @@ class Sizing(Pen):
             if relation in ORDERS:
                 return self.fresh(ABSENT, self._is_natural(b - a - (relation == "<")), bool)
         if varies and all(isinstance(x, NUMBERS) for x in operands):
+            operands = self._powers(*operands) if function in POWERS else operands
             return self.call(function, tuple(map(self._size_as_scalar, operands)), {})
         if any(type(x) is Traced for x in operands):
             return self.call(function, operands, {})
         if any(type(x) in (float, np.float64) for x in operands) and function in PYTHON_FLOAT:
             return self.call(function, tuple(map(self._size_as_scalar, operands)), {})
         return function(*(operator.index(x) if type(x) is TracedSize else x for x in operands))
+
+    def _powers(self, base: Any, exponent: Any) -> tuple[Any, ...]:
+        """Return operands of a power; Python's whole numbers as floats where it is a float."""
+        is_whole = isinstance(base, int) and is_size(exponent)
+        if not is_whole or self.ask_size(0, "<=", dim_of(exponent)):
+            return base, exponent
+        pair = (base, exponent)
+        return tuple(float(x) if type(x) is int else self.convert(float, x) for x in pair)
+
+    def convert(self, kind: type, x: Any) -> Any:
+        """Return ``kind(x)``, symbolic where it can be."""
+        raise AssertionError("a recording converts")
+
+    def varying_as_numbers(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return arguments of Python's functions with the numbers of iterations without values."""
+        return tuple(self._size_as_scalar(x) if self.varies(x) else x for x in args)
 
     def _size_as_scalar(self, x: Any) -> Any:
         if type(x) is not TracedSize:

@@ -267,22 +267,22 @@ class Traced(Operators):
         return bool(self.recording.observe_truth(self))
 
     def __float__(self) -> float:
-        return float(self.recording.observe(self, cuts=True))
+        return float(self.recording.observe(self, "float()", cuts=True))
 
     def __int__(self) -> int:
-        return int(self.recording.observe(self))
+        return int(self.recording.observe(self, "int()"))
 
     def __complex__(self) -> complex:
-        return complex(self.recording.observe(self, cuts=True))
+        return complex(self.recording.observe(self, "complex()", cuts=True))
 
     def __index__(self) -> int:
-        return operator.index(self.recording.observe(self))
+        return operator.index(self.recording.observe(self, "a place in a list, or a length,"))
 
     def __hash__(self) -> int:
-        return hash(self.recording.observe(self))
+        return hash(self.recording.observe(self, "a key in a dict or a set"))
 
     def __round__(self, digits: Any = None) -> Any:
-        real = self.recording.observe(self)
+        real = self.recording.observe(self, "round()")
         return round(real) if digits is None else round(real, digits)
 
     def __repr__(self) -> str:
@@ -357,6 +357,7 @@ def dim_of(value: Any) -> Dim:
 def no_value(what: str, error: type[AbstractValueError] = AbstractValueError) -> NoReturn:
     """Raise the error of a stand-in that has no value, where one is needed."""
     raise error(
-        f"{what} needs a value where arrays have none: inside vmap, and in what tg.cond and loops "
-        "such as tg.scan are given; compute with the array instead, as by np.where or tg.cond"
+        f"{what} needs a value where arrays and numbers have none: inside vmap, in loops that are "
+        "captured, and in what tg.cond and loops such as tg.scan are given; compute with the array "
+        "instead, as by np.where or tg.cond"
     )

@@ -321,7 +321,9 @@ def test_python_functions() -> None:
     check(math.log, Number(8.0), 2, close=True)
     check(math.floor, Number(np.float64(-2.5)))
     refuses(builtins.min, Number(1), Number(1.0), match="different types")
-    refuses(builtins.round, Number(np.float64(1.5)), match=r"np\.round")
+    check(builtins.round, Number(np.float64(2.5)))
+    check(builtins.round, Number(2.675), 2)
+    refuses(builtins.round, Number(1234.5), -2, match=r"np\.round")
 
 
 @pytest.mark.parametrize("dtype", DTYPES.values(), ids=str)

@@ -8,6 +8,7 @@ in later calls.
 from __future__ import annotations
 
 import linecache
+import math
 import sys
 import warnings
 from collections import Counter
@@ -23,7 +24,10 @@ OUTER = (
     "range(n)", "range(1, n)", "range(n - 1)", "range(n - 1, 0, -1)", "range(0, n, 2)", "range(9)",
     "range(s)", "range(len(b))",
 )  # fmt: skip
-INNER = ("range(m)", "range(i)", "range(1, m)", "range(2)", "range(m - 1, -1, -1)", "range(3)")
+INNER = (
+    "range(m)", "range(i)", "range(1, m)", "range(2)", "range(m - 1, -1, -1)", "range(3)",
+    "range(int(abs(x[0])) % m)", "range(k % m)",
+)  # fmt: skip
 STATEMENTS = (
     "x = np.tanh(x) + t", "t += 0.25", "y = y * 0.5 + b", "y *= 0.9", "x = x + 0.1 * x.sum()",
     "z = x", "A *= 0.99", "b = b * 0.5", "x = np.sin(x) * 0.9", "y = np.cumsum(b) * 0.1",
@@ -34,6 +38,9 @@ STATEMENTS = (
     "d = {'x': d['x'] * 0.9, 't': t}", "d = {k: v * 0.5 for k, v in d.items()}", "t = d['t'] * 0.5",
     "e = d", "d = {**d, 't': e['t'] + 0.5}", "d['t'] = d['t'] * 0.5 + t", "d['x'] = x * 0.5",
     "r[0] += 0.25", "r[1] = t", "e['t'] += 0.5", "r = [v * 0.5 for v in r]", "r = [r[1], x[0] + t]",
+    "t = t + round(float(x[0]), 1)", "k = k + round(x[0])", "k = k + int(t)", "x[k % m] = int(t)",
+    "k = max(k, math.floor(x[0]), 1)", "k, t = divmod(t, 0.75)", "k = int(t) // 2 % 7",
+    "t = t + x[0].item() * (-1) ** k", "t = math.sqrt(abs(x[0]))",
 )  # fmt: skip
 OF_OUTER = (
     "x = x * 0.5 + A[i]", "t = t * 0.9 + b[i]", "A[i] = x", "A[i] += x", "A[i, 0] = t",
@@ -41,15 +48,19 @@ OF_OUTER = (
     "x = np.where(x > t, x * 0.5, x + i)", "z = A[i]", "w = x * i", "t = t + i", "A[i:] += 0.01",
     "A[1:, 0] = A[:-1, 0] * 0.5 + i", "A[i, min(i, m - 1)] = t", "z = A[i:]", "A[i] = A[0] + b[i]",
     "t = A[:i, 0].sum() * 0.1",
+    "k = k + int(b[i] * 3)", "b[i] = int(b[i] * 4) / 4", "A[i, int(abs(b[i])) % m] += 1",
+    "x[round(b[i]) % m] = t", "k = k * (-1) ** i",
 )  # fmt: skip
 OF_INNER = (
     "A[:, j] += t", "A[i, j] *= 0.5", "x[j] += b[i] * 0.1", "A[0, j] += A[1, j - 1]",
     "t = A[0, :j].sum() * 0.1", "t = t * 0.5 + A[i, j]", "x = x * 0.5 + j", "z = A[:, j]",
+    "k = k + int(x[j])", "A[i, j] = round(A[i, j], 1)",
 )  # fmt: skip
 TESTS = (
     "i > 2", "i % 2 == 0", "w is None", "s > 4", "i >= 0", "i < 100", "t > 0", "b[i] > 0",
     "x.sum() < t", "b[i] > 0 and t < 3", "not k % 2", "i > 3 or t < 0.2", "0 < i < 6",
     "(x > 0).all()", "A[i, 0] < A[i, -1]", "k == i", "abs(t) > 1 or x[0] > t",
+    "int(t)", "round(x[0]) == k",
 )  # fmt: skip
 CHOICES = ("t = t if {} else t * 0.5", "x = x * (0.5 if {} else 0.25)", "k = 1 if {} else k")
 EXITS = ("break", "continue", "return x, t", "return A", "return k", "return None")
@@ -193,7 +204,7 @@ def is_one(one: Any, other: Any) -> bool:
 def defined(text: str, filename: str) -> Any:
     """Return the function of a text."""
     linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
-    names: dict[str, Any] = {"np": np, "__name__": "program"}
+    names: dict[str, Any] = {"np": np, "math": math, "__name__": "program"}
     exec(compile(text, filename, "exec"), names)
     return names["f"]
 

@@ -34,7 +34,7 @@ from tracegraph.ir.ops.compare import equal
 from tracegraph.ir.record import record
 from tracegraph.ir.types import BOOL, INT64
 from tracegraph.lists import Growing
-from tracegraph.numpy.emit import Unsupported
+from tracegraph.numpy.emit import Unsupported, in_range
 from tracegraph.recording import Recording
 from tracegraph.standin import ABSENT, PYTHON_SCALARS, Storage, Traced, no_value
 from tracegraph.views import owner_of
@@ -81,7 +81,7 @@ class Binding:
         """Let names, memory and the exit be what the loop leaves."""
         recording, left = self.recording, self.left
         if left.holds is not None:
-            recording.guard(left.holds, True)
+            self._assume(left.holds)
         for storage, value in left.memory.items():
             recording.side_effects += storage.external
             recording.externals.before_write(storage)
@@ -141,6 +141,12 @@ class Binding:
             self.recording.guard(left.values[flag], is_kept)
             return is_kept
         return bool(left.same.get(flag, False) or left.constants.get(flag, False))
+
+    def _assume(self, holds: Value) -> None:
+        """Bind the trace to what was assumed, which nobody has looked at in this call."""
+        self.recording.guard(holds, True)
+        if not self.recording.is_abstract:
+            self.recording.unverified.append(holds)
 
     def _fill_lists(self) -> None:
         """Let lists hold what was appended to them."""
@@ -280,6 +286,8 @@ class Binding:
     def _check(self, name: str, real: Any, kind: type) -> None:
         if type(real) is not kind:
             raise Unsupported(f"{name} is a {type(real).__name__}, not a {kind.__name__}")
+        if isinstance(real, int) and not in_range(real, INT64):
+            raise Unsupported(f"{name} is a whole number outside of int64; use a float")
         if kind is np.ndarray:
             owner = owner_of(real)
             if owner is not real or id(owner) in self.owners:

@@ -16,7 +16,7 @@ import numpy as np
 
 from tracegraph.control.leaves import Form, Leaf
 from tracegraph.control.restoring import unchanged
-from tracegraph.evaluate import Make, evaluate, real_values, tokens
+from tracegraph.evaluate import ASSUMED, Make, evaluate, real_values, tokens
 from tracegraph.ir.autodiff import zeros
 from tracegraph.ir.bodies import only
 from tracegraph.ir.counted import counters
@@ -188,10 +188,7 @@ def _reals(
         return real_values(recording, values, makes)
     *arrays, is_so = evaluate(recording, [*values, holds])
     if not is_so:
-        raise AbstractValueError(
-            "something is assumed of values that is not so here, such as an index inside its "
-            "axis or a whole number in the range of int64"
-        )
+        raise AbstractValueError(ASSUMED)
     return [make(array) for make, array in zip(makes, arrays, strict=True)]
 
 

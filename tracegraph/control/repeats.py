@@ -66,7 +66,9 @@ class Repeated(Statement):
 
     def surely_runs(self) -> bool:
         """Return whether it is known that an iteration ran; around all loops that is guarded."""
-        return self.recording.drawn is None or (not self.is_while and super().surely_runs())
+        if self.recording.drawn is None:
+            return True
+        return not self.is_while and not self.trips.items.is_data and super().surely_runs()
 
     def may_be_empty(self) -> bool:
         return self.is_while or super().may_be_empty()
@@ -124,8 +126,7 @@ class Repeated(Statement):
         if LEFT in carried:
             goes_on.append(equal(carried[LEFT], literal(0, INT64)))
         if not self.is_while:
-            count = self.recording.emitter.value(self.trips.items.count, INT64)
-            goes_on.append(less(carried[NUMBER], count))
+            goes_on.append(less(carried[NUMBER], self._count()))
         else:
             asked = self.condition()
             if type(asked.result) is Traced:
@@ -137,6 +138,12 @@ class Repeated(Statement):
             condition = logical_and(condition, one)
         asked = self._unless_left(asked, carried.get(LEFT))
         return repeated(self.recording, init, sources, asked, condition, drawn, targets)
+
+    def _count(self) -> Value:
+        count = self.trips.items.count
+        if self.trips.items.is_data:
+            return self.recording.value_of(count)
+        return self.recording.emitter.value(count, INT64)
 
     def _unless_left(self, asked: Drawn, left: Value | None) -> Drawn:
         """Return what the condition assumes, which is not looked at once the loop was left."""

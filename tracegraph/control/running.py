@@ -58,7 +58,7 @@ def rest_of(recording: Recording, iterable: Any, code: LoopCode) -> Any:
     items = items_of(recording, iterable)
     if items is None:
         return iterable
-    run = _drawn if is_worth(recording, items.distance) else _short
+    run = _drawn if items.is_data or is_worth(recording, items.distance) else _short
     found = run(recording, items, code)
     if found is None:
         return iterable
@@ -74,7 +74,7 @@ Rest = tuple[bool, Iterator[Any]]
 
 def _drawn(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
     """Run a loop that may be drawn; None if nothing was run."""
-    form = Statement if code.exit is None else Repeated
+    form = Statement if code.exit is None and not items.is_data else Repeated
     for begun in range(PEELED + 1):
         trips = Trips(items, begun)
         real = iter(()) if recording.is_abstract else trips.real()
@@ -86,7 +86,7 @@ def _drawn(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
                 count = operator.index(recording.size(items.count)) - begun
                 recording.unroll(code.body.__code__, count)
             return (False, _left(recording, items, begun)) if begun else None
-        if recording.drawn is not None and not recording.ask_size(1, "<=", items.count - begun):
+        if recording.drawn is not None and not _has_more(recording, items, begun):
             return True, iter(())
         left = code.body(items.at(begun))
         if left is not None:
@@ -97,6 +97,13 @@ def _drawn(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
         if not recording.is_noting or are_few:
             return False, _left(recording, items, begun + 1)
     raise AssertionError("the last iteration that is peeled is followed by the others")
+
+
+def _has_more(recording: Recording, items: Items, begun: int) -> bool:
+    """Return whether there are more items than were taken, on the way that is drawn."""
+    if items.is_data:
+        return bool(items.count > begun)
+    return recording.ask_size(1, "<=", items.count - begun)
 
 
 def _left(recording: Recording, items: Items, begun: int) -> Iterator[Any]:

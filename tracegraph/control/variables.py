@@ -14,7 +14,6 @@ import numpy as np
 
 from tracegraph.ir.graph import Value, attrs_key
 from tracegraph.ir.record import record
-from tracegraph.ir.sizes import Dim
 from tracegraph.iterables import Items
 from tracegraph.recording import Recording
 from tracegraph.standin import PYTHON_SCALARS, Storage, Traced, TracedSize
@@ -104,7 +103,8 @@ class Trips:
     begun: int = 0
 
     @property
-    def count(self) -> Dim:
+    def count(self) -> Any:
+        """How many there are: see ``Items``."""
         return self.items.count - self.begun
 
     def real(self) -> Iterator[Any]:

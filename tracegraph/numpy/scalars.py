@@ -15,23 +15,26 @@ from typing import Any
 import numpy as np
 
 from tracegraph.ir.graph import Op, Value
-from tracegraph.ir.ops.arithmetic import add, divide, multiply, subtract
+from tracegraph.ir.ops.arithmetic import add, divide, multiply, negative, subtract
 from tracegraph.ir.ops.broadcast import full_like
 from tracegraph.ir.ops.choice import select
 from tracegraph.ir.ops.compare import (
+    equal,
     greater_equal,
     isfinite,
     isinf,
     isnan,
     less,
     logical_and,
+    logical_not,
+    logical_or,
     not_equal,
 )
 from tracegraph.ir.ops.complexes import complex_
 from tracegraph.ir.ops.division import fmod
 from tracegraph.ir.ops.exponential import exp, exp2, expm1, log, log1p, log2, log10
 from tracegraph.ir.ops.power import cbrt, hypot, power, sqrt
-from tracegraph.ir.ops.rounding import ceil, floor, trunc
+from tracegraph.ir.ops.rounding import ceil, floor, rint, trunc
 from tracegraph.ir.ops.signs import absolute, copysign
 from tracegraph.ir.ops.special import erf
 from tracegraph.ir.ops.trigonometric import (
@@ -149,12 +152,57 @@ def to_bool(e: Emitter, x: Any = False, /) -> Sym:
 
 
 def rounded(e: Emitter, number: Any, ndigits: Any = None) -> Sym:
-    """The rule of ``round`` with a number of digits."""
+    """The rule of ``round``: to a Python int, or to a number of digits."""
     if ndigits is None:
-        raise Unsupported("round gives a Python int; use np.round")
-    if not isinstance(number, Sym) or number.weak is not None:
-        raise Unsupported("round of a Python number is exact in decimals; use np.round")
-    return round_(e, number, integer(ndigits, "ndigits"))
+        return _whole(rint)(e, number)
+    digits = integer(ndigits, "ndigits")
+    if not isinstance(number, Sym) or number.weak is None:
+        return round_(e, number, digits)
+    if not 0 <= digits <= MOST_DIGITS:
+        raise Unsupported(f"round of a Python number to {digits} digits; use np.round")
+    if number.weak is not float:
+        return Sym(e.cast(number.value, INT64), int)
+    return Sym(_to_decimals(e, number.value, digits), float)
+
+
+MOST_DIGITS = 22
+"""The largest power of ten that is a float64."""
+
+SPLITS = 2.0**27 + 1
+"""The product with this tells the upper half of a float64 (Veltkamp, 1968)."""
+
+
+def _to_decimals(e: Emitter, x: Value, digits: int) -> Value:
+    """Return a float rounded as Python does: by its exact value, with ties to even digits.
+
+    The product with a power of ten is rounded to a whole number, and where that was a tie, what the
+    product has lost decides. Numbers that are whole stay what they are, as NaN and infinity do.
+    """
+    scale, wide, half = 10.0**digits, full_like(x, 2.0**52), full_like(x, 0.5)
+    scaled = multiply(x, full_like(x, scale))
+    is_whole = logical_not(less(absolute(x), wide))
+    e.guard(logical_or(is_whole, less(absolute(scaled), wide)), True)
+    nearest, lost = rint(scaled), _lost(x, scale, scaled)
+    one, zero, beyond = full_like(x, 1.0), full_like(x, 0.0), subtract(scaled, nearest)
+    is_above = logical_and(equal(beyond, half), less(zero, lost))
+    is_below = logical_and(equal(beyond, negative(half)), less(lost, zero))
+    lower = select(is_below, subtract(nearest, one), nearest)
+    found = select(is_above, add(nearest, one), lower)
+    result: Value = select(is_whole, rint(x), divide(found, full_like(x, scale)))
+    return result
+
+
+def _lost(x: Value, factor: float, product: Value) -> Value:
+    """Return what rounding took from a product (Dekker, 1971)."""
+    spread = multiply(x, full_like(x, SPLITS))
+    upper = subtract(spread, subtract(spread, x))
+    lower = subtract(x, upper)
+    high = factor * SPLITS - (factor * SPLITS - factor)
+    parts = [(upper, factor - high), (lower, high), (lower, factor - high)]
+    found: Value = subtract(multiply(upper, full_like(x, high)), product)
+    for part, by in parts:
+        found = add(found, multiply(part, full_like(x, by)))
+    return found
 
 
 def _choice(better: np.ufunc) -> Rule:

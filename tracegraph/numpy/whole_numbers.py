@@ -11,7 +11,9 @@ from tracegraph.ir.ops import bitwise, compare
 from tracegraph.ir.ops.arithmetic import add, multiply, negative, subtract
 from tracegraph.ir.ops.broadcast import full_like
 from tracegraph.ir.ops.cast import cast
+from tracegraph.ir.ops.choice import maximum
 from tracegraph.ir.ops.division import floor_divide, remainder
+from tracegraph.ir.ops.power import power
 from tracegraph.ir.ops.signs import absolute
 from tracegraph.ir.rewrite import constant_of
 from tracegraph.ir.types import BOOL, FLOAT64, INT64
@@ -21,7 +23,7 @@ LIMIT = 2**62
 """Sums and differences of numbers below this are in int64."""
 
 MOST = 16
-"""The largest exponent that is written out."""
+"""The largest exponent of which the products are written out."""
 
 WIDTH = 62
 """Numbers are shifted by fewer places than this."""
@@ -67,17 +69,38 @@ def _quotient(op: Any) -> Rule:
 
 
 def _power(e: Emitter, operands: list[Value]) -> Value:
-    """A power with a constant exponent: squares, and products of them."""
+    """A power that is in int64; its exponent is not negative, or it would be a float."""
     base, exponent = operands
     known = constant_of(exponent)
-    if known is None or not 0 <= int(known.item()) <= MOST:
-        raise Unsupported("a power of a whole number that is computed; use np.power")
+    if known is not None and int(known) < 0:
+        raise Unsupported(f"a whole number to the power of {known}; use float(x)")
+    if known is not None and int(known) <= MOST:
+        return _written_out(e, base, int(known))
+    least = full_like(exponent, 0)
+    e.guard(compare.less(exponent, least), False)
+    _guard_power(e, base, exponent)
+    result: Value = power(base, maximum(exponent, least))
+    return result
+
+
+def _written_out(e: Emitter, base: Value, exponent: int) -> Value:
     about = absolute(cast(base, dtype=FLOAT64))
     result, size = e.literal(1, INT64), e.literal(1, FLOAT64)
-    for _ in range(int(known.item())):
+    for _ in range(exponent):
         result, size = multiply(result, base), multiply(size, about)
     e.guard(compare.less(size, full_like(size, float(LIMIT))), True)
     return result
+
+
+def _guard_power(e: Emitter, base: Value, exponent: Value) -> None:
+    """Guard that a power is small enough; those of 0, 1 and -1 are."""
+    known = constant_of(base)
+    if known is None:
+        size = power(absolute(cast(base, dtype=FLOAT64)), cast(exponent, dtype=FLOAT64))
+        e.guard(compare.less(size, full_like(size, float(LIMIT))), True)
+    elif abs(int(known)) > 1:
+        most = next(n for n in range(WIDTH + 1) if abs(int(known)) ** n >= LIMIT)
+        e.guard(compare.less(exponent, full_like(exponent, most)), True)
 
 
 def _shift(op: Any, *, grows: bool) -> Rule:
@@ -85,11 +108,11 @@ def _shift(op: Any, *, grows: bool) -> Rule:
         number, places = operands
         known = constant_of(places)
         if known is None or not 0 <= int(known) < WIDTH:
-            raise Unsupported("a shift by a number of places that is computed; use np.left_shift")
+            e.guard(compare.less(places, full_like(places, 0)), False)
+            e.guard(compare.less(places, full_like(places, WIDTH)), True)
         if grows:
-            about = absolute(cast(number, dtype=FLOAT64))
-            most = float(LIMIT >> int(known))
-            e.guard(compare.less(about, full_like(about, most)), True)
+            most = bitwise.right_shift(full_like(number, LIMIT), places)
+            e.guard(compare.less(absolute(number), most), True)
         result: Value = op(number, places)
         return result
 
@@ -156,6 +179,8 @@ def is_followed(function: Any, kinds: Collection[type]) -> bool:
 def computed(e: Emitter, function: Any, operands: list[Any], result: type) -> Value:
     """Return what a function of whole numbers gives, an int or a bool."""
     function = IN_PLACE.get(function, function)
+    if result is float:
+        raise Unsupported("a whole number to the power of a negative one; use float(x)")
     of_bools = function in LOGIC and result is bool
     values = [e.value(operand, BOOL if of_bools else INT64) for operand in operands]
     return RULES[function](e, values)
