@@ -93,7 +93,7 @@ def _index(recording: Recording, value: Any) -> Any:
 def _range(recording: Recording, *args: Any) -> Any:
     """Return the recordable form of ``range``: with a size it runs over sizes, or over data."""
     if any(map(_is_data, args)):
-        return _data_range(recording, *args)
+        return _data_range(recording, *(_index(recording, arg) for arg in args))
     is_known = all(is_size(arg) for arg in args) and any(type(arg) is TracedSize for arg in args)
     step = args[2] if len(args) == 3 else 1
     if not is_known or not recording.is_noting or type(step) is not int or not step:
@@ -103,8 +103,9 @@ def _range(recording: Recording, *args: Any) -> Any:
 
 
 def _is_data(value: Any) -> bool:
-    """Return whether a value is a Python int that has no value."""
-    return type(value) is Traced and value.actual is ABSENT and value.kind is int
+    """Return whether a value is a whole number that has no value."""
+    is_absent = type(value) is Traced and value.actual is ABSENT
+    return is_absent and issubclass(value.kind, (int, np.integer))
 
 
 def _data_range(recording: Recording, *args: Any) -> Any:

@@ -57,6 +57,9 @@ NUMBERS = {
 
 
 RANGES = {
+    "rows of a sparse matrix": "p = np.minimum(np.arange(0, 26, 2), 20).astype('i4')\n    q = (np.arange(20) * 7 % 12).astype('i4')\n"
+    "    y = np.zeros(12)\n    for i in range(12):\n        s = 0.0\n        for k in range(p[i], p[i + 1]): s += x[q[k]] * k\n"
+    "        y[i] = s\n    return y",
     "bubble sort": "n = len(x)\n    for i in range(n):\n        swapped = False\n        for j in range(n - i - 1):\n"
     "            if x[j] > x[j + 1]:\n                x[j], x[j + 1] = x[j + 1], x[j]\n                swapped = True\n"
     "        if not swapped: break\n    return x",

@@ -40,9 +40,11 @@ STATEMENTS = (
     "r[0] += 0.25", "r[1] = t", "e['t'] += 0.5", "r = [v * 0.5 for v in r]", "r = [r[1], x[0] + t]",
     "t = t + round(float(x[0]), 1)", "k = k + round(x[0])", "k = k + int(t)", "x[k % m] = int(t)",
     "k = max(k, math.floor(x[0]), 1)", "k, t = divmod(t, 0.75)", "k = int(t) // 2 % 7",
+    "A[k % n][0] += t", "w = A[k % n]", "A[k % n, 1:] = x[1:]", "x = x + A[k % n]",
     "t = t + x[0].item() * (-1) ** k", "t = math.sqrt(abs(x[0]))",
 )  # fmt: skip
 OF_OUTER = (
+    "A[i][1] = t", "w = A[i]",
     "x = x * 0.5 + A[i]", "t = t * 0.9 + b[i]", "A[i] = x", "A[i] += x", "A[i, 0] = t",
     "b[i] += 0.125", "x[0] = b[i]", "A[i] = A[i - 1] * 0.5", "t = A[i, :i].sum() * 0.1",
     "x = np.where(x > t, x * 0.5, x + i)", "z = A[i]", "w = x * i", "t = t + i", "A[i:] += 0.01",
@@ -111,11 +113,9 @@ class Writer:
             header, row = self.choose_pair(OVER_ARRAYS)
             body.append(row)
         if self.rng.random() < 0.2 and name == "i":  # of which the test looks at data
-            header = f"while {self.choose(WHILES)} and i < n - 1:"
-            before, body = (
-                "i = 0\n",
-                [*body, "i += 1"] if self.rng.random() < 0.7 else ["i += 1", *body],
-            )
+            header, before = f"while {self.choose(WHILES)} and i < n - 1:", "i = 0\n"
+            is_late = self.rng.random() < 0.7 and not any("continue" in line for line in body)
+            body = [*body, "i += 1"] if is_late else ["i += 1", *body]
         if self.rng.random() < 0.15:
             after = f"\nelse:\n    {self.choose(STATEMENTS)}"
         return before + header + "\n" + indent("\n".join(body), "    ") + after
