@@ -29,7 +29,7 @@ from tracegraph.recording import active
 from tracegraph.standin import Traced
 from tracegraph.text import formatted, holds_recorded, is_asked_itself, joined, text_of
 from tracegraph.text_standin import Text
-from tracegraph.twin import Exit, PlainHooks
+from tracegraph.twin import Bound, Exit, PlainHooks
 
 
 class RecordingHooks(PlainHooks):
@@ -141,8 +141,7 @@ class RecordingHooks(PlainHooks):
         iterable: Any,
         body: Callable[[Any], Any],
         plain: Callable[[Any], Any],
-        names: tuple[str, ...],
-        scratch: tuple[str, ...],
+        names: Bound,
         exit: Exit | None,
         /,
     ) -> Any:
@@ -154,7 +153,7 @@ class RecordingHooks(PlainHooks):
         recording = active()
         if recording is None or not recording.is_noting:
             return self.iter(iterable)
-        return self.iter(rest_of(recording, iterable, LoopCode(body, plain, names, scratch, exit)))
+        return self.iter(rest_of(recording, iterable, LoopCode(body, plain, names, exit)))
 
     def while_(
         self,
@@ -162,16 +161,15 @@ class RecordingHooks(PlainHooks):
         body: Callable[[], Any],
         plain_test: Callable[[], Any],
         plain: Callable[[], Any],
-        names: tuple[str, ...],
-        scratch: tuple[str, ...],
+        names: Bound,
         exit: Exit | None,
         /,
     ) -> Callable[[], bool]:
         """Let the twin run a ``while`` statement, or run it here as ``loop`` does."""
         recording = active()
         if recording is None or not recording.is_noting:
-            return super().while_(test, body, plain_test, plain, names, scratch, exit)
-        code = LoopCode(body, plain, names, scratch, exit, test, plain_test)
+            return super().while_(test, body, plain_test, plain, names, exit)
+        code = LoopCode(body, plain, names, exit, test, plain_test)
         return WhileLoop(recording, code)
 
     def rebinds(self, names: tuple[str, ...], /) -> None:

@@ -18,31 +18,21 @@ class Here(PlainHooks):
     def __init__(self, is_plain: bool) -> None:
         self.is_plain = is_plain
 
-    def loop(
-        self, iterable: Any, body: Any, plain: Any, names: Any, scratch: Any, exit: Exit | None, /
-    ) -> Any:
+    def loop(self, iterable: Any, body: Any, plain: Any, names: Any, exit: Exit | None, /) -> Any:
         run = plain if self.is_plain else body
         for item in iterable:
-            with scratched(body, scratch):
+            with scratched(body, names[-1]):
                 is_left = left(run(item), exit)
             if is_left:
                 break
         return ()
 
     def while_(
-        self,
-        test: Any,
-        body: Any,
-        plain_test: Any,
-        plain: Any,
-        names: Any,
-        scratch: Any,
-        exit: Exit | None,
-        /,
+        self, test: Any, body: Any, plain_test: Any, plain: Any, names: Any, exit: Exit | None, /
     ) -> Callable[[], bool]:
         test, run = (plain_test, plain) if self.is_plain else (test, body)
         while test():
-            with scratched(body, scratch):
+            with scratched(body, names[-1]):
                 is_left = left(run(), exit)
             if is_left:
                 break
@@ -70,9 +60,7 @@ def scratched(body: Any, scratch: Collection[str]) -> Iterator[None]:
 class InTurns(PlainHooks):
     """Iterations are run by the twin and by the hook in turns."""
 
-    def loop(
-        self, iterable: Any, body: Any, plain: Any, names: Any, scratch: Any, exit: Exit | None, /
-    ) -> Any:
+    def loop(self, iterable: Any, body: Any, plain: Any, names: Any, exit: Exit | None, /) -> Any:
         return self._items(iter(iterable), (plain, body), exit)
 
     def _items(self, items: Iterator[Any], runs: Any, exit: Exit | None) -> Iterator[Any]:
@@ -83,15 +71,7 @@ class InTurns(PlainHooks):
                 return
 
     def while_(
-        self,
-        test: Any,
-        body: Any,
-        plain_test: Any,
-        plain: Any,
-        names: Any,
-        scratch: Any,
-        exit: Exit | None,
-        /,
+        self, test: Any, body: Any, plain_test: Any, plain: Any, names: Any, exit: Exit | None, /
     ) -> Callable[[], bool]:
         asked = count()
         return lambda: not next(asked) or (plain_test() and not left(plain(), exit))

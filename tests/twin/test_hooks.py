@@ -65,14 +65,14 @@ EVENTS: dict[str, list[tuple[Any, ...]]] = {
         ("setattr", O, "m", [3]),
     ],
     "o.n: int = x": [("setattr", O, "n", 3)],
-    "for o.n in (x,): pass": [("loop", (3,), ANY, ANY, (), (), None), ("setattr", O, "n", 3)],
+    "for o.n in (x,): pass": [("loop", (3,), ANY, ANY, ((), (), ()), None), ("setattr", O, "n", 3)],
     "for [y, o[0]] in ((1, x),): pass": [
-        ("loop", ((1, 3),), ANY, ANY, (), ("y",), None),
+        ("loop", ((1, 3),), ANY, ANY, ((), (), ("y",)), None),
         ("setitem", O, 0, 3),
     ],
     "locals()\nfor y in (): pass": [("frame_access", "locals"), ("iter", ())],
     "while x: x -= 3": [
-        ("while_", ANY, ANY, ANY, ANY, ("x",), (), None),
+        ("while_", ANY, ANY, ANY, ANY, ((), ("x",), ()), None),
         ("inplace", "-=", 3, 3),
     ],
     "def g():\n  nonlocal x\n  x = 4\ng()": [("call", ANY), ("rebinds", ("x",))],

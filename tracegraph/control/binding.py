@@ -30,7 +30,7 @@ from tracegraph.control.variables import (
 )
 from tracegraph.ir.errors import UndecidedError
 from tracegraph.ir.graph import Value
-from tracegraph.ir.ops.compare import equal
+from tracegraph.ir.ops.compare import equal, logical_and
 from tracegraph.ir.record import record
 from tracegraph.ir.types import BOOL, INT64
 from tracegraph.lists import Growing
@@ -105,7 +105,7 @@ class Binding:
             self.recording.give_up(f"after a loop {why}")
             left.containers.changed.give_up()
             return
-        for name, real in self.reals.items():
+        for name, real in sorted(self.reals.items(), key=lambda one: one[0] in left.unread):
             if not left.containers.is_container(name) and name not in left.aliases:
                 self.held[name] = self._held(name, real)
         for name, other in left.aliases.items():
@@ -222,7 +222,8 @@ class Binding:
         try:
             return self._of_real(name, real)
         except Unsupported as why:
-            self.recording.give_up(f"after a loop {why}")
+            if name not in self.left.unread:
+                self.recording.give_up(f"after a loop {why}")
             return real
 
     def _abstract(self, name: str) -> Any:
@@ -234,8 +235,17 @@ class Binding:
         order = self.left.orders.get(name)
         found = self.recording.fresh(ABSENT, self.left.values[name], number, order)
         if name in self.left.kept:
-            keep_apart(found, self.left.started[name].storage)
+            started = self.left.started[name].storage
+            keep_apart(found, started)
+            found.storage.still = self._still(KEPT + name, started)
         return found
+
+    def _still(self, flag: str, started: Storage) -> Value | None:
+        """Return whether a name holds the array that it held before, if that is known."""
+        still = self.left.values.get(flag)
+        if still is None or started.shares is None:
+            return still
+        return None if started.still is None else logical_and(still, started.still)
 
     def _of_real(self, name: str, real: Any) -> Any:
         if name in self.left.constants:

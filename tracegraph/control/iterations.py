@@ -39,6 +39,7 @@ from tracegraph.control.variables import (
 from tracegraph.ir.bodies import fresh_name
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Node, Value
+from tracegraph.ir.ops.compare import logical_and
 from tracegraph.ir.sizes import Size, nonnegative
 from tracegraph.layouts import order_of
 from tracegraph.recording import Recording
@@ -106,7 +107,11 @@ class Iteration:
 
     def surely_runs(self) -> bool:
         """Return whether there is an iteration; around all loops that has been asked."""
-        return self.recording.drawn is None or nonnegative(self.trips.count - 1)
+        count = self.trips.count
+        if self.recording.drawn is None or nonnegative(count - 1):
+            return True
+        varies = self.recording.emitter.varies(count)
+        return not varies and bool(self.recording.ask_size(1, "<=", count))
 
     def may_be_empty(self) -> bool:
         """Return whether it may have no iteration, so that names keep what they hold."""
@@ -190,9 +195,42 @@ class Iteration:
         for flag in self.before:
             name = flag.removeprefix(KEPT)
             if name != flag:
-                is_same_one = is_same(names[name], self.given[name])
-                kept[flag] = is_same_one and self.given.get(flag, True)
+                still = self._still(name, names[name])
+                kept[flag] = self._both(still, self.given.get(flag, True))
         return kept
+
+    def _still(self, name: str, held: Any) -> Any:
+        """Return whether a name holds the array that an iteration is given for it.
+
+        Raises
+        ------
+        AbstractValueError
+            Nobody knows: it may be that of another name.
+        """
+        given = self.given[name]
+        if is_same(held, given):
+            return True
+        if type(held) is not Traced or held.storage.shares is None:
+            return False
+        if held.storage.shares is given.storage and held.storage.still is not None:
+            return self.recording.fresh(ABSENT, held.storage.still, bool)
+        if any(held.storage.shares is one.storage for one in self.given.values()):
+            raise AbstractValueError(
+                f"{name} may be an array from before a loop, or a new one, as a loop or a function "
+                "inside decides; bind a copy in either case"
+            )
+        return False
+
+    def _both(self, one: Any, other: Any) -> Any:
+        """Return whether two bools are true, each known or without value."""
+        if type(one) is not Traced or type(other) is not Traced:
+            return (one and other) if type(one) is not Traced else (other and one)
+        return self.recording.fresh(ABSENT, logical_and(one.value, other.value), bool)
+
+    def is_behind(self, name: str) -> bool:
+        """Return whether somebody may read a name behind the loop."""
+        root = self.trees.root(name)
+        return root not in self.code.cells() or root in self.code.names[0]
 
     @contextmanager
     def variables(self) -> Iterator[None]:
@@ -252,7 +290,7 @@ class Iteration:
             raise AbstractValueError(unclear)
         if self._known_changes() != known or self._learns_mixed():
             return True
-        flags = {KEPT + name: True for name in self.kept_arrays() if self.recording.drawn is None}
+        flags = {KEPT + name: True for name in filter(self.is_behind, self.kept_arrays())}
         flags |= whole
         flags = {flag: True for flag in flags if flag not in self.before}
         self.before |= flags

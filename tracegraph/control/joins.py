@@ -142,6 +142,7 @@ class _Choice:
     number: type | None = None
     apart: bool = False
     order: Order | None = None
+    still: _Choice | None = None
     found: Value | None = None
     traced: Traced | None = None
 
@@ -154,6 +155,7 @@ class _Choice:
         """Return its stand-in, which is one for all names of it."""
         if self.traced is None:
             self.traced = recording.fresh(ABSENT, self.value, self.number, self.order)
+            self.traced.storage.still = None if self.still is None else self.still.value
         return self.traced
 
 
@@ -204,7 +206,22 @@ class _Join:
         if one.storage not in self.arrays:
             self.arrays[one.storage] = self._choice(values)
             self.arrays[one.storage].order = order
+            self.arrays[one.storage].still = self._still(sides) if known else None
         return self.arrays[one.storage]
+
+    def _still(self, sides: Sequence[Any]) -> _Choice | None:
+        """Return whether an array is the one that was given, if that is known on both sides."""
+        found: list[Value | None] = []
+        for side in sides:
+            storage = None if side is ANY else side.storage
+            if storage is None or storage.shares not in self.ways.given:
+                is_given = storage in self.ways.given
+                found.append(None if storage is None else start_value(self.recording, is_given))
+            elif storage.still is None:
+                return None
+            else:
+                found.append(storage.still)
+        return self._choice(found, bool, apart=True)
 
     def memory(self, storage: Storage) -> _Choice:
         """Return the content of memory."""

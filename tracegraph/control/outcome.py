@@ -53,6 +53,8 @@ class Left:
         The names of lists that each iteration makes; what is in them is not followed.
     containers : Containers
         The containers that variables hold.
+    unread : frozenset of str
+        The names that nobody reads behind the loop.
     """
 
     values: dict[str, Value]
@@ -72,6 +74,7 @@ class Left:
     arrays: Arrays
     lists: frozenset[str]
     containers: Containers
+    unread: frozenset[str]
 
 
 @record

@@ -73,9 +73,6 @@ class Repeated(Statement):
     def may_be_empty(self) -> bool:
         return self.is_while or super().may_be_empty()
 
-    def tells_handed(self, name: str) -> bool:
-        return self.trees.root(name) != name
-
     def runs(self, times: int) -> bool:
         return False
 

@@ -253,7 +253,8 @@ class Statement(Iteration):
 
     def tells_handed(self, name: str) -> bool:
         """Return whether it is asked if a name may hold the array of another from before."""
-        return self.recording.drawn is None or self.trees.root(name) != name
+        is_outermost = self.recording.drawn is None and self.is_behind(name)
+        return is_outermost or self.trees.root(name) != name
 
     def runs(self, times: int) -> bool:
         """Return whether so many iterations run; around all loops the trace is bound to that."""
@@ -330,5 +331,5 @@ class Statement(Iteration):
             tuple(self.carried), self.kept_arrays(), self.structure,
             list(zip(ends.appended, stacks, strict=True)), self._arrays(),
             frozenset(name for name in names if self.after[name] is LIST),
-            self._containers(),
+            self._containers(), frozenset(name for name in self.after if not self.is_behind(name)),
         )  # fmt: skip

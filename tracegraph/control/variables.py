@@ -17,7 +17,7 @@ from tracegraph.ir.record import record
 from tracegraph.iterables import Items
 from tracegraph.recording import Recording
 from tracegraph.standin import PYTHON_SCALARS, Storage, Traced, TracedSize
-from tracegraph.twin import Exit, is_twin_code
+from tracegraph.twin import Bound, Exit, is_twin_code
 
 
 class Special(enum.Enum):
@@ -57,9 +57,9 @@ class LoopCode:
     ----------
     body, plain : function
         One iteration, with hooks and without.
-    names, scratch : tuple of str
-        What the loop binds; free variables of both. Nobody reads what is in ``scratch`` after the
-        iteration that binds it.
+    names : tuple of tuple of str
+        What the loop binds, free variables of both: what somebody may read behind the loop, what
+        only further iterations read, and what nobody reads after the iteration that binds it.
     exit : Exit or None
         How the loop was left, if it can be.
     test, plain_test : function or None
@@ -68,20 +68,20 @@ class LoopCode:
 
     body: Any
     plain: Any
-    names: tuple[str, ...]
-    scratch: tuple[str, ...]
+    names: Bound
     exit: Exit | None = None
     test: Any = None
     plain_test: Any = None
 
     def cells(self) -> dict[str, CellType]:
         """Return the variables that the loop binds for somebody to read."""
-        return self._cells(self.names)
+        behind, inside, _ = self.names
+        return self._cells({*behind, *inside})
 
     @contextmanager
     def scratched(self) -> Iterator[None]:
         """Within this the variables that nobody reads afterwards are unbound; then as before."""
-        before = [(cell, content(cell)) for cell in self._cells(self.scratch).values()]
+        before = [(cell, content(cell)) for cell in self._cells(self.names[-1]).values()]
         for cell, _ in before:
             set_content(cell, UNBOUND)
         try:

@@ -6,11 +6,12 @@
 """
 
 from tracegraph.twin.errors import TwinError
-from tracegraph.twin.hooks import Exit, Hooks
+from tracegraph.twin.hooks import Bound, Exit, Hooks
 from tracegraph.twin.make import is_generator_like, is_twin_code, make_twin
 from tracegraph.twin.plain import PlainHooks
 
 __all__ = [
+    "Bound",
     "Exit",
     "Hooks",
     "PlainHooks",

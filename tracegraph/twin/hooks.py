@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
+Bound = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+"""The names that an iteration binds: those that somebody may read behind the loop, those that only
+further iterations read, and those that nobody reads once it is over."""
+
 
 class Exit:
     """How a loop that hooks have run was left: what the twin then does in its place.
@@ -93,8 +97,7 @@ class Hooks(Protocol):
         iterable: Any,
         body: Callable[[Any], Any],
         plain: Callable[[Any], Any],
-        names: tuple[str, ...],
-        scratch: tuple[str, ...],
+        names: Bound,
         exit: Exit | None,
         /,
     ) -> Any:
@@ -102,8 +105,8 @@ class Hooks(Protocol):
 
         `body(item)` runs one iteration too, with hooks, and `plain(item)` without any. Both act on
         the very variables of the twin, which are their closure cells: `names` are those that an
-        iteration may bind, and so are the `scratch` ones, which nobody reads once it is over;
-        others are only read. They return None; True after `break`; `(e,)` in place of `return e`.
+        iteration may bind, others are only read. They return None; True after `break`; `(e,)` in
+        place of `return e`.
 
         So iterations may be run here, or whenever the twin asks for the next item, and only the
         rest be given to the twin. If one that was run here left the loop, what it returned goes
@@ -119,8 +122,7 @@ class Hooks(Protocol):
         body: Callable[[], Any],
         plain_test: Callable[[], Any],
         plain: Callable[[], Any],
-        names: tuple[str, ...],
-        scratch: tuple[str, ...],
+        names: Bound,
         exit: Exit | None,
         /,
     ) -> Callable[[], bool]:

@@ -40,13 +40,14 @@ class Liveness:
 
     Attributes
     ----------
-    ends : dict of ast.stmt to frozenset of str
-        These, mangled, by the loop; not of loops in functions inside.
+    ends : dict of ast.stmt to tuple of frozenset of str
+        These, mangled, and those of them that are live behind the loop, by the loop; not of loops
+        in functions inside.
     """
 
     def __init__(self, node: FunctionNode, private: str | None) -> None:
         self.private = private
-        self.ends: dict[ast.stmt, Live] = {}
+        self.ends: dict[ast.stmt, tuple[Live, Live]] = {}
         body = [] if isinstance(node, ast.Lambda) else node.body
         inner = (each for part in body for each in ast.walk(part) if isinstance(each, _INNER))
         self._shared = self._names(inner)
@@ -115,7 +116,8 @@ class Liveness:
             if is_for:
                 body = (body - self._stored([node.target])) | self._read(node.target)
             head |= body
-        self.ends[node] = head | after | around.raised | self._shared
+        behind = ended | after | around.raised | self._shared
+        self.ends[node] = head | behind, behind
         return head | self._read(node.iter) if is_for else head
 
     # ---- names ----

@@ -11,16 +11,16 @@ The loop itself stays where it is, in the frame in which the user wrote it. Befo
 with those of the loops inside it, so that entering these again makes nothing new. Then follows
 
     $exit0 = $exit("break", "return")       # where the body has such; None is passed otherwise
-    for target in $loop(e, $body0, $plain0, ("a",), ("b",), $exit0):
+    for target in $loop(e, $body0, $plain0, (("a",), ("b",), ("c",)), $exit0):
         BODY
     else:
         if $exit0.value is None: ORELSE
         elif $exit0.value is not True: return $exit0.value[0]
 
-where b is scratch: bound by an iteration, and read by nobody afterwards. And `while t` becomes,
-with the functions `$test0` and `$plain_test0` that return t,
+where an iteration binds a, b and c, somebody may read a behind the loop, only further iterations
+read b, and nobody c. And `while t` becomes, with functions `$test0` and `$plain_test0` for t,
 
-    $asked0 = $while_($test0, $body0, $plain_test0, $plain0, ("a",), ("b",), $exit0)
+    $asked0 = $while_($test0, $body0, $plain_test0, $plain0, (("a",), ("b",), ("c",)), $exit0)
     while $asked0() and t: ...
 
 A rewritten body stands in two places, whatever the depth of the loop: here and in its function.
@@ -50,7 +50,7 @@ class Loops(Expressions):
         self._numbers = count()
         self._loops: dict[ast.stmt, Loop] = {}
         self._frame_is_seen = False
-        self._live: Mapping[ast.stmt, Live] = {}
+        self._live: Mapping[ast.stmt, tuple[Live, Live]] = {}
         # The functions of the outermost loop around, and of the loops in it that were met so far.
         self._functions: list[ast.stmt] | None = None
 
@@ -133,12 +133,13 @@ class Loops(Expressions):
 
     def _described(self, node: _LoopNode, loop: Loop, names: Names) -> list[ast.expr]:
         """The arguments that every hook of a loop ends with."""
-        live = self._live[node]
+        live, behind = self._live[node]
+        parts = (names.bound & behind, (names.bound & live) - behind, names.bound - live)
         bound = [
-            ast.Tuple([ast.Constant(name) for name in sorted(part)], ast.Load())
-            for part in (names.bound & live, names.bound - live)
+            ast.Tuple([ast.Constant(name) for name in sorted(part)], ast.Load()) for part in parts
         ]
-        return [*bound, loop.name("exit") if loop.exits else ast.Constant(None)]
+        exit = loop.name("exit") if loop.exits else ast.Constant(None)
+        return [ast.Tuple([*bound], ast.Load()), exit]
 
     @contextmanager
     def _in_loop(self) -> Iterator[list[ast.stmt]]:

@@ -80,21 +80,11 @@ class PlainHooks:
     def iter(self, iterable: Any, /) -> Any:
         return iterable
 
-    def loop(
-        self, iterable: Any, body: Any, plain: Any, names: Any, scratch: Any, exit: Exit | None, /
-    ) -> Any:
+    def loop(self, iterable: Any, body: Any, plain: Any, names: Any, exit: Exit | None, /) -> Any:
         return self.iter(iterable)
 
     def while_(
-        self,
-        test: Any,
-        body: Any,
-        plain_test: Any,
-        plain: Any,
-        names: Any,
-        scratch: Any,
-        exit: Exit | None,
-        /,
+        self, test: Any, body: Any, plain_test: Any, plain: Any, names: Any, exit: Exit | None, /
     ) -> Callable[[], bool]:
         return _go_on
 
