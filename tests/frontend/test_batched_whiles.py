@@ -11,6 +11,8 @@ import tracegraph as tg
 from tests.frontend.control_flow import Function, assert_gradient, assert_same, compiled
 from tracegraph import tree
 
+pytestmark = pytest.mark.slow
+
 A = np.array([[2.0, 0.3, 0.0], [0.3, 1.5, -0.2], [0.0, -0.2, 1.0]])
 
 

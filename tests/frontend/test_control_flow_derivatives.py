@@ -22,7 +22,7 @@ from tracegraph import tree
 X = np.array([0.5, 1.5, 0.7, -1.0])
 ROWS = np.linspace(-1.0, 1.0, 12).reshape(4, 3)
 W = np.array([[0.5, -0.2, 0.1], [0.3, 0.4, -0.6], [-0.1, 0.2, 0.7]])
-pytestmark = pytest.mark.filterwarnings("ignore::tracegraph.FallbackWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore::tracegraph.FallbackWarning"), pytest.mark.slow]
 
 
 # -- programs of an array, that return one number -------------------------------------------------

@@ -13,6 +13,8 @@ from tests.frontend.random_streams import X, check, same, state_of
 from tests.frontend.support import Counted
 from tracegraph.ir.streams import STREAMS, stream
 
+pytestmark = pytest.mark.slow
+
 # -- every method -------------------------------------------------------------------------------
 
 BOTH = """

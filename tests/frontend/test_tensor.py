@@ -16,7 +16,7 @@ from tests.frontend.support import Counted, same
 X = np.array([1.0, 2.0, 3.0])
 M = np.arange(6.0).reshape(2, 3)
 Function = Callable[..., Any]
-pytestmark = pytest.mark.filterwarnings("ignore::tracegraph.FallbackWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore::tracegraph.FallbackWarning"), pytest.mark.slow]
 
 
 def array_of(value: Any) -> Any:

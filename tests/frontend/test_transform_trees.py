@@ -15,7 +15,7 @@ X = np.array([0.5, 1.5, 2.5])
 K = np.array([1.0, 2.0, 3.0])
 Function = Callable[..., Any]
 BOTH = pytest.mark.parametrize("transform", [lambda f: f, tg.compile], ids=["eager", "compiled"])
-pytestmark = pytest.mark.filterwarnings("ignore::tracegraph.FallbackWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore::tracegraph.FallbackWarning"), pytest.mark.slow]
 
 
 @dataclasses.dataclass

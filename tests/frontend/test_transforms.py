@@ -15,7 +15,7 @@ K = np.array([1.0, 2.0, 3.0])
 Function = Callable[..., Any]
 COMPILED = [lambda f: f, tg.compile]
 BOTH = pytest.mark.parametrize("transform", COMPILED, ids=["eager", "compiled"])
-pytestmark = pytest.mark.filterwarnings("ignore::tracegraph.FallbackWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore::tracegraph.FallbackWarning"), pytest.mark.slow]
 
 
 def slopes(function: Function, x: Any, eps: float = 1e-6) -> Any:

@@ -16,6 +16,8 @@ import pytest
 
 import tracegraph as tg
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[[Any, Any], Any]
 Program = Callable[[Any, int], Any]
 
