@@ -178,6 +178,8 @@ DIFFERENTIABLE = {
     "float": "t = 0.0\n    for v in x: t = t + float(v) ** 2 * round(float(v) + 0.11)\n    return t",
     "digits": "t = x[0] * 0\n    for v in x: t = t + v * round(float(v), 1)\n    return t",
     "item": "t = 0.0\n    for v in x: t = t + v.item() * v.item()\n    return t",
+    "a range of places": "p, q = np.array([0, 2, 2, 5, 9]), np.arange(9) % 5\n    t = 0.0\n    for i in range(4):\n        s = 0.0\n"
+    "        for k in range(p[i], p[i + 1]): s += x[k] * x[q[k]]\n        t = t + s * s\n    return t",
     "a range": "t = x[0] * 0\n    for v in x:\n        for j in range(int(v + 9) % 4): t = t + v * x[j]\n    return t",
 }  # fmt: skip
 

@@ -196,9 +196,10 @@ def _used(graph: Graph, outputs: Collection[Node]) -> Iterator[Symbol]:
         if node.op is not size_value or node in outputs:
             yield from mentioned(node)
         else:
-            terms = dict(node.attrs)["value"].terms
+            size = dict(node.attrs)["value"]  # a number, where substitution has made it one
+            terms = size.terms if isinstance(size, Size) else ()
             calls = [atom for monomial, _ in terms for atom in monomial if isinstance(atom, Call)]
-            yield from (s for call in calls for size in call.arguments for s in symbols(size))
+            yield from (s for call in calls for one in call.arguments for s in symbols(one))
 
 
 def _number(builder: Builder, size: Size, numbers: Mapping[Symbol, Value]) -> Value:
