@@ -233,6 +233,19 @@ def test_every_rule_has_a_case() -> None:
     assert rules == set(HOLDS)
 
 
+@pytest.mark.parametrize("dtype", [d for d in DTYPES.values() if d != BOOL], ids=str)
+def test_the_truth_of_numbers_is_no_number(dtype: Any) -> None:
+    x = np.array([0, 1, 7], dtype)
+    for swap in (False, True):
+
+        def both(x: Value, swap: bool = swap) -> list[Value]:
+            pair = (x, full_like(x, 1))
+            return [logical_and(*(reversed(pair) if swap else pair))]
+
+        (found,) = interpret(run_pipeline(trace(both, ArrayType(dtype, (3,)))), x)
+        same_bits(found, np.array([False, True, True]))
+
+
 @pytest.mark.parametrize("rule", HOLDS, ids=lambda rule: f"{rule[0]}-{rule[1]}")
 def test_identities_apply_and_are_exact(rule: tuple[str, int]) -> None:
     name, position = rule

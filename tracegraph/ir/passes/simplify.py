@@ -19,7 +19,7 @@ from tracegraph.ir.ops.index import scatter
 from tracegraph.ir.ops.structural import reshape, transpose
 from tracegraph.ir.rewrite import Rules, constant_of, is_constant, rewrite
 from tracegraph.ir.sizes import Dim, nonnegative
-from tracegraph.ir.types import Shape
+from tracegraph.ir.types import BOOL, Shape
 
 
 def simplify(graph: Graph) -> Graph:
@@ -226,8 +226,8 @@ RULES: Rules = {
         lambda c, x, y: _when(x.node is y.node, x),
     ),
     "logical_and": (
-        lambda x, y: _when(is_constant(x, True), y),
-        lambda x, y: _when(is_constant(y, True), x),
+        lambda x, y: _when(y.dtype == BOOL and is_constant(x, True), y),
+        lambda x, y: _when(x.dtype == BOOL and is_constant(y, True), x),
     ),
     "mark": (lambda x, *, token: x,),
 }
