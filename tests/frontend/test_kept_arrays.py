@@ -25,6 +25,8 @@ KEPT = {
     "a function that may give it back": "def g(y, i):\n        if y[0] > 0.5 * i: return y\n        return y * 2.0\n    for i in range(n): y = g(y, i)\n    return y",
     "a condition inside": "for i in range(n):\n        for j in range(12):\n            if y[0] < j: y = y + 1.0\n    return y",
     "a short loop inside": "for i in range(n):\n        for j in range(3):\n            if y[0] < i: y = y + 1.0\n    return y",
+    "by a name that is read": "a = x\n    for i in range(n):\n        if y[0] < i: y = y + 1.0\n        a = y\n    return a",
+    "in a tuple that is read": "s = (x, 0)\n    for i in range(n):\n        if y[0] < i: y = y + 1.0\n        s = (y, i)\n    return s[0]",
     "two conditions": "for i in range(n):\n        if y[0] < i: y = y + 1.0\n        for j in range(12):\n            if y[1] < j: y = y + 1.0\n    return y",
     "a while inside": "for i in range(n):\n        while y[0] < i: y = y + 1.0\n    return y",
     "three loops": "for i in range(n):\n        for j in range(i):\n            for k in range(j):\n                if y[0] < k: y = y * 1.5\n    return y",
@@ -32,7 +34,7 @@ KEPT = {
     "another name of what may be kept": "z = y\n    for i in range(n):\n        z = y\n        if y[0] < n: y = y * 2.0\n    return y, z",
 }  # fmt: skip
 
-REFUSED = ("another", "before", "two conditions")
+REFUSED = ("another", "before", "two conditions", "that is read")
 SEEN = [what for what in KEPT if not any(word in what for word in REFUSED)]
 
 
@@ -59,5 +61,17 @@ def test_they_stay_one_operation(what: str) -> None:
     function, _ = program(f"def f(x, n):\n    y = x\n    {KEPT[what]}\n")()
     compiled = tg.compile(function)
     compiled(np.arange(1.0, 4.0), 20)
+    assert not compiled.fallbacks
+    assert "unrolled" not in str(compiled.explain())
+
+
+def test_a_name_that_is_bound_in_the_loop_alone() -> None:
+    function, _ = program(
+        "def f(x, n):\n    y = x\n    for i in range(n):\n        if y[0] < i: y = y + 1.0\n        a = y\n    return a\n"
+    )()
+    compiled = tg.compile(function)
+    for n, scale in ((20, 1), (20, 50), (1, 1), (3, 1), (3, 50)):
+        x = np.arange(1.0, 4.0) * scale
+        assert which(compiled(x, n), x) == which(function(x, n), x)
     assert not compiled.fallbacks
     assert "unrolled" not in str(compiled.explain())

@@ -28,10 +28,6 @@ class Node:
     aux: Hashable
     places: tuple[str, ...]
 
-    @property
-    def is_mutable(self) -> bool:
-        return not issubclass(self.cls, tuple)
-
     def items(self, real: Any) -> list[Any] | None:
         """Return the items of another container; None if that is not alike."""
         if type(real) is not self.cls:

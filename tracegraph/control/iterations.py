@@ -228,7 +228,14 @@ class Iteration:
         return self.recording.fresh(ABSENT, logical_and(one.value, other.value), bool)
 
     def is_behind(self, name: str) -> bool:
-        """Return whether somebody may read a name behind the loop."""
+        """Return whether somebody may read a name behind the loop, or another one for the same."""
+        if self._is_read(name):
+            return True
+        held = self.after.get(name)
+        others = (one for other, one in self.after.items() if self._is_read(other))
+        return type(held) is Traced and any(is_same(held, one) for one in others)
+
+    def _is_read(self, name: str) -> bool:
         root = self.trees.root(name)
         return root not in self.code.cells() or root in self.code.names[0]
 
