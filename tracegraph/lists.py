@@ -18,7 +18,10 @@ import numpy as np
 
 from tracegraph.callables import lookup
 from tracegraph.ir.graph import Value
+from tracegraph.ir.ops.arithmetic import add
+from tracegraph.ir.size_values import hint
 from tracegraph.ir.sizes import Dim
+from tracegraph.ir.types import INT64
 from tracegraph.numpy.arguments import join, reshaped
 from tracegraph.numpy.callouts import example_of
 from tracegraph.numpy.emit import Sym
@@ -94,12 +97,18 @@ Mark = tuple[Growing, int, int, int]
 """A list, how many items and runs it had, and how many items of these runs."""
 
 
+LAST, LENGTH = "last", "length"
+"""What a loop may look at of a list that it appends to: its last item, and how long it is."""
+
+Look = tuple[str, Growing]
+
+
 class Drawn(NamedTuple):
-    """An iteration that is drawn: what lists held before it, and what is known of their ends."""
+    """An iteration that is drawn: what lists held before it, and what it is given of them."""
 
     marks: dict[Growing, Mark]
-    given: Mapping[Growing, Any]
-    wanted: set[Growing]
+    given: Mapping[Look, Any]
+    wanted: set[Look]
 
 
 class Lists:
@@ -142,15 +151,15 @@ class Lists:
             mark[0].restore(mark)
 
     @contextmanager
-    def drawn(self, given: Mapping[Growing, Any], wanted: set[Growing]) -> Iterator[list[Mark]]:
+    def drawn(self, given: Mapping[Look, Any], wanted: set[Look]) -> Iterator[list[Mark]]:
         """Within this an iteration is drawn; afterwards the lists hold what they held.
 
         Parameters
         ----------
-        given : mapping of Growing to object
-            What the last items of lists are in any iteration.
-        wanted : set of Growing
-            Takes the lists that were there before, and whose last items are looked at.
+        given : mapping of Look to object
+            What the last items and the lengths of lists are in any iteration.
+        wanted : set of Look
+            Takes those that are looked at, of lists that were there before.
         """
         marks = self.marks()
         self._drawn.append(Drawn({mark[0]: mark for mark in marks}, given, wanted))
@@ -162,18 +171,27 @@ class Lists:
 
     def last(self, growing: Growing) -> Any:
         """Return the last item of a list, which nobody looks at otherwise."""
+        for drawn, mark in self._around(growing):
+            if [*growing.pieces(mark)]:
+                break
+            drawn.wanted.add((LAST, growing))
+            if (LAST, growing) in drawn.given:
+                return drawn.given[LAST, growing]
+        return self._last(growing)
+
+    def _around(self, growing: Growing) -> Iterator[tuple[Drawn, Mark]]:
+        """Yield the iterations that a list is older than, with what it held, from the inside."""
         for drawn in reversed(self._drawn):
             mark = drawn.marks.get(growing)
-            if mark is None or [*growing.pieces(mark)]:
-                break
-            drawn.wanted.add(growing)
-            if growing in drawn.given:
-                return drawn.given[growing]
-        return self._last(growing)
+            if mark is None:
+                return
+            yield drawn, mark
 
     def _last(self, growing: Growing) -> Any:
         run = growing.runs[-1] if growing.runs else None
         if run is None or run.start + run.filled < len(growing.items):
+            return growing.items[-1]
+        if run.filled and run.is_followed and self.recording.ask_size(1, "<=", run.count):
             return growing.items[-1]
         if run.filled or not isinstance(run.count, int):
             self.use(growing.items)
@@ -239,15 +257,28 @@ class Lists:
 
     def _takes_all(self, function: Any, growing: Growing) -> bool:
         is_older = growing.since != self.recording.drawn_since
-        is_known = function is len or lookup(TAKING_ALL, function)
-        return bool(is_known) and growing.is_open and not is_older
+        is_known = function is len or (lookup(TAKING_ALL, function) and not is_older)
+        return bool(is_known) and growing.is_open
 
     def length(self, items: Any) -> Any:
         """Return the length of a list, as the user sees it."""
         growing = self.get(items)
         if growing is None or not growing.is_open or not self.recording.is_noting:
             return len(items)
+        for drawn, mark in self._around(growing):
+            drawn.wanted.add((LENGTH, growing))
+            if (LENGTH, growing) in drawn.given:
+                return self._longer(drawn.given[LENGTH, growing], growing.pieces(mark))
         return self.recording.size(growing.length)
+
+    def _longer(self, length: Any, pieces: Iterator[Any]) -> Any:
+        """Return a length that has no value with what was appended since."""
+        emitter = self.recording.emitter
+        more: Dim = 0
+        for piece in pieces:
+            more = more + (piece.count if type(piece) is Run else 1)
+        value = add(self.recording.value_of(length), emitter.value(more, INT64))
+        return self.recording.fresh(ABSENT, value, int)
 
     # -- all items at once ----------------------------------------------------------------------
 
@@ -264,7 +295,7 @@ class Lists:
         growing = self.get(args[0]) if args else None
         if growing is None or not growing.is_open or not lookup(TAKING_ALL, function):
             return args
-        if all(run.filled for run in growing.runs):
+        if all(run.filled or hint(run.count) == 0 for run in growing.runs):
             return args
         found: list[Any] = []
         for piece in growing.pieces():
@@ -275,10 +306,15 @@ class Lists:
         """Return the array of all items; None where that is nothing but them."""
         growing = self.get(items)
         if growing is not None and growing.is_open:
-            if all(map(growing.is_whole, growing.runs)):
+            if all(map(growing.is_whole, growing.runs)) and self._has_items(growing):
                 return self._joined([*growing.pieces()])
             self.use(items)
         return self._joined(list(by_rows(items)))
+
+    def _has_items(self, growing: Growing) -> bool:
+        """Return whether a list has items, if data decides that; an empty one has no type."""
+        length, recording = growing.length, self.recording
+        return not recording.emitter.is_counted(length) or recording.ask_size(1, "<=", length)
 
     def _joined(self, pieces: list[Any]) -> Value | None:
         emitter = self.recording.emitter

@@ -231,7 +231,8 @@ class Recording(Results):
                 raise
             return self._note_numpy_call(callout, args, kwargs, real, like)
         finally:
-            self.emitter.given = None  # NumPy resizes only what nobody else refers to
+            # NumPy resizes only what nobody else refers to.
+            self.emitter.given, self.emitter.is_example = None, False
             self.lent = ()
 
     def _note_numpy_call(

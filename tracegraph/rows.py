@@ -26,7 +26,7 @@ class Row(Storage):
 
     __slots__ = ("_own", "place", "stack")
 
-    def __init__(self, stack: Value, place: int, owner: Any, array: Any) -> None:
+    def __init__(self, stack: Value, place: Dim, owner: Any, array: Any) -> None:
         self.stack, self.place = stack, place
         super().__init__(stack, owner, array=array)
         self._own: Value | None = None
@@ -85,6 +85,8 @@ class Run:
         How many of them stand in the list: all, or none where they have no values.
     named : dict of int to Named
         The items that are no memory of their own.
+    is_followed : bool
+        Whether the stand-in of the last item stands for the last one, however many there are.
     """
 
     stack: Value
@@ -92,15 +94,16 @@ class Run:
     start: int
     filled: int
     named: dict[int, Named]
+    is_followed: bool = False
 
     @property
     def count(self) -> Dim:
         count: Dim = self.stack.shape[0]
         return count
 
-    def item(self, recording: Any, place: int, real: Any) -> Traced:
+    def item(self, recording: Any, place: Dim, real: Any) -> Traced:
         """Return the stand-in of an item."""
-        if place in self.named:
+        if isinstance(place, int) and place in self.named:
             return self.named[place].item
         if real is ABSENT:
             storage = Row(self.stack, place, None, None)
@@ -129,7 +132,8 @@ def _rows_from(items: Sequence[Any], place: int) -> list[Row]:
     rows: list[Row] = []
     while place < len(items) and is_row(items[place]):
         row: Row = items[place].storage
-        follows = not rows or row.place == rows[-1].place + 1
+        # The last row has a size for its place; where others are known, so is how many there are.
+        follows = not rows or hint(row.place - rows[-1].place) == 1
         if not follows or row.stack.node is not (rows or [row])[0].stack.node:
             break
         rows.append(row)

@@ -344,3 +344,43 @@ def test_values_kept_from_a_gradient_are_plain() -> None:
             np.testing.assert_array_equal(kept[-1], (X + shift) * 2)
             np.testing.assert_array_equal(np.asarray(kept[-1]) + 1, (X + shift) * 2 + 1)
             assert isinstance(kept[-1], np.ndarray)
+
+
+# -- names that are not bound ---------------------------------------------------------------------
+
+
+UNBOUND = {
+    "a name that the loop binds": (
+        "def f(x):\n    for i in range(20):\n        if i > 30: p = x\n        x = x + p\n"
+        "    return x, p\n",
+        UnboundLocalError,
+    ),
+    "a name that the loop binds later": (
+        "def f(x):\n    i = 0\n    while i < 20:\n        x = x * 2\n        if i > 3: x = x + p\n"
+        "        i += 1\n        if i > 30: p = i\n    return x\n",
+        UnboundLocalError,
+    ),
+    "the condition": (
+        "def f(x):\n    while x[0] < bound:\n        bound = 3\n        x = x + 1\n    return x\n",
+        UnboundLocalError,
+    ),
+    "a name of a function around": (
+        "def f(x):\n    def read(): return p\n    for i in range(20):\n        x = x + read()\n"
+        "        p = x\n    return x\n",
+        NameError,
+    ),
+    "a name of nobody": (
+        "def f(x):\n    for i in range(20):\n        x = x + nothing\n    return x\n",
+        NameError,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNBOUND)
+def test_names_that_are_not_bound_in_a_loop(name: str) -> None:
+    source, kind = UNBOUND[name]
+    make = program(source)
+    agree(make, (X,), (X,))
+    with pytest.raises(kind) as caught:
+        tg.compile(make()[0])(X)
+    assert type(caught.value) is kind

@@ -147,14 +147,15 @@ def test_a_list_that_was_appended_to_outside() -> None:
 
 
 REASONS = {
-    "if x[0] > 0.5: ys.append(x)": "on some ways only",
-    "ys.append(x * len(ys))": "a loop does more with a list than to append",
+    "if x[0] > 0.5: ys.append(x)": "on others binds its name to another one",
+    "ys.append(x if x[0] > 0.5 else x * 2)": "what is appended to a list becomes another",
+    "if x[0] > 0.5: ys.append(x[1])\n        else: ys += [x[2], x[3]]": "something else to a list",
+    "ys.append(x * sum(y[0] for y in ys))": "a loop does more with a list than to append",
     "ys.append(y)": "an array that was there before",
     "ys.append(x[1:])": "a view",
     "ys.append('text')": "a str",
     "ys.append(x); ys.append(i)": "different types",
     "ys.append(np.zeros(i))": "different sizes",
-    "ys.append(x)\n        if x[0] > 9: break": "data decides how often it runs",
 }
 
 

@@ -11,7 +11,8 @@ APPENDING = (
     "ys.append(x)", "ys.append(x.copy())", "ys.append(x * t)", "ts.append(t)", "ts.append(t * 2)",
     "ys += [x + 1]", "ys.extend([x * 2, x - 1])", "ts.append(float(x[0]))", "ks.append(k)",
     "ys.append(np.tanh(ys[-1]))", "ts.append(ts[-1] * 0.5 + t)", "note(x)", "ks.append(i * 2)",
-    "ys.append(z)", "ys.append(A[i])", "zs.append(x)", "zs.append(ys[-1] * 1)", "ys.append(x[:])",
+    "ys.append(z)", "ys.append(A[i])", "ts.append(t * len(ts))", "x = x * 0.9; ys.append(x)",
+    "zs.append(x)", "zs.append(ys[-1] * 1)", "ys.append(x[:])",
 )  # fmt: skip
 LOOKING = (
     "x = ys[-1] * 0.5", "t = ts[-1] * 0.5", "t = t + len(ts)", "ys[-1][0] = t", "ts.pop()",
@@ -35,6 +36,7 @@ class ListWriter(Writer):
     def text(self) -> str:
         lines = ["n, m = A.shape", "x = A[0] * 1", "t = 0.5", "y = b * 2", "z = x", "w = None"]
         lines += ["k = 0", "i = 0", "ys = [x]" if self.rng.random() < 0.5 else "ys = [x * 2]"]
+        lines += ["p = q = (x * 2, t)", "d = e = {'x': x, 't': t}", "r = [t, 1.0]"]
         lines += ["ts, zs = [t], []", "ks = []", "def note(one): ys.append(one * 3)"]
         for _ in range(int(self.rng.integers(1, 3))):
             lines += [self.loop("i", OUTER), self.choose(BETWEEN)]
@@ -43,9 +45,9 @@ class ListWriter(Writer):
 
     def statement(self, name: str) -> str:
         kind = self.rng.random()
-        if kind < 0.5:
+        if kind < 0.4:
             return self.choose(APPENDING)
-        if kind < 0.55:
+        if kind < 0.45:
             return self.choose(LOOKING)
         if kind < 0.6:
             return self.branch(self.choose(APPENDING), name)

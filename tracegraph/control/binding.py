@@ -46,8 +46,8 @@ class Real:
 
     Parameters
     ----------
-    ran : bool
-        Whether there was an iteration.
+    trips : int
+        How many iterations there were.
     left : None, True or a tuple
         How it was left: see ``twin.Exit``.
     appended : dict of Growing to list
@@ -56,7 +56,7 @@ class Real:
         What variables held before it.
     """
 
-    ran: bool = False
+    trips: int = 0
     left: Any = None
     appended: Mapping[Growing, list[Any]] = MappingProxyType({})
     given: Mapping[str, Any] = MappingProxyType({})
@@ -150,11 +150,12 @@ class Binding:
 
     def _fill_lists(self) -> None:
         """Let lists hold what was appended to them."""
-        filling = Filling(self.recording, self.left.arrays, self.held, self.owners)
+        left = self.left
+        filling = Filling(self.recording, left.arrays, self.held, left.started, self.owners)
         reals = {**self.real.appended}
         try:
-            for appended, stack in self.left.appended:
-                filling.fill(appended, stack, reals.get(appended.list, []))
+            for appended, stacks in left.appended:
+                filling.fill(appended, stacks, reals.get(appended.list, []))
                 reals.pop(appended.list, None)
             if reals:
                 raise Unsupported("a list has grown that was not appended to")
@@ -168,8 +169,9 @@ class Binding:
         settled = {*self.left.same, *self.left.carried} - self.left.containers.renewed
         if RAN not in self.left.values or self.recording.is_abstract or settled >= {*self.cells}:
             return True
-        self.recording.guard(self.left.values[RAN], self.real.ran)
-        return self.real.ran
+        ran = self.real.trips > 0
+        self.recording.guard(self.left.values[RAN], ran)
+        return ran
 
     # -- how it was left ------------------------------------------------------------------------
 

@@ -18,15 +18,19 @@ from tracegraph.control.drawing import (
     values_as,
     values_of,
 )
-from tracegraph.control.drawn_loops import Carried, true_flags
+from tracegraph.control.drawn_loops import Carried, new_index, true_flags, with_row
 from tracegraph.control.given import draw_given, following
+from tracegraph.control.outcome import symbol_of
 from tracegraph.control.plain import check_truth
 from tracegraph.evaluate import add_graph
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.compare import logical_and
 from tracegraph.ir.ops.control import items
+from tracegraph.ir.ops.loop import loop as loop_op
+from tracegraph.ir.ops.while_loop import trips
 from tracegraph.ir.ops.while_loop import while_loop as while_op
+from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import INT64
 from tracegraph.recording import Recording
 from tracegraph.standin import ABSENT, Traced
@@ -82,9 +86,8 @@ def _repeated(
     drawn = draw_given(recording, what, functions, once)
     condition = value_of_leaf(recording, asked.result)
     targets = values_as(recording, carried.form, drawn.result)
-    found, holds = repeated(
-        recording, carried.init, carried.sources, asked, condition, drawn, targets
-    )
+    whole = RepeatedLoop(recording, carried.init, carried.sources, asked, condition, drawn, targets)
+    found, holds = whole.looped()
     return carried.form.tree(results(recording, carried.form, found, holds))
 
 
@@ -98,16 +101,11 @@ def _condition(recording: Recording, carried: Carried, test: Function) -> Any:
     return answer
 
 
-def repeated(
-    recording: Recording,
-    init: Sequence[Value],
-    sources: Sequence[Value],
-    asked: Drawn,
-    condition: Value,
-    drawn: Drawn,
-    targets: Sequence[Value],
-) -> tuple[list[Value], Value | None]:
-    """Add a while loop, and return what it carries out; last, whether what was assumed held.
+class RepeatedLoop:
+    """Puts a while loop together; what is assumed may be so of the condition and of the body.
+
+    The loop ends where an assumption fails. The condition is asked once more than the body runs, so
+    what it assumes is looked at behind the loop too.
 
     Parameters
     ----------
@@ -119,15 +117,8 @@ def repeated(
         The condition and the iteration.
     condition : Value
         A bool of the sources.
-    """
-    return _While(recording, init, sources, asked, condition, drawn, targets).looped()
-
-
-class _While:
-    """Puts a while loop together; what is assumed may be so of the condition and of the body.
-
-    The loop ends where an assumption fails. The condition is asked once more than the body runs, so
-    what it assumes is looked at behind the loop too.
+    rows : sequence of Value
+        What an iteration computes of which those of all iterations are wanted.
     """
 
     def __init__(
@@ -139,38 +130,61 @@ class _While:
         condition: Value,
         drawn: Drawn,
         targets: Sequence[Value],
+        rows: Sequence[Value] = (),
     ) -> None:
         self.recording, self.asked, self.drawn = recording, asked, drawn
         self.init, self.sources, self.count = init, sources, len(targets)
+        self.rows = [row.type for row in rows]
         self.test = part_between(recording, sources, [condition, *asked.predicates], None)
-        self.body = part_between(recording, sources, [*targets, *drawn.predicates], None)
+        found = [*targets, *rows, *drawn.predicates]
+        self.body = part_between(recording, sources, found, None)
         forget(recording, sources)
         self.frontier = joint([self.test, self.body])
         self.is_checked = bool(asked.assumed or drawn.assumed)
 
     def looped(self) -> tuple[list[Value], Value | None]:
         """Add the loop, and return what it carries out; last, whether what was assumed holds."""
-        recording, count = self.recording, self.count
-        start = true_flags(recording, [*self._new().flags])
-        still = values_of(recording, self.frontier)
-        whole = items(
-            recording.builder.emit(
-                while_op,
-                [*self.init, *start, *still],
-                {
-                    "test": shared(recording, self._test_graph()),
-                    "body": shared(recording, self._body_graph()),
-                },
-            )
-        )
-        if not self.is_checked:
-            return whole, None
-        (last,) = add_graph(recording, self._last_graph(), [*whole, *still])
-        return whole[:count], last
+        return self._carried_out(self.recording.builder.emit(while_op, *self._while()))
 
-    def _new(self) -> Body:
-        flags = int(self.is_checked)
-        return Body(self.sources, self.frontier, is_checked=self.is_checked, flags=flags)
+    def counted(self, seen: int) -> tuple[list[Value], Value | None]:
+        """Add a loop of as many iterations as are counted, of which ``seen`` were in this call.
+
+        What it carries out is followed by stacks of the rows of all iterations.
+        """
+        recording = self.recording
+        operands, attrs = self._while()
+        count = recording.emitter.counted(self, seen)
+        recording.builder.emit(trips, operands, {**attrs, "count": count})
+        stacks = [recording.emitter.full((count, *row.shape), 0, row.dtype) for row in self.rows]
+        index = new_index(recording, count)
+        body = self._body_graph(stacks, index)
+        operands[self.count : self.count] = stacks
+        attrs = {"body": body, "index": symbol_of(index).name, "trip": count}
+        return self._carried_out(recording.builder.emit(loop_op, operands, attrs))
+
+    def _while(self) -> tuple[list[Value], dict[str, Any]]:
+        """Return the operands and the attributes of the loop."""
+        recording = self.recording
+        start = true_flags(recording, [*self._new().flags])
+        operands = [*self.init, *start, *values_of(recording, self.frontier)]
+        return operands, {
+            "test": shared(recording, self._test_graph()),
+            "body": shared(recording, self._body_graph()),
+        }
+
+    def _carried_out(self, whole: Value) -> tuple[list[Value], Value | None]:
+        """Return what a loop carries out; last, whether what was assumed holds."""
+        found = items(whole)
+        if not self.is_checked:
+            return found, None
+        still = values_of(self.recording, self.frontier)
+        ends = [*found[: self.count], found[-1]]
+        (last,) = add_graph(self.recording, self._last_graph(), [*ends, *still])
+        return found[:-1], last
+
+    def _new(self, stacks: Sequence[Value] = ()) -> Body:
+        flags, sources = int(self.is_checked), [*self.sources, *stacks]
+        return Body(sources, self.frontier, is_checked=self.is_checked, flags=flags)
 
     def _test_graph(self) -> Any:
         graph = self._new()
@@ -179,14 +193,22 @@ class _While:
             condition = logical_and(flag, condition)
         return graph.build([condition])
 
-    def _body_graph(self) -> Any:
-        graph = self._new()
-        found = graph.add(self.body)
+    def _body_graph(self, stacks: Sequence[Value] = (), index: Dim = 0) -> Any:
+        """Return the graph of an iteration, which puts its rows into stacks."""
+        graph = self._new(stacks)
+        sources = graph.sources[: self.count]
+        found = graph.add(self.body, at=sources)
+        rows = found[self.count : self.count + len(stacks)]
+        kept = [
+            with_row(*pair, index) for pair in zip(graph.sources[self.count :], rows, strict=True)
+        ]
         flags = []
         for flag in graph.flags:
-            before = graph.holds(flag, self.asked.expected, graph.add(self.test)[1:])
-            flags.append(graph.holds(before, self.drawn.expected, found[self.count :]))
-        return graph.build([*found[: self.count], *flags])
+            asked = graph.add(self.test, at=sources)[1:]
+            before = graph.holds(flag, self.asked.expected, asked)
+            predicates = found[self.count + len(self.rows) :]
+            flags.append(graph.holds(before, self.drawn.expected, predicates))
+        return graph.build([*found[: self.count], *kept, *flags])
 
     def _last_graph(self) -> Any:
         graph = self._new()

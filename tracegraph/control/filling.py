@@ -6,12 +6,12 @@ that very array. The others stand for rows of a stack.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from tracegraph.control.growing import Appended
+from tracegraph.control.appended import Appended
 from tracegraph.ir.graph import Value
 from tracegraph.ir.record import record
 from tracegraph.ir.size_values import hint
@@ -36,11 +36,14 @@ class Arrays:
         What that is in the first iteration.
     held : dict of str to Storage
         What names hold after an iteration.
+    kept : frozenset of str
+        Those that may hold what they held before the loop instead.
     """
 
     after: dict[Storage, Storage]
     started: dict[Storage, Traced]
     held: dict[str, Storage]
+    kept: frozenset[str]
 
     def at(self, storage: Storage, number: int) -> Any:
         """Return what tells an array of an iteration: one from before, or who has made it when."""
@@ -52,7 +55,8 @@ class Arrays:
 
     def are_named(self, arrays: Collection[Storage]) -> bool:
         """Return whether arrays may be from before, or have names behind the loop."""
-        ends = {*self.held.values(), *self.after.values()}
+        ends = {one for name, one in self.held.items() if name not in self.kept}
+        ends |= {*self.after.values()}
         return any(one in ends or one in self.after for one in arrays)
 
 
@@ -67,6 +71,8 @@ class Filling:
         Which arrays are one.
     variables : dict of str to object
         What variables hold behind the loop.
+    started : dict of str to object
+        What they held before it.
     owners : set of int
         The arrays that are known, by identity.
     """
@@ -76,17 +82,21 @@ class Filling:
         recording: Recording,
         arrays: Arrays,
         variables: Mapping[str, Any],
+        started: Mapping[str, Any],
         owners: set[int],
     ) -> None:
         self.recording, self.arrays, self.owners = recording, arrays, owners
         self.variables = {
             arrays.held[name]: one
             for name, one in variables.items()
-            if name in arrays.held and type(one) is Traced and one.storage.shares is None
+            if name in arrays.held
+            and type(one) is Traced
+            and one.storage.shares is None
+            and one is not started.get(name)
         }
         self.known: dict[Any, Traced] = {}
 
-    def fill(self, appended: Appended, stack: Value, reals: list[Any]) -> None:
+    def fill(self, appended: Appended, stacks: Sequence[Value], reals: list[Any]) -> None:
         """Append the items to a list; without values only as a run.
 
         Raises
@@ -95,19 +105,32 @@ class Filling:
             They are not what was drawn.
         """
         growing, recording = appended.list, self.recording
-        run = Run(appended.flat(stack), appended.kind, len(growing.items), 0, {})
+        rows = appended.flat(recording.emitter, stacks, len(reals))
+        run = Run(rows, appended.kind, len(growing.items), 0, {})
         if not recording.is_abstract:
             self._check(appended, run, reals)
         for place, item in self._named(appended, run, reals):
             run.named[place] = Named(item, item.storage.version)
         if not recording.is_abstract:
             items = [run.item(recording, place, real) for place, real in enumerate(reals)]
+            run.is_followed = bool(items) and self._is_followed(appended, run.named, items)
+            if items and len(items) - 1 not in run.named:
+                items[-1] = run.item(recording, run.count - 1, reals[-1])
             if run.kind is np.ndarray:
                 for place, (item, real) in enumerate(zip(items, reals, strict=True)):
                     self._check_own(item, real, place in run.named)
             growing.items.extend(items)
             run.filled = len(items)
         growing.runs.append(run)
+
+    def _is_followed(
+        self, appended: Appended, named: Mapping[int, Named], items: Sequence[Traced]
+    ) -> bool:
+        """Return whether the last item is the last row, or what a variable holds, in any case."""
+        if len(items) - 1 not in named:
+            return True
+        storage = [*appended.arrays.values()][-1]
+        return storage not in self.arrays.after and items[-1] is self.variables.get(storage)
 
     def _check(self, appended: Appended, run: Run, reals: list[Any]) -> None:
         """Raise where the real items are of another type than was drawn."""
@@ -133,9 +156,10 @@ class Filling:
         self, appended: Appended, run: Run, reals: list[Any]
     ) -> Iterator[tuple[int, Traced]]:
         """Yield the items that are not theirs alone, with their places."""
-        count, step = hint(appended.count), hint(appended.rows.shape[0])
-        if not appended.arrays or count is None or step is None:
+        length, step = hint(run.count), hint(appended.rows.shape[0])
+        if not appended.arrays or length is None or step is None:
             return
+        count = length // step
         for storage, one in self.variables.items():
             self.known.setdefault(self.arrays.at(storage, count - 1), one)
         for number in range(count):

@@ -12,71 +12,27 @@ from typing import Any
 
 import numpy as np
 
-from tracegraph.control.variables import LIST, UNKNOWN, kind_of, start_value
+from tracegraph.control.appended import Appended
+from tracegraph.control.variables import GROWN, LIST, UNKNOWN, is_same, kind_of, start_value
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Value
-from tracegraph.ir.ops.structural import reshape
-from tracegraph.ir.record import record
 from tracegraph.ir.size_values import hint
-from tracegraph.ir.sizes import Dim, Symbol
+from tracegraph.ir.sizes import Symbol
 from tracegraph.ir.types import type_symbols
-from tracegraph.lists import Growing, Mark
-from tracegraph.numpy.arguments import join
+from tracegraph.lists import LAST, LENGTH, Look, Mark
+from tracegraph.numpy.arguments import join, reshaped
 from tracegraph.recording import Recording
 from tracegraph.rows import Run
 from tracegraph.standin import ABSENT, PYTHON_SCALARS, Storage, Traced, TracedSize
 
-GROWN = "$grown "
-"""With the number of a list, what is appended to it; with that of an item, this."""
+ADDED = " added"
+"""Behind the number of a list: whether anything is appended to it."""
 
-LAST = "$last "
-"""With the number of a list, its last item, which the loop looks at."""
+GIVEN = "given "
+"""With a name, what an iteration is given for it."""
 
-
-@record
-class Appended:
-    """What a loop appends to one list.
-
-    Parameters
-    ----------
-    list : Growing
-        The list.
-    kind : type
-        That of all items.
-    rows : Value
-        The items of an iteration, along a first axis.
-    arrays : dict of int to Storage
-        The memory of those that may have other names.
-    count : int or Size
-        How many iterations there are.
-    """
-
-    list: Growing
-    kind: type
-    rows: Value
-    arrays: dict[int, Storage]
-    count: Dim
-
-    @property
-    def stacked(self) -> tuple[Dim, ...]:
-        """The shape of what the loop carries."""
-        shape = self.rows.shape
-        return (self.count, *(shape[1:] if shape[0] == 1 else shape))
-
-    def update(self) -> Value:
-        """Return what an iteration puts into its row of that."""
-        shape = self.rows.shape
-        return _reshaped(self.rows, shape[1:]) if shape[0] == 1 else self.rows
-
-    def flat(self, stack: Value) -> Value:
-        """Return what the loop carried as a stack of items."""
-        shape = self.rows.shape
-        return _reshaped(stack, (self.count * shape[0], *shape[1:]))
-
-
-def _reshaped(value: Value, shape: tuple[Dim, ...]) -> Value:
-    out: Value = value if value.shape == shape else reshape(value, shape=shape)
-    return out
+LOOKED = "$looked "
+"""With a number, what the loop looks at of a list: its last item, or how long it is."""
 
 
 # -- an iteration ---------------------------------------------------------------------------------
@@ -88,40 +44,61 @@ class Growth:
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self._marks: list[Mark] = []
-        self._pieces: list[list[Any]] = []
-        self.lasts: dict[str, Growing] = {}
-        self._wanted: set[Growing] = set()
-        self._shared: set[str] = set()
+        self._pieces: dict[int, list[Any]] = {}
+        self.looks: dict[str, Look] = {}
+        self._wanted: set[Look] = set()
+        self._shared: dict[str, list[str]] = {}
+        self._staying: dict[int, set[str]] = {}
         self._names: dict[str, Any] = {}
         self._doubtful: Collection[str] = ()
+
+    def begin(self) -> None:
+        """Forget what was found when an iteration was drawn before."""
+        self._pieces, self._shared, self._staying = {}, {}, {}
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether all ways through the iteration that was drawn last append to some list."""
+        return any(self._names[f"{GROWN}{number}{ADDED}"] is True for number in self._pieces)
 
     @contextmanager
     def on_one_way(self, given: Mapping[str, Traced]) -> Iterator[None]:
         """Within this lists grow; afterwards they hold what they held."""
-        lasts = {growing: given[name] for name, growing in self.lasts.items()}
-        with self.recording.lists.drawn(lasts, self._wanted) as self._marks:
+        looks = {look: given[name] for name, look in self.looks.items()}
+        with self.recording.lists.drawn(looks, self._wanted) as self._marks:
             yield
 
-    def last_items(self, given: Mapping[str, Traced]) -> dict[str, Any]:
-        """Return the last items of the lists of which the loop looks at these."""
-        found: dict[str, Any] = {}
-        for name, growing in self.lasts.items():
-            item = self.recording.lists.last(growing)
-            found[name] = item
-            if type(item) is Traced and item.storage is given[name].storage:
+    def has_grown(self) -> bool:
+        """Return whether anything was appended on this way."""
+        return any([*mark[0].pieces(mark)] for mark in self._marks)
+
+    def looked_at(self, given: Mapping[str, Traced]) -> dict[str, Any]:
+        """Return what the loop looks at of lists, as it is at the end of this way."""
+        grown = {mark[0] for mark in self._marks if [*mark[0].pieces(mark)]}
+        found = {name: self._looked_at(look) for name, look in self.looks.items()}
+        for name, (kind, growing) in self.looks.items():
+            item = found[name]
+            is_given = type(item) is Traced and item.storage is given[name].storage
+            if kind == LAST and is_given and growing in grown:
                 raise AbstractValueError(
                     "a loop appends the last item of a list again; append a copy"
                 )
         return found
 
-    def new_last_items(self) -> dict[str, Any]:
-        """Take up the lists of whose last items the loop looks at; return these ahead of it."""
-        grown = [mark[0] for mark, pieces in zip(self._marks, self._pieces, strict=True) if pieces]
-        known = {*self.lasts.values()}
-        new = [one for one in grown if one in self._wanted and one not in known]
-        names = {f"{LAST}{len(known) + k}": growing for k, growing in enumerate(new)}
-        self.lasts |= names
-        return {name: self.recording.lists.last(growing) for name, growing in names.items()}
+    def _looked_at(self, look: Look) -> Any:
+        kind, growing = look
+        lists = self.recording.lists
+        return lists.last(growing) if kind == LAST else lists.length(growing.items)
+
+    def new_looks(self) -> dict[str, Any]:
+        """Take up what the loop looks at of lists; return what that is ahead of it."""
+        grown = [self._marks[number][0] for number in sorted(self._pieces)]
+        known = {*self.looks.values()}
+        looks = [(kind, growing) for growing in grown for kind in (LAST, LENGTH)]
+        new = [look for look in looks if look in self._wanted and look not in known]
+        names = {f"{LOOKED}{len(known) + k}": look for k, look in enumerate(new)}
+        self.looks |= names
+        return {name: self._looked_at(look) for name, look in names.items()}
 
     def without_list(self, held: Any) -> Any:
         """Return what a variable holds, ``LIST`` for a list that this iteration has made."""
@@ -140,9 +117,8 @@ class Growth:
             What an iteration is given.
         """
         names: dict[str, Any] = {}
-        self._shared = set()
-        self._pieces = [[*mark[0].pieces(mark)] for mark in self._marks]
-        for number, (mark, pieces) in enumerate(zip(self._marks, self._pieces, strict=True)):
+        found = [[*mark[0].pieces(mark)] for mark in self._marks]
+        for number, (mark, pieces) in enumerate(zip(self._marks, found, strict=True)):
             if pieces and not mark[0].is_open:
                 raise AbstractValueError(
                     "a loop does more with a list than to append to it, or the list has another "
@@ -160,12 +136,18 @@ class Growth:
                 names[name] = self.recording.fresh(ABSENT, piece.stack)
                 names |= {f"{name} {k}": named.item for k, named in piece.named.items()}
         arrays = _names_of_arrays(
-            {**held, **names, **{f"given {k}": one for k, one in given.items()}}
+            {**held, **names, **{f"{GIVEN}{k}": one for k, one in given.items()}}
         )
-        for number, pieces in enumerate(self._pieces):
-            told = [_described(piece, arrays) for piece in pieces]
-            names[f"{GROWN}{number}"] = ", ".join(told)
-            self._shared |= _shared(number, pieces, arrays)
+        staying = {name for name, one in given.items() if is_same(held.get(name), one)}
+        for number, pieces in enumerate(found):
+            names[f"{GROWN}{number}{ADDED}"] = bool(pieces)
+            if not pieces:
+                self._staying[number] = self._staying.get(number, staying) & staying
+            else:
+                told = [_described(piece, arrays) for piece in pieces]
+                names[f"{GROWN}{number}"] = ", ".join(told)
+                self._pieces[number] = pieces
+                self._shared |= _shared(number, pieces, arrays)
         return names
 
     def taken(self, names: Mapping[str, Any], doubtful: Collection[str]) -> dict[str, Any]:
@@ -175,20 +157,24 @@ class Growth:
         return {name: held for name, held in names.items() if name not in self._names}
 
     def appended(
-        self, count: Dim | None, within: Collection[Symbol], given: Collection[Storage], first: int
+        self,
+        within: Collection[Symbol],
+        given: Collection[Storage],
+        first: int,
+        held: Mapping[str, Storage],
     ) -> list[Appended]:
         """Return what the loop appends.
 
         Parameters
         ----------
-        count : int, Size or None
-            How many iterations there are, if that is known.
         within : collection of Symbol
-            What differs between them.
+            What differs between the iterations.
         given : collection of Storage
             The arrays that an iteration is given.
         first : int
             The first storage that it makes.
+        held : mapping of str to Storage
+            The arrays of names that somebody reads after it.
 
         Raises
         ------
@@ -196,30 +182,35 @@ class Growth:
             That is not the same in each iteration.
         """
         found = []
-        for number, pieces in enumerate(self._pieces):
+        for number in sorted(self._pieces):
             if self._names[f"{GROWN}{number}"] is UNKNOWN:
                 raise AbstractValueError(
-                    "a loop appends to a list on some ways only, or something else on each; append "
-                    "in every iteration, or assign to the items of an array"
+                    "a loop appends something else to a list on each way; append the same, or "
+                    "assign to the items of an array"
                 )
-            if pieces and count is None:
-                raise AbstractValueError(
-                    "a loop appends to a list, and data decides how often it runs; use a `for` "
-                    "over a range without `break`, or assign to the items of an array"
-                )
-            if pieces:
-                assert count is not None, "a loop without a count raises"
-                found.append(self._of_list(number, count, given, first))
+            found.append(self._of_list(number, given, first, held))
         for one in found:
             sizes = {*type_symbols([one.rows.type])}
             if not sizes.isdisjoint(within) or any(size.hint is None for size in sizes):
                 raise AbstractValueError(
                     "a loop appends arrays of different sizes; pad them to one size"
                 )
+            if one.added is not None and self.recording.is_abstract:
+                raise AbstractValueError(
+                    "a loop within a loop or under vmap appends to a list on some ways only; "
+                    "append in every iteration, or assign to the items of an array"
+                )
         return found
 
-    def _of_list(self, number: int, count: Dim, given: Collection[Storage], first: int) -> Appended:
+    def _of_list(
+        self,
+        number: int,
+        given: Collection[Storage],
+        first: int,
+        held: Mapping[str, Storage],
+    ) -> Appended:
         """Return what the loop appends to one list."""
+        always = self._names[f"{GROWN}{number}{ADDED}"]
         kinds: list[type] = []
         rows: list[Value] = []
         arrays: dict[int, Storage] = {}
@@ -234,13 +225,15 @@ class Growth:
             else:
                 kinds.append(kind_of(item))
                 named = {0: name} if kinds[-1] is np.ndarray else {}
-                value = _reshaped(value, (1, *value.shape))
+                value = reshaped(value, (1, *value.shape))
             for k, its in named.items():
                 storage = self._item(its).storage
                 if storage not in given and (storage.born < first or storage.external):
                     raise AbstractValueError(
                         "a loop appends an array that was there before; append a copy, x.copy()"
                     )
+                if its in self._shared and always is not True:
+                    storage = self._partner(number, its, held) or storage
                 if its in self._shared:
                     arrays[start + k] = storage
             rows.append(value)
@@ -250,7 +243,23 @@ class Growth:
             raise AbstractValueError(
                 "a loop appends items of different types; use a list for each type"
             )
-        return Appended(self._marks[number][0], kinds[0], join(rows, 0), arrays, count)
+        added = None if always is True else start_value(self.recording, always)
+        return Appended(self._marks[number][0], kinds[0], join(rows, 0), arrays, added)
+
+    def _partner(self, number: int, its: str, held: Mapping[str, Storage]) -> Storage | None:
+        """Return the array of the names that an item has besides, where not all ways append it.
+
+        If these hold what they did on the other ways, it is theirs until the next one is appended.
+        """
+        others = {n for n in self._shared[its] if n in held or n.startswith((GROWN, GIVEN))}
+        if not others:
+            return None
+        if not others <= self._staying[number] or len({held[name] for name in others}) > 1:
+            raise AbstractValueError(
+                "a loop appends an array on some ways only, and on others binds its name to "
+                "another one; append a copy, x.copy()"
+            )
+        return held[others.pop()]
 
     def _item(self, name: str) -> Any:
         """Return an item, if it is followed."""
@@ -322,12 +331,16 @@ def _described(piece: Any, arrays: Mapping[Storage, list[str]]) -> str:
     return f"{kind_of(piece).__name__} {names}"
 
 
-def _shared(number: int, pieces: list[Any], arrays: Mapping[Storage, list[str]]) -> set[str]:
-    """Return the names of the items that have others too."""
-    found = set()
+def _shared(
+    number: int, pieces: list[Any], arrays: Mapping[Storage, list[str]]
+) -> dict[str, list[str]]:
+    """Return the names of the items that have others too, with these."""
+    found = {}
     for place, piece in enumerate(pieces):
         name = f"{GROWN}{number} {place}"
         for k, one in _arrays(piece).items():
-            if len(arrays[one.storage]) > 1:
-                found.add(f"{name} {k}" if type(piece) is Run else name)
+            its = f"{name} {k}" if type(piece) is Run else name
+            others = [other for other in arrays[one.storage] if other != its]
+            if others:
+                found[its] = others
     return found

@@ -137,6 +137,7 @@ class Iteration:
     def draw(self, index: Size | None, sources: list[Value], written: Journal) -> Drawn:
         """Draw an iteration, on all ways through it."""
         self.trees.begin()
+        self.growth.begin()
         end, paths = self._explored(index, written, {})
         if self.mixed:
             given, first = self.given, self.first
@@ -181,7 +182,7 @@ class Iteration:
         """Run an iteration, and return what it leaves; the variables are then as before."""
         self.first = self.recording.drawn_since
         with self.growth.on_one_way(self.given), self.variables():
-            own = self.iteration(index) | self.growth.last_items(self.given)
+            own = self.iteration(index) | self.growth.looked_at(self.given)
             names = self.trees.ended(self.growth.without_list)
             self.trees.check_returned(self.returned)
             kept = self._still_kept(names) | self.trees.flags(self.before, self.given)
@@ -284,24 +285,30 @@ class Iteration:
             else:
                 self._empty(name, before, value)
         self.memory += [s for s in written if s not in self.memory]
-        lasts = self.growth.new_last_items()
-        if any(not may_be_carried(item) for item in lasts.values()):
-            raise AbstractValueError(
-                "a loop looks at the last item of a list; it must be a number or an array"
-            )
-        self.before |= lasts
-        self.carried += lasts
+        self.learns_looks()
         whole = self.trees.learns(may_be_empty=self.may_be_empty())
         unclear = self.trees.why_unclear()
         if unclear is not None:
             raise AbstractValueError(unclear)
         if self._known_changes() != known or self._learns_mixed():
             return True
-        flags = {KEPT + name: True for name in filter(self.is_behind, self.kept_arrays())}
+        kept = self.kept_arrays() - {*self.growth.looks}
+        flags = {KEPT + name: True for name in filter(self.is_behind, kept)}
         flags |= whole
         flags = {flag: True for flag in flags if flag not in self.before}
         self.before |= flags
         return bool(flags)
+
+    def learns_looks(self) -> bool:
+        """Take up what the loop looks at of lists, and return whether that is more than before."""
+        looks = self.growth.new_looks()
+        if any(not may_be_carried(item) for item in looks.values()):
+            raise AbstractValueError(
+                "a loop looks at the last item of a list; it must be a number or an array"
+            )
+        self.before |= looks
+        self.carried += looks
+        return bool(looks)
 
     def _known_changes(self) -> list[Collection[Any]]:
         """Return what is known of what an iteration changes."""
@@ -327,7 +334,7 @@ class Iteration:
     def _learns_mixed(self) -> bool:
         """Take up which names may hold Python's float or NumPy's, and return whether any do."""
         new = self.newly_mixed - self.mixed
-        if not new.isdisjoint(self.growth.lasts):
+        if not new.isdisjoint(self.growth.looks):
             raise AbstractValueError(
                 "a loop appends a Python float or NumPy's, as data decides; append float(x)"
             )

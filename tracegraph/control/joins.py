@@ -20,6 +20,7 @@ from tracegraph.control.drawing import (
 )
 from tracegraph.control.variables import (
     ANY,
+    GROWN,
     NUMPYS,
     OTHER_NAME,
     UNKNOWN,
@@ -257,7 +258,8 @@ class _Join:
             return
         for mine, its in ((one.storage, other.storage), (other.storage, one.storage)):
             if self.partners.setdefault(mine, its) is not its:
-                raise AbstractValueError(OTHER_NAME.format(name))
+                what = "what is appended to a list" if name.startswith(GROWN) else name
+                raise AbstractValueError(OTHER_NAME.format(what))
 
     def _choice(
         self, values: Sequence[Value | None], number: type | None = None, *, apart: bool = False

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tracegraph import tree
+from tracegraph.control.appended import Appended
 from tracegraph.control.filling import Arrays
-from tracegraph.control.growing import Appended
 from tracegraph.control.rebuilding import Containers
 from tracegraph.ir.graph import Value
 from tracegraph.ir.record import record
@@ -45,8 +45,8 @@ class Left:
         Names of arrays that may still be those which they were names of before.
     structure : TreeDef or None
         The structure of what it returns.
-    appended : list of tuple of Appended and Value
-        What it appends to lists, as stacks.
+    appended : list of tuple of Appended and list of Value
+        What it appends to lists, with the stacks of that.
     arrays : Arrays
         Which arrays are one.
     lists : frozenset of str
@@ -70,7 +70,7 @@ class Left:
     carried: tuple[str, ...]
     kept: frozenset[str]
     structure: tree.TreeDef | None
-    appended: list[tuple[Appended, Value]]
+    appended: list[tuple[Appended, list[Value]]]
     arrays: Arrays
     lists: frozenset[str]
     containers: Containers

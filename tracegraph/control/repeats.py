@@ -7,14 +7,15 @@ the number of the iteration, which is data here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tracegraph import tree
 from tracegraph.control.drawing import Drawn, Journal, draw
-from tracegraph.control.drawn_whiles import repeated
+from tracegraph.control.drawn_whiles import RepeatedLoop
 from tracegraph.control.iterations import WHAT
 from tracegraph.control.joins import End
+from tracegraph.control.outcome import Ends, Left
 from tracegraph.control.paths import Paths
 from tracegraph.control.statements import Statement
 from tracegraph.control.variables import (
@@ -48,6 +49,10 @@ NO_TRIPS = Trips(Items(0, lambda number: number, tuple, 0))
 @dataclass(eq=False)
 class Repeated(Statement):
     """A loop that runs as long as its condition holds and nothing leaves it."""
+
+    asked: Drawn = field(default_factory=lambda: Drawn(None, []))
+    ends: Ends = field(init=False)
+    whole: RepeatedLoop = field(init=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -111,7 +116,7 @@ class Repeated(Statement):
         self,
         init: list[Value],
         sources: list[Value],
-        targets: list[Value],
+        ends: Ends,
         drawn: Drawn,
         index: Size | None,
     ) -> tuple[list[Value], Value | None]:
@@ -119,13 +124,12 @@ class Repeated(Statement):
             self.recording.emitter.literal,
             dict(zip(self.carried, sources, strict=False)),
         )
-        asked, goes_on = Drawn(None, []), []
+        asked, goes_on = self.asked, []
         if LEFT in carried:
             goes_on.append(equal(carried[LEFT], literal(0, INT64)))
         if not self.is_while:
             goes_on.append(less(carried[NUMBER], self._count()))
         else:
-            asked = self.condition()
             if type(asked.result) is Traced:
                 goes_on.append(asked.result.value)
             elif not asked.result:
@@ -134,7 +138,27 @@ class Repeated(Statement):
         for one in goes_on[1:]:
             condition = logical_and(condition, one)
         asked = self._unless_left(asked, carried.get(LEFT))
-        return repeated(self.recording, init, sources, asked, condition, drawn, targets)
+        if ends.appended and self.recording.is_abstract:
+            raise AbstractValueError(
+                "a loop within a loop or under vmap appends to a list, and data decides how often "
+                "it runs; use a `for` over a range without `break`, or assign to the items of an "
+                "array"
+            )
+        updates = [update for one in ends.appended for update in one.updates()]
+        self.ends = ends
+        self.whole = RepeatedLoop(
+            self.recording, init, sources, asked, condition, drawn, ends.targets, updates
+        )
+        return self.whole.looped()
+
+    def leaves_known_items(self) -> bool:
+        return False
+
+    def counted(self, left: Left, trips: int) -> Left:
+        """Return what the loop leaves; if it appends to lists it is run as often as is counted."""
+        if not self.ends.appended:
+            return left
+        return self.left(self.ends, *self.whole.counted(trips))
 
     def _count(self) -> Value:
         count = self.trips.items.count
@@ -149,6 +173,13 @@ class Repeated(Statement):
         is_left = logical_not(equal(left, self.recording.emitter.literal(0, INT64)))
         holds = [one if expect else logical_not(one) for one, expect in asked.assumed]
         return Drawn(asked.result, [(logical_or(is_left, one), True) for one in holds])
+
+    def learns(self, written: Journal) -> bool:
+        if super().learns(written):
+            return True
+        if self.is_while:
+            self.asked = self.condition()
+        return self.learns_looks()  # the condition may look at some too
 
     def condition(self) -> Drawn:
         """Draw the condition of a ``while``; the result is a bool with or without a value.
@@ -174,12 +205,16 @@ class Repeated(Statement):
 
     def _tested(self) -> dict[str, Any]:
         """Ask the condition, and return its answer."""
-        with self.variables():
+        with self.growth.on_one_way(self.given), self.variables():
             before = {name: content(cell) for name, cell in self.cells.items()}
             answer = self._truth(self.code.test())
             if any(content(cell) is not before[name] for name, cell in self.cells.items()):
                 raise AbstractValueError(
                     "the condition of a loop binds a name; bind it in the body"
+                )
+            if self.growth.has_grown():
+                raise AbstractValueError(
+                    "the condition of a loop appends to a list; append in its body"
                 )
             return {TEST: answer}
 

@@ -88,7 +88,8 @@ def _drawn(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
             return (False, _left(recording, items, begun)) if begun else None
         if recording.drawn is not None and not _has_more(recording, items, begun):
             return True, iter(())
-        left = code.body(items.at(begun))
+        with code.own_errors():
+            left = code.body(items.at(begun))
         if left is not None:
             assert code.exit is not None, "only a loop with exits is left"
             code.exit.value = left
@@ -148,24 +149,25 @@ def _short(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
 
     One by one they leave more that can be followed, such as lists, views and exceptions.
     """
-    text = code.body.__code__
-    if text not in recording.straight and isinstance(items.count, int) and items.count > 1:
-        rest = _as_one(recording, items, code)
-        if rest is not None:
-            return rest
-        recording.straight.add(text)
+    if isinstance(items.count, int) and items.count > 1:
+        form, trips = Statement if code.exit is None else Repeated, Trips(items)
+        real = iter(()) if recording.is_abstract else trips.real()
+        if _as_one(recording, form(recording, code, trips, is_short=True), real):
+            return True, _ended(recording, code, real)
     return _joined(recording, items, code)
 
 
-def _as_one(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
-    """Run a short loop as one operation; None if it is better not."""
-    form, trips = Statement if code.exit is None else Repeated, Trips(items)
+def _as_one(recording: Recording, loop: Statement, real: Iterator[Any] | None) -> bool:
+    """Run a loop of few iterations as one operation, unless it is better not."""
+    code, text = loop.code, loop.code.body.__code__
+    if text in recording.straight:
+        return False
     state, made, known = State(recording), AbstractValueError.made, {*recording.builder.nodes}
-    loop, raised = form(recording, code, trips, is_short=True), recording.raises
+    raised = recording.raises
     try:
         left = _outcome(recording, loop)
         is_followed = all(_is_left(left, name, code) for name in code.cells())
-        if left.appended or not is_followed or recording.raises > raised:
+        if loop.leaves_known_items() or not is_followed or recording.raises > raised:
             raise StraightCodeError("what it leaves is followed better one by one")
     except AbstractValueError:
         AbstractValueError.made = made  # it is not the user's code that has caught it
@@ -173,10 +175,10 @@ def _as_one(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
         new = [node for node in recording.builder.nodes if node not in known]
         loops = [node for node in new if node.op in LOOPS]
         forget(recording, values_of(recording, loops))
-        return None
-    real = iter(()) if recording.is_abstract else trips.real()
+        recording.straight.add(text)
+        return False
     _bind(recording, loop, left, real)
-    return True, _ended(recording, code, real)
+    return True
 
 
 def _is_left(left: Left, name: str, code: LoopCode) -> bool:
@@ -194,7 +196,7 @@ def _is_left(left: Left, name: str, code: LoopCode) -> bool:
 class WhileLoop:
     """Says ahead of each test of a ``while`` whether the twin goes on, until the loop is drawn.
 
-    Iterations whose test looks at no data are Python's, if they are few.
+    Iterations whose test looks at no data are Python's, if they are few, and nothing in them does.
     """
 
     def __init__(self, recording: Recording, code: LoopCode) -> None:
@@ -211,7 +213,8 @@ class WhileLoop:
             return True
         self.begun += 1
         if self.begun <= SHORT and not self._asks_data():
-            return True
+            loop = Repeated(recording, code, NO_TRIPS, is_short=True)
+            return self.begun > 1 or not _as_one(recording, loop, None)
         loop = Repeated(recording, code, NO_TRIPS)
         why = _try(recording, loop, None, may_peel=self.peeled < PEELED)
         if why is None:
@@ -271,7 +274,10 @@ def _outcome(recording: Recording, loop: Statement) -> Left:
 def _bind(recording: Recording, loop: Statement, left: Left, items: Iterator[Any] | None) -> None:
     """Run the user's own text, if there are values, and let variables hold what the loop leaves."""
     code = loop.code
-    real = Real() if recording.is_abstract else _run(recording, items, loop, _reached(code))
+    real = Real()
+    if not recording.is_abstract:
+        real = _run(recording, items, loop, _reached(code))
+        left = loop.counted(left, real.trips)
     Binding(recording, code, left, real).bind()
 
 
@@ -363,30 +369,12 @@ def _run(
             recording.lists.holding_reals(appended),
             real_values(recording, variables, loop) as given,
             paused(),
+            code.own_errors(),
         ):
-            ran, left = _repeat(code) if items is None else _run_over(items, code)
+            trips, left = code.run(items)
     except BaseException as error:
         recording.raised = True
         loop.trees.changed.give_up()
         recording.give_up(f"a loop raised {type(error).__name__}; test the values before it")
         raise
-    return Real(ran, left, appended, given)
-
-
-def _run_over(items: Any, code: LoopCode) -> tuple[bool, Any]:
-    """Return whether there was an iteration, and how the loop was left."""
-    for item in items:
-        left = code.plain(item)
-        if left is not None:
-            return True, left
-    return True, None
-
-
-def _repeat(code: LoopCode) -> tuple[bool, Any]:
-    ran = False
-    while code.plain_test():
-        ran = True
-        left = code.plain()
-        if left is not None:
-            return ran, left
-    return ran, None
+    return Real(trips, left, appended, given)

@@ -12,15 +12,16 @@ recorded iteration by iteration.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from tracegraph.control.appended import Appended, stack_for
 from tracegraph.control.drawing import Drawn, Journal, forget, source
 from tracegraph.control.drawn_loops import looped, with_row
 from tracegraph.control.filling import Arrays
-from tracegraph.control.growing import Appended
 from tracegraph.control.items import Node, Same
 from tracegraph.control.iterations import Iteration, NotYetError
 from tracegraph.control.outcome import Ends, Left, State, symbol_of
@@ -81,14 +82,33 @@ class Statement(Iteration):
         self,
         init: list[Value],
         sources: list[Value],
-        targets: list[Value],
+        ends: Ends,
         drawn: Drawn,
         index: Size | None,
     ) -> tuple[list[Value], Value | None]:
-        """Add the loop, and return what it carries out; last, whether what was assumed holds."""
+        """Add the loop, and return what it carries out; last, whether what was assumed holds.
+
+        Behind what ``ends`` has there are the stacks of what it appends to lists.
+        """
         assert index is not None, "a for loop counts its iterations"
-        check_worth(self.recording, sources, index, self.trips.count)
-        return looped(self.recording, init, sources, targets, drawn, index)
+        recording, count = self.recording, self.trips.count
+        updates = [update for one in ends.appended for update in one.updates()]
+        stacks = [stack_for(recording.emitter, update, count) for update in updates]
+        carried = [source(recording, stack.type) for stack in stacks]
+        rows = [with_row(*pair, index) for pair in zip(carried, updates, strict=True)]
+        init.extend(stacks)
+        sources.extend(carried)
+        check_worth(recording, sources, index, count)
+        return looped(recording, init, sources, [*ends.targets, *rows], drawn, index)
+
+    def leaves_known_items(self) -> bool:
+        """Return whether it is known how many items it appends to some list."""
+        return self.growth.is_sure
+
+    def counted(self, left: Left, trips: int) -> Left:
+        """Return what the loop leaves, once it is known how often it ran in this call."""
+        del trips
+        return left
 
     def last_sizes(self, index: Size | None) -> dict[str, Dim]:
         """Return the names that hold sizes after the last iteration."""
@@ -118,13 +138,7 @@ class Statement(Iteration):
                 for value in ends.last.values():
                     init.append(zeros(recording.builder, value.type))
                     sources.append(source(recording, value.type))
-                for appended in ends.appended:
-                    stack = recording.emitter.full(appended.stacked, 0, appended.rows.dtype)
-                    init.append(stack)
-                    sources.append(source(recording, stack.type))
-                    assert index is not None, "only loops that count append"
-                    ends.targets.append(with_row(sources[-1], appended.update(), index))
-                left = self._left(ends, *self.looped(init, sources, ends.targets, drawn, index))
+                left = self.left(ends, *self.looped(init, sources, ends, drawn, index))
         finally:
             for storage, value, version in before:
                 storage.value, storage.version = value, version
@@ -157,10 +171,14 @@ class Statement(Iteration):
     def _appended(self, index: Size | None) -> list[Appended]:
         """Return what the loop appends to lists."""
         given = {one.storage for one in self.given.values()}
-        count = None if index is None else self.trips.count
         within = () if index is None else (symbol_of(index),)
-        found = self.growth.appended(count, within, given, self.first)
-        is_counted = self.recording.is_abstract and not isinstance(count, int)
+        held = {
+            name: one.storage
+            for name, one in self.after.items()
+            if type(one) is Traced and (name in self.carried or self.is_behind(name))
+        }
+        found = self.growth.appended(within, given, self.first, held)
+        is_counted = self.recording.is_abstract and not isinstance(self.trips.count, int)
         if is_counted and any(self._arrays().are_named([*one.arrays.values()]) for one in found):
             raise AbstractValueError(
                 "a loop appends an array that has another name; append a copy, x.copy()"
@@ -181,9 +199,7 @@ class Statement(Iteration):
         }
         after = {storage: held[name] for storage, name in carried.items() if name in held}
         started = {storage: self.before[carried[storage]] for storage in after}
-        return Arrays(
-            after, started, {k: v for k, v in held.items() if k not in self.kept_arrays()}
-        )
+        return Arrays(after, started, held, self.kept_arrays())
 
     def _known(self) -> list[str]:
         """Return the names of which it is known what they are bound to by the last iteration."""
@@ -282,7 +298,7 @@ class Statement(Iteration):
                 found[name] = start_value(self.recording, traced)
             if type(traced) is not Traced or traced.storage.shares is not None or traced.path:
                 continue
-            names = (*self.carried, *found)
+            names = {*self.carried, *found} - {*self.growth.looks}
             is_known = any(is_same(traced, self.after[other]) for other in names)
             value = self.recording.value_of(traced)
             sizes_of = set(type_symbols([value.type]))
@@ -302,11 +318,23 @@ class Statement(Iteration):
         roots = {name for name in self.cells if name not in self.emptied or self.surely_runs()}
         return containers_of(self.trees, self.after, roots)
 
-    def _left(self, ends: Ends, found: list[Value], holds: Value | None) -> Left:
+    def left(self, ends: Ends, found: list[Value], holds: Value | None) -> Left:
+        """Return what the loop leaves.
+
+        Parameters
+        ----------
+        ends : Ends
+            What an iteration ends with.
+        found : list of Value
+            What the loop carries out; stacks of what it appends stand last, if there are any yet.
+        holds : Value or None
+            Whether what was assumed is so.
+        """
         count, rest = len(self.carried), len(self.carried) + len(self.memory)
         values = dict(zip(self.carried, found[:count], strict=True))
         values |= dict(zip(ends.last, found[rest:], strict=False))
-        stacks = found[rest + len(ends.last) :]
+        stacks = iter(found[rest + len(ends.last) :])
+        pairs = [(one, [*itertools.islice(stacks, one.width)]) for one in ends.appended]
         kinds = {name: kind_of(self.after[name]) for name in values}
         orders = {name: order_of(self.after[name]) for name in values if kinds[name] is np.ndarray}
         memory = dict(zip(self.memory, found[count:rest], strict=True))
@@ -318,6 +346,7 @@ class Statement(Iteration):
             for name in names
             for other in values
             if name not in values
+            and other not in self.growth.looks
             and type(self.after[name]) is Traced
             and is_same(self.after[name], self.after[other])
         }
@@ -329,7 +358,7 @@ class Statement(Iteration):
         return Left(
             values, kinds, orders, ends.sizes, same, aliases, constants, memory, holds, self.before,
             tuple(self.carried), self.kept_arrays(), self.structure,
-            list(zip(ends.appended, stacks, strict=True)), self._arrays(),
+            [pair for pair in pairs if pair[1]], self._arrays(),
             frozenset(name for name in names if self.after[name] is LIST),
             self._containers(), frozenset(name for name in self.after if not self.is_behind(name)),
         )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import itertools
+import traceback
 import types
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -37,6 +38,9 @@ LEFT, RAN, NUMBER = "$left", "$ran", "$number"
 RETURNED, KEPT, NUMPYS = "$returned ", "$kept ", "$numpy "
 """With a number, a part of what it returns; with a name, whether that keeps its array, or holds
 NumPy's number and not Python's."""
+
+GROWN = "$grown "
+"""With the number of a list, what is appended to it; with that of an item, this."""
 
 BROKEN, RETURNING = 1, 2
 """How a loop is left, if not in the end: by ``break``, by ``return``."""
@@ -89,6 +93,44 @@ class LoopCode:
         finally:
             for cell, held in before:
                 set_content(cell, held)
+
+    def run(self, items: Iterator[Any] | None) -> tuple[int, Any]:
+        """Run the user's own text over real items, or as long as the condition holds.
+
+        Returns
+        -------
+        tuple of int and object
+            How many iterations there were, and how the loop was left: see ``twin.Exit``.
+        """
+        trips = 0
+        for trips, given in enumerate(self._holding() if items is None else items, 1):
+            left = self.plain() if items is None else self.plain(given)
+            if left is not None:
+                return trips, left
+        return trips, None
+
+    def _holding(self) -> Iterator[bool]:
+        """Yield as long as the condition holds."""
+        while self.plain_test():
+            yield True
+
+    @contextmanager
+    def own_errors(self) -> Iterator[None]:
+        """Within this reading a name that is not bound raises what it does in the user's function.
+
+        An iteration is a function of its own here, which raises ``NameError``.
+        """
+        try:
+            yield
+        except NameError as error:
+            texts = [one.__code__ for one in (self.body, self.plain, self.plain_test) if one]
+            *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+            is_own = type(error) is NameError and frame.f_code in texts
+            if not is_own or not any(error.name in names for names in self.names):
+                raise
+            said = f"cannot access local variable {error.name!r}"
+            own = UnboundLocalError(f"{said} where it is not associated with a value")
+            raise own.with_traceback(error.__traceback__) from None
 
     def _cells(self, names: Collection[str]) -> dict[str, CellType]:
         free = zip(self.body.__code__.co_freevars, self.body.__closure__ or (), strict=True)
