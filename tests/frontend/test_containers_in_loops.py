@@ -154,7 +154,7 @@ REFUSED = {
                  "becomes another name of a tuple"),
     "in place and anew": ("s = {'x': x, 't': 0.0}\n    for i in range(n):\n        if s['t'] > 2: s = {'x': s['x'] * 0.9, 't': 0.0}\n        s['t'] = s['t'] + 1.0\n    return s",
                           "s is a dict that is changed in place, and"),
-    "only exchanges": ("s = (x, x * 2)\n    for i in range(n): s = (s[1], s[0])\n    return s", "only changes places"),
+    "only exchanges": ("s = (x, x * 2)\n    for i in range(n):\n        s = (s[1], s[0])\n        if s[0][1] > 90: break\n    return s", "only changes places"),
     "one array or another": ("s = (x, 0.0); best = s\n    for i in range(n):\n        s = (s[0] * 0.99, s[1] + 1.0)\n        if s[0][0] > 0.4: best = s\n    return s, best",
                              "becomes another name of an array on some ways"),
     "written and bound anew": ("y = x * 1; s = (y, 0.0)\n    for i in range(n):\n        s[0][0] += 1.0\n        s = (s[0] * 0.9, s[1] + 1.0)\n    return s, y",

@@ -109,7 +109,7 @@ LIMITS = {
         "becomes another name of an array on some ways",
     ),
     "exchanges": (
-        "y = x * 2\n    for i in range(n): x, y = y, x\n    return x, y",
+        "y = x * 2\n    for i in range(n):\n        x, y = y, x\n        if x[1] > 90: break\n    return x, y",
         "only changes places with other names",
     ),
     "shapes": (

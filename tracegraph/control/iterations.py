@@ -102,7 +102,8 @@ class Iteration:
     def iteration(self, index: Size | None) -> dict[str, Any]:
         """Run an iteration, and return what the loop's own variables are after it."""
         assert index is not None, "a for loop counts its iterations"
-        self.code.body(self.trips.items.at(self.recording.size(self.trips.begun + index)))
+        for item in self.trips.at(self.recording.size(index)):
+            self.code.body(item)
         return {}
 
     def surely_runs(self) -> bool:

@@ -151,6 +151,9 @@ class Repeated(Statement):
         )
         return self.whole.looped()
 
+    def period(self) -> int:
+        return 1
+
     def leaves_known_items(self) -> bool:
         return False
 

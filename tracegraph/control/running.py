@@ -18,7 +18,7 @@ from tracegraph.control.items import kind_of_container
 from tracegraph.control.iterations import NotYetError
 from tracegraph.control.outcome import Left, State
 from tracegraph.control.repeats import NO_TRIPS, Repeated, asks_data
-from tracegraph.control.statements import Statement
+from tracegraph.control.statements import ExchangedError, Statement
 from tracegraph.control.variables import (
     UNBOUND,
     LoopCode,
@@ -76,9 +76,13 @@ def _drawn(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
     """Run a loop that may be drawn; None if nothing was run."""
     form = Statement if code.exit is None and not items.is_data else Repeated
     for begun in range(PEELED + 1):
-        trips = Trips(items, begun)
-        real = iter(()) if recording.is_abstract else trips.real()
-        why = _try(recording, form(recording, code, trips), real, may_peel=begun < PEELED)
+        trips, may_peel = Trips(items, begun), begun < PEELED
+        why, real = _try_over(recording, form, code, trips, may_peel=may_peel)
+        if isinstance(why, ExchangedError):
+            trips = Trips(items, begun, why.period)
+            why, real = _try_over(recording, form, code, trips, may_peel=may_peel)
+        if why is None and trips.period > 1:
+            return False, _behind(recording, trips)
         if why is None:
             return True, _ended(recording, code, real)
         if not isinstance(why, NotYetError) or begun == PEELED:
@@ -98,6 +102,22 @@ def _drawn(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
         if not recording.is_noting or are_few:
             return False, _left(recording, items, begun + 1)
     raise AssertionError("the last iteration that is peeled is followed by the others")
+
+
+def _try_over(
+    recording: Recording, form: type[Statement], code: LoopCode, trips: Trips, *, may_peel: bool
+) -> tuple[AbstractValueError | None, Iterator[Any]]:
+    """Run a loop over items if it can be drawn, else return why not, and the items behind it."""
+    real = iter(()) if recording.is_abstract else trips.real()
+    return _try(recording, form(recording, code, trips), real, may_peel=may_peel), real
+
+
+def _behind(recording: Recording, trips: Trips) -> Iterator[Any]:
+    """Yield the items that are left over where several iterations count as one."""
+    left = trips.items.count - trips.behind
+    for k in range(trips.period - 1):
+        if recording.ask_size(k + 1, "<=", left):
+            yield trips.items.at(recording.size(trips.behind + k))
 
 
 def _has_more(recording: Recording, items: Items, begun: int) -> bool:
@@ -251,7 +271,7 @@ def _try(
             raise AbstractValueError(recording.undrawn[text].reason)
         _bind(recording, loop, _outcome(recording, loop), items)
     except AbstractValueError as why:
-        can_peel = may_peel and isinstance(why, NotYetError)
+        can_peel = isinstance(why, ExchangedError) or (may_peel and isinstance(why, NotYetError))
         if recording.drawn is not None and not can_peel:
             raise
         AbstractValueError.made = made  # it is not the user's code that has caught it

@@ -13,6 +13,7 @@ recorded iteration by iteration.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -47,6 +48,15 @@ from tracegraph.ir.types import type_symbols
 from tracegraph.layouts import order_of
 from tracegraph.standin import Traced, TracedSize, dim_of
 
+
+class ExchangedError(AbstractValueError):
+    """Arrays that were there before a loop change places in it, in so many iterations."""
+
+    def __init__(self, period: int) -> None:
+        super().__init__("names of arrays change places in a loop; bind copies")
+        self.period = period
+
+
 ROUNDS = 8
 """So often a body is drawn anew because it changes more than was known."""
 
@@ -75,6 +85,22 @@ class Statement(Iteration):
         raise AbstractValueError(
             "what a loop changes is different in each iteration; change the same arrays and names"
         )
+
+    def learns(self, written: Journal) -> bool:
+        period = self.period()
+        if period > 1:
+            raise ExchangedError(period)
+        return super().learns(written)
+
+    def period(self) -> int:
+        """Return after how many iterations each array has the names again that it had."""
+        before = {n: one for n, one in self.before.items() if kind_of(one) is np.ndarray}
+        then = {
+            name: next((n for n, one in before.items() if is_same(one, self.after[name])), name)
+            for name in before
+            if not is_same(before[name], self.after.get(name, before[name]))
+        }
+        return math.lcm(*(_length_of_cycle(then, name) for name in then))
 
     # -- what the forms of loops differ in ------------------------------------------------------
 
@@ -362,3 +388,13 @@ class Statement(Iteration):
             frozenset(name for name in names if self.after[name] is LIST),
             self._containers(), frozenset(name for name in self.after if not self.is_behind(name)),
         )  # fmt: skip
+
+
+def _length_of_cycle(then: Mapping[str, str], name: str) -> int:
+    """Return after how many steps a name comes back to itself; 1 if it does not."""
+    at = name
+    for length in range(1, len(then) + 1):
+        at = then.get(at, at)
+        if at == name:
+            return length
+    return 1

@@ -15,6 +15,8 @@ import numpy as np
 
 from tracegraph.ir.graph import Value, attrs_key
 from tracegraph.ir.record import record
+from tracegraph.ir.size_values import hint
+from tracegraph.ir.sizes import floordiv
 from tracegraph.iterables import Items
 from tracegraph.recording import Recording
 from tracegraph.standin import PYTHON_SCALARS, Storage, Traced, TracedSize
@@ -139,19 +141,35 @@ class LoopCode:
 
 @record
 class Trips:
-    """The iterations of a loop that are left: all but the first ``begun`` ones."""
+    """The iterations of a loop that are left: all but the first ``begun`` ones.
+
+    Where names change places, ``period`` of them count as one: then each name has its own again.
+    """
 
     items: Items
     begun: int = 0
+    period: int = 1
 
     @property
     def count(self) -> Any:
         """How many there are: see ``Items``."""
-        return self.items.count - self.begun
+        left = self.items.count - self.begun
+        return left if self.period == 1 else floordiv(left, self.period)
+
+    @property
+    def behind(self) -> Any:
+        """The number of the first item that is behind them."""
+        return self.begun + self.count * self.period
+
+    def at(self, number: Any) -> Iterator[Any]:
+        """Yield the items of one iteration."""
+        for k in range(self.period):
+            yield self.items.at(self.begun + number * self.period + k)
 
     def real(self) -> Iterator[Any]:
         """Return the real items."""
-        return itertools.islice(self.items.real(), self.begun, None)
+        end = None if self.items.is_data else hint(self.behind)
+        return itertools.islice(self.items.real(), self.begun, end)
 
 
 class Cell(Protocol):
