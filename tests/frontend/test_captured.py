@@ -6,6 +6,8 @@ import pytest
 from tests.frontend.programs import after, agrees
 from tests.frontend.support import call
 
+pytestmark = pytest.mark.slow  # no interpreter differs in this; tests/twin has what does
+
 X = np.linspace(-1, 1, 6)
 
 BEFORE = """

@@ -12,6 +12,8 @@ import tracegraph as tg
 from tests.frontend.programs import agrees, program
 from tests.frontend.test_loops import loops_of
 
+pytestmark = pytest.mark.slow  # no interpreter differs in this; tests/twin has what does
+
 X = np.linspace(0.5, 2.0, 12)
 
 

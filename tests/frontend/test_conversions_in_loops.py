@@ -14,6 +14,8 @@ from tests.frontend.support import agree
 from tests.frontend.test_loops import loops_of
 from tracegraph.control import worth
 
+pytestmark = pytest.mark.slow  # no interpreter differs in this; tests/twin has what does
+
 X = np.linspace(-4.0, 4.0, 12)
 CALLS = [(X,), (X * 1.5 + 0.1,), (X * -0.7,)]
 WRONG = (math.nan, math.inf, -math.inf, 1e19, -1e300, 2.0**63, -(2.0**63), 2.0**62)

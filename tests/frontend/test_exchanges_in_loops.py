@@ -10,6 +10,8 @@ import pytest
 import tracegraph as tg
 from tests.frontend.support import agree, made
 
+pytestmark = pytest.mark.slow  # no interpreter differs in this; tests/twin has what does
+
 X = np.random.default_rng(5).normal(size=16)
 
 

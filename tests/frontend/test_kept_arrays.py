@@ -15,6 +15,8 @@ import pytest
 import tracegraph as tg
 from tests.frontend.programs import program
 
+pytestmark = pytest.mark.slow  # no interpreter differs in this; tests/twin has what does
+
 KEPT = {
     "a while": "i = 0\n    while i < n and y[0] < 1e9:\n        y = y * 0.9\n        i += 1\n    return y",
     "the one before, by a while": "p, i = x * 1.0, 0\n    while i < n and y[0] > -1e9:\n        p = y\n        y = y * 0.9\n        i += 1\n    return p, y",

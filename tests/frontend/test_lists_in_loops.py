@@ -10,6 +10,8 @@ import pytest
 import tracegraph as tg
 from tests.frontend.support import agree, made
 
+pytestmark = pytest.mark.slow  # no interpreter differs in this; tests/twin has what does
+
 X = np.array([0.5, 1.5, 0.7, -1.0])
 COUNTS = (0, 1, 2, 9, 7, 40, 41, 43)
 

@@ -13,6 +13,8 @@ from tests.frontend.support import Counted, agree, made
 from tests.frontend.test_lists_in_loops import ONE_LOOP
 from tracegraph.ir.errors import AbstractValueError
 
+pytestmark = pytest.mark.slow  # no interpreter differs in this; tests/twin has what does
+
 X = np.array([0.5, 1.5, 0.7, -1.0])
 
 DIFFERENTIABLE = [

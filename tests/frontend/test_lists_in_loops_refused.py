@@ -9,8 +9,10 @@ import pytest
 
 from tests.frontend.support import agree, made
 
+pytestmark = pytest.mark.slow  # no interpreter differs in this; tests/twin has what does
+
 X = np.array([0.5, 1.5, 0.7, -1.0])
-COUNTS = (0, 1, 2, 9, 5, 20, 21, 13, 30)
+COUNTS = (0, 2, 9, 20, 21)
 
 
 def in_place(x: Any, n: int) -> Any:

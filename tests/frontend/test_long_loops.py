@@ -13,6 +13,8 @@ from tests.frontend.control_flow import assert_same, compiled
 from tracegraph.codegen import once
 from tracegraph.ir.interpret import Interpreter
 
+pytestmark = pytest.mark.slow  # no interpreter differs in this; tests/twin has what does
+
 X = np.array([0.5, 1.5, 0.7, -1.0])
 STEPS = 1500
 

@@ -11,6 +11,8 @@ from tests.frontend.programs import agrees, program
 from tests.frontend.test_loops import loops_of
 from tracegraph.control.iterations import Iteration
 
+pytestmark = pytest.mark.slow  # no interpreter differs in this; tests/twin has what does
+
 X = np.array([0.3, -1.0, 2.0, 0.7, -0.2])
 CALLS = [(X * k,) for k in (1.0, -1.0, 0.5, 3.0)]
 
