@@ -124,7 +124,7 @@ def test_a_path_beyond_the_cap_runs_eagerly_and_says_so(monkeypatch: pytest.Monk
         kept = []  # so that the loop is no single operation
         while a[0] > 0:
             a = a - 1
-            kept.append(a)
+            kept.insert(0, a)
         return len(kept)
 
     compiled = tg.compile(turns)
