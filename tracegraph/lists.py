@@ -197,7 +197,8 @@ class Lists:
             self.use(growing.items)
             return growing.items[-1]
         item = run.item(self.recording, run.count - 1, ABSENT)
-        run.named.setdefault(run.count - 1, Named(item, item.storage.version))
+        if run.kind is np.ndarray:
+            run.named.setdefault(run.count - 1, Named(item, item.storage.version))
         return item
 
     @contextmanager
@@ -306,15 +307,20 @@ class Lists:
         """Return the array of all items; None where that is nothing but them."""
         growing = self.get(items)
         if growing is not None and growing.is_open:
-            if all(map(growing.is_whole, growing.runs)) and self._has_items(growing):
-                return self._joined([*growing.pieces()])
-            self.use(items)
+            is_whole = all(growing.is_whole(run) and self._has_items(run) for run in growing.runs)
+            stack = self._joined([*growing.pieces()]) if is_whole else None
+            if stack is not None:
+                return stack
+            self.use(items)  # it is taken item by item
         return self._joined(list(by_rows(items)))
 
-    def _has_items(self, growing: Growing) -> bool:
-        """Return whether a list has items, if data decides that; an empty one has no type."""
-        length, recording = growing.length, self.recording
-        return not recording.emitter.is_counted(length) or recording.ask_size(1, "<=", length)
+    def _has_items(self, run: Run) -> bool:
+        """Return whether a loop has appended anything, if data decides that: nothing has no type.
+
+        The type of the whole depends on which items there are.
+        """
+        is_counted = self.recording.emitter.is_counted(run.count)
+        return not is_counted or self.recording.ask_size(1, "<=", run.count)
 
     def _joined(self, pieces: list[Any]) -> Value | None:
         emitter = self.recording.emitter

@@ -118,7 +118,8 @@ class Pen:
     ``effects`` are what compiled calls will do, ``leaked`` containers with stand-ins in them that
     the function made and stored outside. ``asked`` is how often what is drawn asked data,
     ``raises`` how often it raised, ``straight`` are the bodies of short loops that are better not
-    drawn. ``drawn`` is the name of the function that is drawing the body of a loop or a branch,
+    drawn, ``unsettled`` variables, by identity, that hold what is not known behind a loop inside.
+    ``drawn`` is the name of the function that is drawing the body of a loop or a branch,
     ``drawn_since`` from which storage on arrays are made in there, and
     ``indices`` how often the loops run whose iterations symbols count. ``journal`` has what memory
     held that was there before an iteration and that it changes, where that can be drawn;
@@ -147,6 +148,7 @@ class Pen:
         self.follows = True
         self.asked = self.raises = 0
         self.straight: set[CodeType] = set()
+        self.unsettled: dict[int, Any] = {}
         self.drawn: str | None = None
         self.drawn_since = 0
         self.indices: dict[Symbol, Dim] = {}

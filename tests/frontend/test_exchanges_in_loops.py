@@ -50,14 +50,14 @@ def read_only(u: Any, n: int) -> Any:
     return x, z, total
 
 
-def two_and_three(u: Any, n: int) -> Any:
-    a, b, c, d, e = u + 1, u + 2, u + 3, u + 4, u + 5
+def two_and_four(u: Any, n: int) -> Any:
+    a, b, c, d, e, f = u + 1, u + 2, u + 3, u + 4, u + 5, u + 6
     for k in range(n):
         a[1] += e[0] * k
         c[1] += b[2] * 0.1
         a, b = b, a
-        c, d, e = d, e, c
-    return a, b, c, d, e
+        c, d, e, f = d, e, f, c
+    return a, b, c, d, e, f
 
 
 def beside_others(u: Any, n: int) -> Any:
@@ -107,9 +107,25 @@ def in_a_tuple(u: Any, n: int) -> Any:
     return pair
 
 
+def as_a_view(u: Any, n: int) -> Any:
+    a, b = u, u * 1
+    for _ in range(n):
+        u[0] += 1
+        a, b = b.reshape(-1), a.view()
+    return a, b, a is u, b is u
+
+
+def one_as_a_view(u: Any, n: int) -> Any:
+    a = u
+    for _ in range(n):
+        u[0] += 1
+        a = u[:]
+    return a is u, a
+
+
 PROGRAMS = [
-    heat, by_a_third_name, wave, read_only, two_and_three, beside_others, within, over_rows,
-    asks_data, in_a_tuple,
+    as_a_view, one_as_a_view, heat, by_a_third_name, wave, read_only, two_and_four, beside_others,
+    within, over_rows, asks_data, in_a_tuple,
 ]  # fmt: skip
 
 
@@ -118,18 +134,18 @@ def test_values_and_which_array_is_whose(program: Any) -> None:
     agree(made(program), *((X, n) for n in (20, 21, 22, 24, 29, 31, 12, 1, 2, 3, 9, 40)))
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", [p for p in PROGRAMS if p not in (as_a_view, one_as_a_view)])
 def test_one_operation(program: Any) -> None:
     few, many = (str(tg.compile(program).graph(X, n)).count("\n  %") for n in (360, 3600))
     assert few == many
 
 
-@pytest.mark.parametrize("program", [heat, wave, two_and_three])
+@pytest.mark.parametrize("program", [heat, wave])
 def test_a_trace_for_each_rest(program: Any) -> None:
     """How many iterations are left over decides which array is whose."""
     compiled = tg.compile(program)
-    period = {heat: 2, wave: 3, two_and_three: 6}[program]
-    for n in range(24, 24 + 4 * period):
+    period = {heat: 2, wave: 3}[program]
+    for n in range(36, 36 + 4 * period):
         compiled(X.copy(), n)
     assert len(compiled.traces) == period + 1  # the first call takes n for a constant
     assert not compiled.fallbacks
@@ -170,3 +186,33 @@ def test_where_data_decides_how_often_the_loop_is_not_captured() -> None:
     agree(made(until_it_is_still), (X,), (X * 2,), (X,))
     with pytest.warns(tg.FallbackWarning, match="is written in place and bound anew in a loop"):
         tg.compile(until_it_is_still)(X.copy())
+
+
+def bound_late(u: Any, v: Any, x: Any) -> Any:
+    w = x
+    for _ in range(len(x) - 3):
+        u[0] += 1
+        if len(u) == 5:
+            z = 1.5
+            w = w * 0.5
+        u, v = v, u
+    try:
+        return z, w is x
+    except NameError:
+        return "unbound", w is x
+
+
+def test_names_that_not_all_iterations_bind() -> None:
+    calls = [(np.zeros(7), np.zeros(5), np.zeros(n + 3)) for n in (9, 21, 25, 1, 40, 2)]
+    agree(made(bound_late), *calls)
+
+
+def test_rings_that_are_too_long_run_as_python_does() -> None:
+    def program(u: Any, n: int) -> Any:
+        a, b, c, d, e = u + 1, u + 2, u + 3, u + 4, u + 5
+        for k in range(n):
+            a[1] += e[0] * k
+            a, b, c, d, e = b, c, d, e, a
+        return a, b, c, d, e
+
+    agree(made(program), *((X, n) for n in (20, 21, 22, 24, 3)))

@@ -121,7 +121,7 @@ def test_a_path_beyond_the_cap_runs_eagerly_and_says_so(monkeypatch: pytest.Monk
     monkeypatch.setattr(sys.modules["tracegraph.compile"], "TRACE_LIMIT", limit)
 
     def turns(a: Any) -> Any:
-        kept = []  # so that the loop is no single operation
+        kept: list[Any] = []  # so that the loop is no single operation
         while a[0] > 0:
             a = a - 1
             kept.insert(0, a)

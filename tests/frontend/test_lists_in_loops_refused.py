@@ -303,7 +303,78 @@ def list_left(x: Any, n: int) -> Any:
     return x, (len(row), row[3]) if n else 0
 
 
+def looked_at_on_another_way(x: Any, n: int) -> Any:
+    ys, total = [], 0.0
+    for k in range(n):
+        if x[k % 4] > 0:
+            ys.append(x[k % 4] + k)
+        elif len(ys) > 0:
+            total += ys[0]
+    return np.array(ys), total
+
+
+def changed_on_another_way(x: Any, n: int) -> Any:
+    ys = []
+    for k in range(n):
+        if x[k % 4] > 0:
+            ys.append(x[k % 4] + k)
+        elif ys:
+            ys.pop()
+    return np.array(ys)
+
+
+def looked_at_by_the_condition(x: Any, n: int) -> Any:
+    ys, k = [0.0], 0
+    while k < n or (ys[0] < 4 and k < 20):
+        ys.append(abs(x[k % 4]))
+        k += 1
+    return np.array(ys), k
+
+
+def of_two_shapes(x: Any, n: int) -> Any:
+    ys = [x[:2] * 0]
+    for k in range(n):
+        if x[k % 4] > 0:
+            ys.append(x[:3] * k)
+    return np.concatenate(ys)
+
+
+def lines_and_tables(x: Any, n: int) -> Any:
+    ys = []
+    for k in range(n):
+        ys.append(x * k)
+    for k in range(n):
+        ys.append(x[None] * k)
+    return np.vstack(ys)
+
+
+def beside_a_tuple(x: Any, n: int) -> Any:
+    ys = []
+    for k in range(n):
+        ys.append(x[:2] * k)
+    return np.sum([(1.0, 2.0), *ys], axis=0)
+
+
+def ints_then_floats(x: Any, n: int) -> Any:
+    ys = [1]
+    for k in range(n):
+        if x[k % 4] > 1 - n % 5:
+            ys.append(x[k % 4])
+    return np.array(ys), np.max(ys)
+
+
+def rows_of_rows(x: Any, n: int) -> Any:
+    ys = [x[0]]
+    for k in range(n):
+        if x[k % 4] > 0:
+            for j in range(10):
+                ys.append(ys[-1] * 0.5 + x[j % 4])
+    return np.array(ys)
+
+
 PROGRAMS = [
+    looked_at_on_another_way, changed_on_another_way, looked_at_by_the_condition, of_two_shapes,
+    lines_and_tables, beside_a_tuple, ints_then_floats, rows_of_rows,
     whole_views, list_left,
     in_place, in_place_next, views, views_of_outside, conditional, conditional_by_data, broken,
     whiled, while_data, reads_length, reads_all, aliased, aliased_inside, in_dict,

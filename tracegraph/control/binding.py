@@ -231,6 +231,8 @@ class Binding:
     def _abstract(self, name: str) -> Any:
         """Return what a name holds after a loop in a body that is drawn."""
         if name not in self.left.values:
+            if name not in self.left.constants:
+                self.recording.unsettled[id(self.cells[name])] = self.cells[name]
             return self.left.constants.get(name, UNBOUND)
         kind = self.left.kinds[name] if self._is_numpys(name) else float
         number = kind if kind in PYTHON_SCALARS else None

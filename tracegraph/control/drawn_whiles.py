@@ -153,7 +153,7 @@ class RepeatedLoop:
         """
         recording = self.recording
         operands, attrs = self._while()
-        count = recording.emitter.counted(self, seen)
+        count = recording.emitter.counted(object(), seen)
         recording.builder.emit(trips, operands, {**attrs, "count": count})
         stacks = [recording.emitter.full((count, *row.shape), 0, row.dtype) for row in self.rows]
         index = new_index(recording, count)

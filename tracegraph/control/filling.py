@@ -129,7 +129,7 @@ class Filling:
         """Return whether the last item is the last row, or what a variable holds, in any case."""
         if len(items) - 1 not in named:
             return True
-        storage = [*appended.arrays.values()][-1]
+        storage = appended.arrays[max(appended.arrays)]
         return storage not in self.arrays.after and items[-1] is self.variables.get(storage)
 
     def _check(self, appended: Appended, run: Run, reals: list[Any]) -> None:
@@ -159,7 +159,9 @@ class Filling:
         length, step = hint(run.count), hint(appended.rows.shape[0])
         if not appended.arrays or length is None or step is None:
             return
-        count = length // step
+        count = length // step  # where only some ways append: those iterations that did
+        if not count:
+            return
         for storage, one in self.variables.items():
             self.known.setdefault(self.arrays.at(storage, count - 1), one)
         for number in range(count):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph.control.appended import Appended
-from tracegraph.control.variables import GROWN, LIST, UNKNOWN, is_same, kind_of, start_value
+from tracegraph.control.variables import GROWN, LIST, UNKNOWN, kind_of, start_value
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Value
 from tracegraph.ir.size_values import hint
@@ -36,6 +36,12 @@ LOOKED = "$looked "
 
 
 # -- an iteration ---------------------------------------------------------------------------------
+
+OTHERWISE = (
+    "a loop does more with a list than to append to it, or the list has another name; use an "
+    "array, or look at the list behind the loop"
+)
+"""Why a loop is not drawn that looks at a list."""
 
 
 class Growth:
@@ -120,10 +126,7 @@ class Growth:
         found = [[*mark[0].pieces(mark)] for mark in self._marks]
         for number, (mark, pieces) in enumerate(zip(self._marks, found, strict=True)):
             if pieces and not mark[0].is_open:
-                raise AbstractValueError(
-                    "a loop does more with a list than to append to it, or the list has another "
-                    "name; use an array, or look at the list behind the loop"
-                )
+                raise AbstractValueError(OTHERWISE)
             for place, piece in enumerate(pieces):
                 name = f"{GROWN}{number} {place}"
                 if type(piece) is not Run:
@@ -138,7 +141,7 @@ class Growth:
         arrays = _names_of_arrays(
             {**held, **names, **{f"{GIVEN}{k}": one for k, one in given.items()}}
         )
-        staying = {name for name, one in given.items() if is_same(held.get(name), one)}
+        staying = {name for name, one in given.items() if held.get(name) is one}
         for number, pieces in enumerate(found):
             names[f"{GROWN}{number}{ADDED}"] = bool(pieces)
             if not pieces:
@@ -183,6 +186,8 @@ class Growth:
         """
         found = []
         for number in sorted(self._pieces):
+            if not self._marks[number][0].is_open:  # a way that does not append looks at it
+                raise AbstractValueError(OTHERWISE)
             if self._names[f"{GROWN}{number}"] is UNKNOWN:
                 raise AbstractValueError(
                     "a loop appends something else to a list on each way; append the same, or "
@@ -251,15 +256,16 @@ class Growth:
 
         If these hold what they did on the other ways, it is theirs until the next one is appended.
         """
-        others = {n for n in self._shared[its] if n in held or n.startswith((GROWN, GIVEN))}
-        if not others:
-            return None
-        if not others <= self._staying[number] or len({held[name] for name in others}) > 1:
+        names = self._shared[its]
+        others = {held[name] for name in names if name in held}
+        stays = all(name in self._staying[number] for name in names if name in held)
+        is_elsewhere = any(name.startswith((GROWN, GIVEN)) for name in names)
+        if is_elsewhere or not stays or len(others) > 1:
             raise AbstractValueError(
-                "a loop appends an array on some ways only, and on others binds its name to "
-                "another one; append a copy, x.copy()"
+                "a loop appends an array on some ways only that is in another list too, or whose "
+                "name others bind to another one; append a copy, x.copy()"
             )
-        return held[others.pop()]
+        return others.pop() if others else None
 
     def _item(self, name: str) -> Any:
         """Return an item, if it is followed."""

@@ -30,6 +30,7 @@ from tracegraph.control.variables import (
     UNKNOWN,
     LoopCode,
     Trips,
+    is_one,
     is_same,
     kind_of,
     may_be_carried,
@@ -37,11 +38,12 @@ from tracegraph.control.variables import (
     start_value,
 )
 from tracegraph.ir.bodies import fresh_name
-from tracegraph.ir.errors import AbstractValueError
+from tracegraph.ir.errors import AbstractValueError, TracegraphError
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.ops.compare import logical_and
 from tracegraph.ir.sizes import Size, nonnegative
 from tracegraph.layouts import order_of
+from tracegraph.pen import fault_text
 from tracegraph.recording import Recording
 from tracegraph.standin import ABSENT, PYTHON_SCALARS, Storage, Traced
 
@@ -137,6 +139,7 @@ class Iteration:
 
     def draw(self, index: Size | None, sources: list[Value], written: Journal) -> Drawn:
         """Draw an iteration, on all ways through it."""
+        self._check_caught()
         self.trees.begin()
         self.growth.begin()
         end, paths = self._explored(index, written, {})
@@ -183,13 +186,26 @@ class Iteration:
         """Run an iteration, and return what it leaves; the variables are then as before."""
         self.first = self.recording.drawn_since
         with self.growth.on_one_way(self.given), self.variables():
-            own = self.iteration(index) | self.growth.looked_at(self.given)
-            names = self.trees.ended(self.growth.without_list)
-            self.trees.check_returned(self.returned)
-            kept = self._still_kept(names) | self.trees.flags(self.before, self.given)
-            kinds = flags_of(names, self.mixed)
-            grown = self.growth.names(names, self.given)
-            return {**names, **own, **kept, **kinds, **grown}
+            own = self.iteration(index)
+            try:
+                return self._way_ended(own)
+            except TracegraphError:
+                raise
+            except Exception as fault:  # it is not the user's code that raises
+                raise AbstractValueError(fault_text(fault)) from fault
+
+    def _way_ended(self, own: dict[str, Any]) -> dict[str, Any]:
+        """Return what an iteration leaves on this way, beside what the loop's own variables are."""
+        looks = self.growth.looked_at(self.given)
+        names = self.trees.ended(self.growth.without_list)
+        for name, cell in self.cells.items():
+            if names[name] is UNBOUND and id(cell) in self.recording.unsettled:
+                names[name] = UNKNOWN
+        self.trees.check_returned(self.returned)
+        kept = self._still_kept(names) | self.trees.flags(self.before, self.given)
+        kinds = flags_of(names, self.mixed)
+        grown = self.growth.names(names, self.given)
+        return {**names, **own, **looks, **kept, **kinds, **grown}
 
     def _still_kept(self, names: Mapping[str, Any]) -> dict[str, Any]:
         """Return which of the names that may keep their array still do."""
@@ -210,7 +226,7 @@ class Iteration:
             Nobody knows: it may be that of another name.
         """
         given = self.given[name]
-        if is_same(held, given):
+        if held is given:
             return True
         if type(held) is not Traced or held.storage.shares is None:
             return False
@@ -300,6 +316,15 @@ class Iteration:
         self.before |= flags
         return bool(flags)
 
+    def _check_caught(self) -> None:
+        """Raise where an iteration may catch what reading a name raises that it cannot carry."""
+        for name in self.code.names[-1]:
+            if name in self.emptied or self.before.get(name, UNBOUND) is UNBOUND:
+                raise AbstractValueError(
+                    f"an iteration may read {name} before it binds it, and catch what that raises; "
+                    "bind it to an array or a number before the loop"
+                )
+
     def learns_looks(self) -> bool:
         """Take up what the loop looks at of lists, and return whether that is more than before."""
         looks = self.growth.new_looks()
@@ -318,7 +343,7 @@ class Iteration:
     def _stays(self, before: Any, value: Any) -> bool:
         """Return whether a place holds what it held before."""
         is_lost = type(before) is Same and self.trees.root(before.place) in self.emptied
-        return is_same(before, value) and not is_lost
+        return is_one(before, value) and not is_lost
 
     def _empty(self, name: str, before: Any, value: Any) -> None:
         """Let a variable hold nothing at the beginning of an iteration, all of a container."""

@@ -29,6 +29,7 @@ from tracegraph.control.variables import (
     Trips,
     content,
 )
+from tracegraph.control.worth import StraightCodeError, depends_on_data
 from tracegraph.ir.bodies import fresh_name
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Value
@@ -138,6 +139,10 @@ class Repeated(Statement):
         for one in goes_on[1:]:
             condition = logical_and(condition, one)
         asked = self._unless_left(asked, carried.get(LEFT))
+        if self.is_while and self.is_short:
+            carries = init, sources, ends.targets
+            if not depends_on_data(self.recording, condition, *carries):
+                raise StraightCodeError("its iterations are counted by Python's numbers")
         if ends.appended and self.recording.is_abstract:
             raise AbstractValueError(
                 "a loop within a loop or under vmap appends to a list, and data decides how often "

@@ -14,11 +14,12 @@ import numpy as np
 from tracegraph.containers import KINDS
 from tracegraph.control.binding import Binding, Real
 from tracegraph.control.drawing import forget, values_of
+from tracegraph.control.exchanges import ExchangedError
 from tracegraph.control.items import kind_of_container
 from tracegraph.control.iterations import NotYetError
 from tracegraph.control.outcome import Left, State
 from tracegraph.control.repeats import NO_TRIPS, Repeated, asks_data
-from tracegraph.control.statements import ExchangedError, Statement
+from tracegraph.control.statements import Statement
 from tracegraph.control.variables import (
     UNBOUND,
     LoopCode,
@@ -27,9 +28,8 @@ from tracegraph.control.variables import (
     named_variables,
     set_content,
 )
-from tracegraph.control.worth import LOOPS, SHORT, StraightCodeError, is_short
+from tracegraph.control.worth import LOOPS, SHORT, StraightCodeError, is_worth, runs
 from tracegraph.ir.errors import AbstractValueError
-from tracegraph.ir.sizes import Dim, nonnegative
 from tracegraph.iterables import Fresh, Items, items_of
 from tracegraph.lists import Growing
 from tracegraph.pen import Fallback
@@ -77,14 +77,12 @@ def _drawn(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
     form = Statement if code.exit is None and not items.is_data else Repeated
     for begun in range(PEELED + 1):
         trips, may_peel = Trips(items, begun), begun < PEELED
-        why, real = _try_over(recording, form, code, trips, may_peel=may_peel)
+        why, rest = _try_over(recording, form, code, trips, may_peel=may_peel)
         if isinstance(why, ExchangedError):
             trips = Trips(items, begun, why.period)
-            why, real = _try_over(recording, form, code, trips, may_peel=may_peel)
-        if why is None and trips.period > 1:
-            return False, _behind(recording, trips)
+            why, rest = _try_periods(recording, form, code, trips, may_peel=may_peel)
         if why is None:
-            return True, _ended(recording, code, real)
+            return trips.period == 1, rest
         if not isinstance(why, NotYetError) or begun == PEELED:
             if not isinstance(why, StraightCodeError):
                 count = operator.index(recording.size(items.count)) - begun
@@ -92,8 +90,7 @@ def _drawn(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
             return (False, _left(recording, items, begun)) if begun else None
         if recording.drawn is not None and not _has_more(recording, items, begun):
             return True, iter(())
-        with code.own_errors():
-            left = code.body(items.at(begun))
+        left = code.iterate(items.at(begun))
         if left is not None:
             assert code.exit is not None, "only a loop with exits is left"
             code.exit.value = left
@@ -107,9 +104,20 @@ def _drawn(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
 def _try_over(
     recording: Recording, form: type[Statement], code: LoopCode, trips: Trips, *, may_peel: bool
 ) -> tuple[AbstractValueError | None, Iterator[Any]]:
-    """Run a loop over items if it can be drawn, else return why not, and the items behind it."""
+    """Run a loop over items if it can be drawn, else return why not; and what is left of them."""
     real = iter(()) if recording.is_abstract else trips.real()
-    return _try(recording, form(recording, code, trips), real, may_peel=may_peel), real
+    why = _try(recording, form(recording, code, trips), real, may_peel=may_peel)
+    return why, _ended(recording, code, real)
+
+
+def _try_periods(
+    recording: Recording, form: type[Statement], code: LoopCode, trips: Trips, *, may_peel: bool
+) -> tuple[AbstractValueError | None, Iterator[Any]]:
+    """Run a loop of which several iterations count as one; else as ``_try_over``."""
+    if not runs(recording, trips.count):
+        return StraightCodeError("it is over before each name has its array again"), iter(())
+    why, _ = _try_over(recording, form, code, trips, may_peel=may_peel)
+    return why, _behind(recording, trips)
 
 
 def _behind(recording: Recording, trips: Trips) -> Iterator[Any]:
@@ -153,15 +161,6 @@ def _joined(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
 def _iterate(code: LoopCode, item: Any) -> Any:
     with code.scratched():
         return code.body(item)
-
-
-def is_worth(recording: Recording, count: Dim) -> bool:
-    """Return whether a loop of at most so many iterations is to be drawn: an empty one is not."""
-    if isinstance(count, int):
-        return not is_short(count)
-    if recording.drawn is None and not recording.ask_size(1, "<=", count):
-        return False
-    return nonnegative(count) or recording.ask_size(0, "<=", count)
 
 
 def _short(recording: Recording, items: Items, code: LoopCode) -> Rest | None:
@@ -233,8 +232,10 @@ class WhileLoop:
             return True
         self.begun += 1
         if self.begun <= SHORT and not self._asks_data():
-            loop = Repeated(recording, code, NO_TRIPS, is_short=True)
-            return self.begun > 1 or not _as_one(recording, loop, None)
+            if self.begun == 1:
+                loop = Repeated(recording, code, NO_TRIPS, is_short=True)
+                return not _as_one(recording, loop, None)
+            return True
         loop = Repeated(recording, code, NO_TRIPS)
         why = _try(recording, loop, None, may_peel=self.peeled < PEELED)
         if why is None:
@@ -389,7 +390,6 @@ def _run(
             recording.lists.holding_reals(appended),
             real_values(recording, variables, loop) as given,
             paused(),
-            code.own_errors(),
         ):
             trips, left = code.run(items)
     except BaseException as error:

@@ -13,7 +13,6 @@ recorded iteration by iteration.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +21,13 @@ import numpy as np
 from tracegraph.control.appended import Appended, stack_for
 from tracegraph.control.drawing import Drawn, Journal, forget, source
 from tracegraph.control.drawn_loops import looped, with_row
+from tracegraph.control.exchanges import (
+    LONGEST_PERIOD,
+    ExchangedError,
+    exchanged,
+    handed_on,
+    period_of,
+)
 from tracegraph.control.filling import Arrays
 from tracegraph.control.items import Node, Same
 from tracegraph.control.iterations import Iteration, NotYetError
@@ -34,6 +40,7 @@ from tracegraph.control.variables import (
     Special,
     content,
     is_constant,
+    is_one,
     is_same,
     kind_of,
     start_value,
@@ -47,15 +54,6 @@ from tracegraph.ir.sizes import Dim, Size, Symbol, nonnegative
 from tracegraph.ir.types import type_symbols
 from tracegraph.layouts import order_of
 from tracegraph.standin import Traced, TracedSize, dim_of
-
-
-class ExchangedError(AbstractValueError):
-    """Arrays that were there before a loop change places in it, in so many iterations."""
-
-    def __init__(self, period: int) -> None:
-        super().__init__("names of arrays change places in a loop; bind copies")
-        self.period = period
-
 
 ROUNDS = 8
 """So often a body is drawn anew because it changes more than was known."""
@@ -88,19 +86,13 @@ class Statement(Iteration):
 
     def learns(self, written: Journal) -> bool:
         period = self.period()
-        if period > 1:
+        if 1 < period <= LONGEST_PERIOD and self.trips.period == 1:
             raise ExchangedError(period)
         return super().learns(written)
 
     def period(self) -> int:
         """Return after how many iterations each array has the names again that it had."""
-        before = {n: one for n, one in self.before.items() if kind_of(one) is np.ndarray}
-        then = {
-            name: next((n for n, one in before.items() if is_same(one, self.after[name])), name)
-            for name in before
-            if not is_same(before[name], self.after.get(name, before[name]))
-        }
-        return math.lcm(*(_length_of_cycle(then, name) for name in then))
+        return period_of(self.before, self.after)
 
     # -- what the forms of loops differ in ------------------------------------------------------
 
@@ -267,18 +259,13 @@ class Statement(Iteration):
 
     def _check_exchanges(self) -> None:
         """Raise where names only change places: which array is whose depends on how often."""
-        arrays = {n: self.given[n] for n in self.carried if self.given[n].kind is np.ndarray}
-        names = {one.storage: name for name, one in arrays.items()}
-        ends = {n: self.after[n] for n in arrays if type(self.after[n]) is Traced}
-        handed = {n: names.get(end.storage) for n, end in ends.items()}
-        for name in handed:
-            at = handed[name]
-            for _ in handed:
-                at = None if at is None else handed.get(at)
-            if at is not None:
-                raise AbstractValueError(
-                    f"{name} only changes places with other names in a loop; bind copies"
-                )
+        given = {name: self.given[name] for name in self.carried}
+        handed = handed_on(given, self.after)
+        name = exchanged(handed)
+        if name is not None:
+            raise AbstractValueError(
+                f"{name} only changes places with other names in a loop; bind copies"
+            )
         self._check_handed(handed)
 
     def _check_handed(self, handed: Mapping[str, str | None]) -> None:
@@ -374,7 +361,7 @@ class Statement(Iteration):
             if name not in values
             and other not in self.growth.looks
             and type(self.after[name]) is Traced
-            and is_same(self.after[name], self.after[other])
+            and is_one(self.after[name], self.after[other])
         }
         constants = {
             name: self.after[name]
@@ -388,13 +375,3 @@ class Statement(Iteration):
             frozenset(name for name in names if self.after[name] is LIST),
             self._containers(), frozenset(name for name in self.after if not self.is_behind(name)),
         )  # fmt: skip
-
-
-def _length_of_cycle(then: Mapping[str, str], name: str) -> int:
-    """Return after how many steps a name comes back to itself; 1 if it does not."""
-    at = name
-    for length in range(1, len(then) + 1):
-        at = then.get(at, at)
-        if at == name:
-            return length
-    return 1

@@ -64,8 +64,7 @@ class LoopCode:
     body, plain : function
         One iteration, with hooks and without.
     names : tuple of tuple of str
-        What the loop binds, free variables of both: what somebody may read behind the loop, what
-        only further iterations read, and what nobody reads after the iteration that binds it.
+        What the loop binds, free variables of both: see ``twin.Bound``.
     exit : Exit or None
         How the loop was left, if it can be.
     test, plain_test : function or None
@@ -81,13 +80,13 @@ class LoopCode:
 
     def cells(self) -> dict[str, CellType]:
         """Return the variables that the loop binds for somebody to read."""
-        behind, inside, _ = self.names
+        behind, inside, _, _ = self.names
         return self._cells({*behind, *inside})
 
     @contextmanager
     def scratched(self) -> Iterator[None]:
         """Within this the variables that nobody reads afterwards are unbound; then as before."""
-        before = [(cell, content(cell)) for cell in self._cells(self.names[-1]).values()]
+        before = [(cell, content(cell)) for cell in self._cells(self.names[2]).values()]
         for cell, _ in before:
             set_content(cell, UNBOUND)
         try:
@@ -104,6 +103,24 @@ class LoopCode:
         tuple of int and object
             How many iterations there were, and how the loop was left: see ``twin.Exit``.
         """
+        found: tuple[int, Any] = self._in_function(self._run, items)
+        return found
+
+    def iterate(self, item: Any) -> Any:
+        """Run one iteration of a ``for``, with hooks; returns how the loop was left."""
+        return self._in_function(self.body, item)
+
+    def _in_function(self, run: Any, given: Any) -> Any:
+        """Run iterations, and raise what they would in the user's function."""
+        try:
+            return run(given)
+        except NameError as error:
+            own = self._own_error(error)
+            if own is error:
+                raise
+        raise own  # here, where nothing is handled that the user's function does not handle
+
+    def _run(self, items: Iterator[Any] | None) -> tuple[int, Any]:
         trips = 0
         for trips, given in enumerate(self._holding() if items is None else items, 1):
             left = self.plain() if items is None else self.plain(given)
@@ -116,23 +133,19 @@ class LoopCode:
         while self.plain_test():
             yield True
 
-    @contextmanager
-    def own_errors(self) -> Iterator[None]:
-        """Within this reading a name that is not bound raises what it does in the user's function.
+    def _own_error(self, error: NameError) -> NameError:
+        """Return what Python raises where the user's function reads a name that is not bound.
 
-        An iteration is a function of its own here, which raises ``NameError``.
+        An iteration is a function of its own here, to which the variable belongs to one around it.
         """
-        try:
-            yield
-        except NameError as error:
-            texts = [one.__code__ for one in (self.body, self.plain, self.plain_test) if one]
-            *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-            is_own = type(error) is NameError and frame.f_code in texts
-            if not is_own or not any(error.name in names for names in self.names):
-                raise
-            said = f"cannot access local variable {error.name!r}"
-            own = UnboundLocalError(f"{said} where it is not associated with a value")
-            raise own.with_traceback(error.__traceback__) from None
+        texts = [one.__code__ for one in (self.body, self.plain, self.plain_test) if one]
+        *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+        is_own = frame.f_code in texts and any(error.name in names for names in self.names)
+        if not is_own or not str(error).startswith(f"cannot access free variable {error.name!r}"):
+            return error
+        said = f"cannot access local variable {error.name!r}"
+        own = UnboundLocalError(f"{said} where it is not associated with a value")
+        return own.with_traceback(error.__traceback__)
 
     def _cells(self, names: Collection[str]) -> dict[str, CellType]:
         free = zip(self.body.__code__.co_freevars, self.body.__closure__ or (), strict=True)
@@ -238,8 +251,15 @@ def may_be_carried(value: Any) -> bool:
     return type(value) in (*PYTHON_SCALARS, TracedSize)
 
 
+def is_one(before: Any, after: Any) -> bool:
+    """Return whether two names hold one object, if that is an array; else whether the same."""
+    if type(before) is Traced and before.kind is np.ndarray:
+        return before is after
+    return is_same(before, after)
+
+
 def is_same(before: Any, after: Any) -> bool:
-    """Return whether two names hold the same."""
+    """Return whether two names hold the same: arrays in the same memory, which may be views."""
     if before is after:
         return True
     if type(before) is Traced and type(after) is Traced:

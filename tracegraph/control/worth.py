@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from tracegraph.control.outcome import symbol_of
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Node, Value, item_types
-from tracegraph.ir.ops.broadcast import broadcast_to
+from tracegraph.ir.ops.broadcast import broadcast_to, literal
 from tracegraph.ir.ops.loop import loop
 from tracegraph.ir.ops.while_loop import while_loop
-from tracegraph.ir.sizes import Dim, Size
+from tracegraph.ir.sizes import Dim, Size, nonnegative
 from tracegraph.ir.slicing import dependents
 from tracegraph.recording import Recording
 
@@ -30,6 +30,20 @@ class StraightCodeError(AbstractValueError):
 def is_short(count: Dim) -> bool:
     """Return whether a loop has so few iterations that straight code may be better."""
     return isinstance(count, int) and count <= SHORT
+
+
+def is_worth(recording: Recording, count: Dim) -> bool:
+    """Return whether a loop of at most so many iterations is to be drawn: an empty one is not."""
+    if isinstance(count, int):
+        return not is_short(count)
+    if recording.drawn is None and not runs(recording, count):
+        return False
+    return nonnegative(count) or recording.ask_size(0, "<=", count)
+
+
+def runs(recording: Recording, count: Dim) -> bool:
+    """Return whether there is an iteration; the trace is bound to that."""
+    return nonnegative(count - 1) or recording.ask_size(1, "<=", count)
 
 
 def check_straight(recording: Recording, sources: Sequence[Value], index: Size | None) -> None:
@@ -74,3 +88,36 @@ def _has_arrays(node: Node) -> bool:
     """Return whether a node reads or makes an array: a sum of one is a kernel of its own."""
     types = [type for one in (node, *node.operands) for type in item_types(one.type)]
     return any(type.shape for type in types)
+
+
+def depends_on_data(
+    recording: Recording,
+    condition: Value,
+    init: Sequence[Value],
+    sources: Sequence[Value],
+    targets: Sequence[Value],
+) -> bool:
+    """Return whether a condition looks at more than what Python's numbers alone lead to.
+
+    Parameters
+    ----------
+    recording : Recording
+        Where it is drawn.
+    condition : Value
+        What is asked of the sources.
+    init, sources, targets : sequence of Value
+        What a loop carries: at first, in an iteration, after that.
+    """
+    constant = {k for k, value in enumerate(init) if value.node.op is literal}
+    given = {value.node for value in sources}
+    while True:
+        known = {sources[k].node for k in constant}
+        for node in recording.builder.nodes:
+            if node in given:
+                continue
+            if node.op is literal or (node.operands and known.issuperset(node.operands)):
+                known.add(node)
+        changed = {k for k in constant if targets[k].node not in known}
+        if not changed:
+            return condition.node not in known
+        constant -= changed

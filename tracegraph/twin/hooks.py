@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-Bound = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+Bound = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 """The names that an iteration binds: those that somebody may read behind the loop, those that only
-further iterations read, and those that nobody reads once it is over."""
+further iterations read, and those that nobody reads once it is over. Last, those among them that it
+may read before it binds them where it might catch what that raises."""
 
 
 class Exit:
