@@ -132,7 +132,8 @@ def _rows_from(items: Sequence[Any], place: int) -> list[Row]:
     rows: list[Row] = []
     while place < len(items) and is_row(items[place]):
         row: Row = items[place].storage
-        # The last row has a size for its place; where others are known, so is how many there are.
+        # The last row has a size for its place. Who has one with a number there has looked at the
+        # list (`Lists.use`), which bound the trace to how many there are.
         follows = not rows or hint(row.place - rows[-1].place) == 1
         if not follows or row.stack.node is not (rows or [row])[0].stack.node:
             break

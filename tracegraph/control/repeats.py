@@ -163,7 +163,10 @@ class Repeated(Statement):
         return False
 
     def counted(self, left: Left, trips: int) -> Left:
-        """Return what the loop leaves; if it appends to lists it is run as often as is counted."""
+        """Return what the loop leaves; if it appends to lists it is run as often as is counted.
+
+        Then nobody needs what ``looped`` has added, when it was not known how often that is.
+        """
         if not self.ends.appended:
             return left
         return self.left(self.ends, *self.whole.counted(trips))

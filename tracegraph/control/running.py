@@ -264,7 +264,8 @@ def _try(
 ) -> AbstractValueError | None:
     """Run a loop if it can be drawn, else return why not.
 
-    Where there are no values to go on with, that is raised, unless another iteration ``may_peel``.
+    Where there are no values to go on with, that is raised, unless the loop may be drawn otherwise:
+    after another iteration, which ``may_peel``, or with several iterations as one.
     """
     text, made = loop.code.body.__code__, AbstractValueError.made
     try:
@@ -272,11 +273,11 @@ def _try(
             raise AbstractValueError(recording.undrawn[text].reason)
         _bind(recording, loop, _outcome(recording, loop), items)
     except AbstractValueError as why:
-        can_peel = isinstance(why, ExchangedError) or (may_peel and isinstance(why, NotYetError))
-        if recording.drawn is not None and not can_peel:
+        goes_on = isinstance(why, ExchangedError) or (may_peel and isinstance(why, NotYetError))
+        if recording.drawn is not None and not goes_on:
             raise
         AbstractValueError.made = made  # it is not the user's code that has caught it
-        if not can_peel and not isinstance(why, StraightCodeError):
+        if not goes_on and not isinstance(why, StraightCodeError):
             recording.undrawn.setdefault(text, Fallback(str(why), site_of(why) or user_site()))
         return why
     return None
