@@ -264,8 +264,7 @@ def _try(
 ) -> AbstractValueError | None:
     """Run a loop if it can be drawn, else return why not.
 
-    Where there are no values to go on with, that is raised, unless the loop may be drawn otherwise:
-    after another iteration, which ``may_peel``, or with several iterations as one.
+    Without values to go on with that is raised, unless another iteration, or several as one, help.
     """
     text, made = loop.code.body.__code__, AbstractValueError.made
     try:
