@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import functools
+import sys
+import traceback
 import types
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 from tracegraph.calls import assign_attribute, attribute_of, call, followed
 from tracegraph.control.running import WhileLoop, rest_of
 from tracegraph.control.variables import LoopCode
+from tracegraph.ir.errors import AbstractValueError
 from tracegraph.library_calls import Manager
 from tracegraph.lists import APPENDING
 from tracegraph.made import manager_of
@@ -29,7 +32,7 @@ from tracegraph.recording import active
 from tracegraph.standin import Traced
 from tracegraph.text import formatted, holds_recorded, is_asked_itself, joined, text_of
 from tracegraph.text_standin import Text
-from tracegraph.twin import Bound, Exit, PlainHooks
+from tracegraph.twin import Bound, Exit, PlainHooks, is_twin_code
 
 
 class RecordingHooks(PlainHooks):
@@ -210,6 +213,23 @@ class RecordingHooks(PlainHooks):
         if any(type(part) is Text for part in parts):
             return text_of(joined, *parts)
         return "".join(parts)
+
+    def caught(self) -> tuple[()]:
+        """End a drawing in which an exception may be caught that comes of a missing value.
+
+        That is what reading a name raises that is not bound there, or a function that was called
+        with examples. The user's own ``raise`` and ``assert`` are ways as any.
+        """
+        recording, error = active(), sys.exception()
+        if recording is None or recording.drawn is None or isinstance(error, AbstractValueError):
+            return ()
+        *_, (frame, _) = traceback.walk_tb(None if error is None else error.__traceback__)
+        if isinstance(error, NameError) or not is_twin_code(frame.f_code):
+            raise AbstractValueError(
+                f"an exception may be caught that comes of a missing value ({error}); test values "
+                "in the place of catching what they raise"
+            )
+        return ()
 
     def frame_access(self, name: str, /) -> None:
         give_up(f"{name} looks into the running function; pass the values as arguments")

@@ -149,7 +149,7 @@ def test_a_list_that_was_appended_to_outside() -> None:
 
 
 REASONS = {
-    "if x[0] > 0.5: ys.append(x)": "on others binds its name to another one",
+    "if x[0] > 0.5: ys.append(x)": "or whose name others bind to another one",
     "ys.append(x if x[0] > 0.5 else x * 2)": "what is appended to a list becomes another",
     "if x[0] > 0.5: ys.append(x[1])\n        else: ys += [x[2], x[3]]": "something else to a list",
     "ys.append(x * sum(y[0] for y in ys))": "a loop does more with a list than to append",

@@ -21,7 +21,7 @@ class Here(PlainHooks):
     def loop(self, iterable: Any, body: Any, plain: Any, names: Any, exit: Exit | None, /) -> Any:
         run = plain if self.is_plain else body
         for item in iterable:
-            with scratched(body, names[2]):
+            with scratched(body, names[-1]):
                 is_left = left(run(item), exit)
             if is_left:
                 break
@@ -32,7 +32,7 @@ class Here(PlainHooks):
     ) -> Callable[[], bool]:
         test, run = (plain_test, plain) if self.is_plain else (test, body)
         while test():
-            with scratched(body, names[2]):
+            with scratched(body, names[-1]):
                 is_left = left(run(), exit)
             if is_left:
                 break

@@ -142,6 +142,12 @@ EVENTS: dict[str, list[tuple[Any, ...]]] = {
     "return lambda: len": [],
     "class K:\n  y = x is o\n  z = [y]": [("is_", 3, O), ("new", [False])],
     "match o.kind:\n  case 'thing' if x is o: pass": [("getattr", O, "kind"), ("is_", 3, O)],
+    "try: raise KeyError\nexcept LookupError: pass": [
+        ("load_global", "KeyError", KeyError),
+        ("caught",),
+        ("load_global", "LookupError", LookupError),
+    ],
+    "try: o.n\nfinally: pass": [("getattr", O, "n")],
     "match x:\n  case int() | o.kind: pass": [("frame_access", "case of int")],
     "import math, os.path as p": [],
     "from math import pi as p, e": [("getattr", math, "pi"), ("getattr", math, "e")],

@@ -36,7 +36,8 @@ from tracegraph.ir.types import BOOL, INT64
 from tracegraph.lists import Growing
 from tracegraph.numpy.emit import Unsupported, in_range
 from tracegraph.recording import Recording
-from tracegraph.standin import ABSENT, PYTHON_SCALARS, Storage, Traced, no_value
+from tracegraph.standin import ABSENT, PYTHON_SCALARS, Storage, Traced, TracedSize, no_value
+from tracegraph.values import real_of
 from tracegraph.views import owner_of
 
 
@@ -119,10 +120,23 @@ class Binding:
         """Return what a name holds that is no container."""
         left = self.left
         if name in left.same:
-            return left.started[name]
+            return self._same(name, real)
         if name in left.sizes:
             return self.recording.size(left.sizes[name])
         return self._stand_in(name, real)
+
+    def _same(self, name: str, real: Any) -> Any:
+        """Return what a name held before; on the ways that were drawn nothing binds it anew.
+
+        A way that raised when it was drawn, with examples for values, may not raise in fact.
+        """
+        started = self.left.started[name]
+        known = real_of(started) if type(started) in (Traced, TracedSize) else started
+        is_plain = isinstance(known, (*PYTHON_SCALARS, str, np.ndarray, np.generic))
+        if self.recording.is_abstract or not is_plain or known is real or is_same(known, real):
+            return started
+        self.recording.give_up(f"after a loop {name} is bound on a way that was not foreseen")
+        return real
 
     def _take_parts(self) -> None:
         """Take up what there is in variables, and in the containers that they hold."""
@@ -180,7 +194,9 @@ class Binding:
         assert self.code.exit is not None, "a loop without exits is not left"
         kinds = self.code.exit.kinds
         if LEFT not in self.left.values:
-            return None
+            if self.real.left is not None:  # on a way that raised when it was drawn
+                self.recording.give_up("a loop is left on a way that was not foreseen")
+            return self.real.left
         if "return" in kinds and self._is_left(RETURNING, isinstance(self.real.left, tuple)):
             return (self._returned(),)
         if "break" in kinds and "else" in kinds and self._is_left(BROKEN, self.real.left is True):

@@ -105,7 +105,7 @@ def draw(
             result = run()
         finally:
             guards = recording.take_guards(before)
-    if journal is not None and AbstractValueError.made != refused:
+    if AbstractValueError.made != refused:
         raise AbstractValueError("an exception is caught that comes of a missing value")
     builder = recording.builder
     return Drawn(result, [(Value(builder, n.operands[0]), expect) for n, expect in guards])

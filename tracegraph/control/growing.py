@@ -78,18 +78,18 @@ class Growth:
         """Return whether anything was appended on this way."""
         return any([*mark[0].pieces(mark)] for mark in self._marks)
 
-    def looked_at(self, given: Mapping[str, Traced]) -> dict[str, Any]:
+    def looked_at(self) -> dict[str, Any]:
         """Return what the loop looks at of lists, as it is at the end of this way."""
-        grown = {mark[0] for mark in self._marks if [*mark[0].pieces(mark)]}
-        found = {name: self._looked_at(look) for name, look in self.looks.items()}
-        for name, (kind, growing) in self.looks.items():
-            item = found[name]
-            is_given = type(item) is Traced and item.storage is given[name].storage
-            if kind == LAST and is_given and growing in grown:
-                raise AbstractValueError(
-                    "a loop appends the last item of a list again; append a copy"
-                )
-        return found
+        return {name: self._looked_at(look) for name, look in self.looks.items()}
+
+    def _check_lasts(self, found: list[list[Any]], given: Mapping[str, Traced]) -> None:
+        """Raise where the last item of a list, which may be any array, is appended to one."""
+        lasts = {given[name].storage for name, (kind, _) in self.looks.items() if kind == LAST}
+        arrays = (one for pieces in found for piece in pieces for one in _arrays(piece).values())
+        if any(one.storage in lasts for one in arrays):
+            raise AbstractValueError(
+                "a loop appends the last item of a list again; append a copy, x.copy()"
+            )
 
     def _looked_at(self, look: Look) -> Any:
         kind, growing = look
@@ -124,6 +124,7 @@ class Growth:
         """
         names: dict[str, Any] = {}
         found = [[*mark[0].pieces(mark)] for mark in self._marks]
+        self._check_lasts(found, given)
         for number, (mark, pieces) in enumerate(zip(self._marks, found, strict=True)):
             if pieces and not mark[0].is_open:
                 raise AbstractValueError(OTHERWISE)

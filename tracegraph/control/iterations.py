@@ -139,7 +139,6 @@ class Iteration:
 
     def draw(self, index: Size | None, sources: list[Value], written: Journal) -> Drawn:
         """Draw an iteration, on all ways through it."""
-        self._check_caught()
         self.trees.begin()
         self.growth.begin()
         end, paths = self._explored(index, written, {})
@@ -196,7 +195,7 @@ class Iteration:
 
     def _way_ended(self, own: dict[str, Any]) -> dict[str, Any]:
         """Return what an iteration leaves on this way, beside what the loop's own variables are."""
-        looks = self.growth.looked_at(self.given)
+        looks = self.growth.looked_at()
         names = self.trees.ended(self.growth.without_list)
         for name, cell in self.cells.items():
             if names[name] is UNBOUND and id(cell) in self.recording.unsettled:
@@ -315,15 +314,6 @@ class Iteration:
         flags = {flag: True for flag in flags if flag not in self.before}
         self.before |= flags
         return bool(flags)
-
-    def _check_caught(self) -> None:
-        """Raise where an iteration may catch what reading a name raises that it cannot carry."""
-        for name in self.code.names[-1]:
-            if name in self.emptied or self.before.get(name, UNBOUND) is UNBOUND:
-                raise AbstractValueError(
-                    f"an iteration may read {name} before it binds it, and catch what that raises; "
-                    "bind it to an array or a number before the loop"
-                )
 
     def learns_looks(self) -> bool:
         """Take up what the loop looks at of lists, and return whether that is more than before."""

@@ -80,7 +80,7 @@ class LoopCode:
 
     def cells(self) -> dict[str, CellType]:
         """Return the variables that the loop binds for somebody to read."""
-        behind, inside, _, _ = self.names
+        behind, inside, _ = self.names
         return self._cells({*behind, *inside})
 
     @contextmanager

@@ -147,7 +147,7 @@ _MADE_OF_HOOKS: dict[str, Callable[[Hooks], Any]] = {
 _HOOKS = (
     *("call", "getattr", "getitem", "inplace", "is_", "new", "iter", "format", "joined", "manager"),
     *("load_global", "load_cell", "store_global", "store_cell", "frame_access"),
-    *("loop", "while_", "rebinds", "held", "used"),
+    *("loop", "while_", "rebinds", "held", "used", "caught"),
 )
 
 NAMES = tuple(f"${name}" for name in (*_HOOKS, *_MADE_OF_HOOKS, "global", "cell", "imported"))

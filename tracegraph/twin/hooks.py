@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-Bound = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+Bound = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 """The names that an iteration binds: those that somebody may read behind the loop, those that only
-further iterations read, and those that nobody reads once it is over. Last, those among them that it
-may read before it binds them where it might catch what that raises."""
+further iterations read, and those that nobody reads once it is over."""
 
 
 class Exit:
@@ -144,6 +143,12 @@ class Hooks(Protocol):
 
     def store_cell(self, name: str, value: Any, /) -> Any:
         """Returns what is to be stored in a variable of a function around the user's function."""
+
+    def caught(self) -> tuple[()]:
+        """An exception leaves the body of a `try` or `with`, and may be caught; returns no types.
+
+        What this raises takes its place.
+        """
 
     def frame_access(self, name: str, /) -> None:
         """Something follows that no hook can follow: `locals()`, `eval(...)`, `del` of a global."""

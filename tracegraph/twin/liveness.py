@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tracegraph.ir.record import record, replace
-from tracegraph.twin.syntax import FunctionNode, ScopeNode, in_scope, mangle
+from tracegraph.twin.syntax import FunctionNode, ScopeNode, mangle
 
 Live = frozenset[str]
 
@@ -20,9 +20,6 @@ _NONE: Live = frozenset()
 
 _INNER = (ScopeNode, ast.Lambda, ast.GeneratorExp)
 """What runs at another time than it stands there."""
-
-_CATCHING = (ast.Try, ast.TryStar, ast.With)
-"""What may go on after an exception."""
 
 
 @record
@@ -44,14 +41,13 @@ class Liveness:
     Attributes
     ----------
     ends : dict of ast.stmt to tuple of frozenset of str
-        These, mangled, those of them that are live behind the loop, and those that are live at the
-        start of an iteration that may catch exceptions, by the loop; not of loops in functions
-        inside.
+        These, mangled, and those of them that are live behind the loop, by the loop; not of loops
+        in functions inside.
     """
 
     def __init__(self, node: FunctionNode, private: str | None) -> None:
         self.private = private
-        self.ends: dict[ast.stmt, tuple[Live, Live, Live]] = {}
+        self.ends: dict[ast.stmt, tuple[Live, Live]] = {}
         body = [] if isinstance(node, ast.Lambda) else node.body
         inner = (each for part in body for each in ast.walk(part) if isinstance(each, _INNER))
         self._shared = self._names(inner)
@@ -112,7 +108,7 @@ class Liveness:
         is_for = not isinstance(node, ast.While)
         ended = self._block(node.orelse, after, around)
         head = ended if is_for else ended | self._read(node.test)
-        known, body = None, _NONE
+        known = None
         while head != known:
             known = head
             inner = _Around(after, head, around.raised)
@@ -121,8 +117,7 @@ class Liveness:
                 body = (body - self._stored([node.target])) | self._read(node.target)
             head |= body
         behind = ended | after | around.raised | self._shared
-        catches = any(isinstance(each, _CATCHING) for each in in_scope(node.body))
-        self.ends[node] = head | behind, behind, body if catches else _NONE
+        self.ends[node] = head | behind, behind
         return head | self._read(node.iter) if is_for else head
 
     # ---- names ----

@@ -11,17 +11,16 @@ The loop itself stays where it is, in the frame in which the user wrote it. Befo
 with those of the loops inside it, so that entering these again makes nothing new. Then follows
 
     $exit0 = $exit("break", "return")       # where the body has such; None is passed otherwise
-    for target in $loop(e, $body0, $plain0, (("a",), ("b",), ("c",), ()), $exit0):
+    for target in $loop(e, $body0, $plain0, (("a",), ("b",), ("c",)), $exit0):
         BODY
     else:
         if $exit0.value is None: ORELSE
         elif $exit0.value is not True: return $exit0.value[0]
 
 where an iteration binds a, b and c, somebody may read a behind the loop, only further iterations
-read b, and nobody c; see `hooks.Bound`. And `while t` becomes, with functions `$test0` and
-`$plain_test0` for t,
+read b, and nobody c. And `while t` becomes, with functions `$test0` and `$plain_test0` for t,
 
-    $asked0 = $while_($test0, $body0, $plain_test0, $plain0, (("a",), ("b",), ("c",), ()), $exit0)
+    $asked0 = $while_($test0, $body0, $plain_test0, $plain0, (("a",), ("b",), ("c",)), $exit0)
     while $asked0() and t: ...
 
 A rewritten body stands in two places, whatever the depth of the loop: here and in its function.
@@ -51,7 +50,7 @@ class Loops(Expressions):
         self._numbers = count()
         self._loops: dict[ast.stmt, Loop] = {}
         self._frame_is_seen = False
-        self._live: Mapping[ast.stmt, tuple[Live, Live, Live]] = {}
+        self._live: Mapping[ast.stmt, tuple[Live, Live]] = {}
         # The functions of the outermost loop around, and of the loops in it that were met so far.
         self._functions: list[ast.stmt] | None = None
 
@@ -134,9 +133,8 @@ class Loops(Expressions):
 
     def _described(self, node: _LoopNode, loop: Loop, names: Names) -> list[ast.expr]:
         """The arguments that every hook of a loop ends with."""
-        live, behind, caught = self._live[node]
-        inside, scratch = (names.bound & live) - behind, names.bound - live
-        parts = (names.bound & behind, inside, scratch, names.bound & caught)
+        live, behind = self._live[node]
+        parts = (names.bound & behind, (names.bound & live) - behind, names.bound - live)
         bound = [
             ast.Tuple([ast.Constant(name) for name in sorted(part)], ast.Load()) for part in parts
         ]

@@ -97,5 +97,8 @@ class PlainHooks:
     def format(self, value: Any, conversion: str, spec: Any, /) -> Any:
         return builtins.format(CONVERSIONS[conversion](value) if conversion else value, spec)
 
+    def caught(self) -> tuple[()]:
+        return ()
+
     def frame_access(self, name: str, /) -> None:
         pass

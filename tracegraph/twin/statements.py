@@ -140,7 +140,8 @@ class Statements(Loops):
 
     def visit_With(self, node: ast.With) -> ast.stmt:
         items = [self.managed(item) for item in node.items]
-        return ast.copy_location(ast.With(items, self._list(node.body)), node)
+        body = self._told(self._list(node.body), node)
+        return ast.copy_location(ast.With(items, [body]), node)
 
     def managed(self, item: ast.withitem) -> ast.withitem:
         """`with e as t`  ->  `with $manager(e) as t`."""
@@ -149,6 +150,28 @@ class Statements(Loops):
         )
         target = None if item.optional_vars is None else self.visit(item.optional_vars)
         return ast.withitem(entered, target)
+
+    # ---- exceptions ----
+
+    def visit_Try(self, node: ast.Try) -> ast.Try:
+        """`except E: ...`  ->  `except $caught(): pass`, which catches nothing, ahead of it."""
+        new: ast.Try = self.generic_visit(node)
+        if new.handlers:
+            new.handlers.insert(0, self._telling(node))
+        return new
+
+    def visit_TryStar(self, node: ast.TryStar) -> ast.TryStar:
+        new: ast.TryStar = self.generic_visit(node)
+        new.body = [self._told(new.body, node)]
+        return new
+
+    def _told(self, body: list[ast.stmt], node: ast.stmt) -> ast.stmt:
+        return ast.copy_location(ast.Try(body, [self._telling(node)], [], []), node)
+
+    def _telling(self, node: ast.stmt) -> ast.ExceptHandler:
+        nothing = ast.copy_location(ast.Pass(), node)
+        caught = ast.copy_location(hook("caught"), node)
+        return ast.copy_location(ast.ExceptHandler(caught, None, [nothing]), node)
 
     # ---- definitions ----
 
