@@ -143,9 +143,9 @@ class _Finish:
     recording: Recording
     values: list[Value] = field(default_factory=list)
     destinations: list[Destination] = field(default_factory=list)
-    _fresh: dict[int, tuple[ArrayOutput, tuple[Dim, ...]]] = field(default_factory=dict)
+    _fresh: dict[Storage, tuple[ArrayOutput, tuple[Dim, ...]]] = field(default_factory=dict)
     _spread: set[str] = field(default_factory=set)
-    _views: dict[int, ViewOutput] = field(default_factory=dict)
+    _views: dict[int, tuple[ViewOutput, Any]] = field(default_factory=dict)
 
     def trace(self, result: Any, arguments: int, keywords: tuple[str, ...]) -> Trace:
         recording = self.recording
@@ -262,9 +262,9 @@ class _Finish:
 
     def _memory(self, storage: Storage) -> tuple[ArrayOutput, tuple[Dim, ...]]:
         """Return the array that owns a storage's memory, and the strides of its content there."""
-        found = self._fresh.get(id(storage))
+        found = self._fresh.get(storage)
         if found is None:
-            found = self._fresh[id(storage)] = self._new_memory(storage)
+            found = self._fresh[storage] = self._new_memory(storage)
         return found
 
     def _new_memory(self, storage: Storage) -> tuple[ArrayOutput, tuple[Dim, ...]]:
@@ -288,7 +288,7 @@ class _Finish:
     def _view(
         self, leaf: Traced, of: InputOutput | ArrayOutput, strides: tuple[Dim, ...]
     ) -> Output:
-        found = self._views.get(id(leaf.likeness))
+        found, _ = self._views.get(id(leaf.likeness), (None, None))
         if found is None:
             if any(step.places for step in leaf.path):
                 raise Unsupported("a view at a place that data decides is returned; return a copy")
@@ -304,7 +304,7 @@ class _Finish:
             is_part = any(step.op.name in PARTS for step in leaf.path)
             dtype = leaf.value.dtype if is_part else None
             found = ViewOutput(of, offset, shape, strides, writeable, dtype)
-            self._views[id(leaf.likeness)] = found
+            self._views[id(leaf.likeness)] = found, leaf.likeness  # which keeps its identity
         return found
 
     def _tell_order(self, shape: Shape) -> None:

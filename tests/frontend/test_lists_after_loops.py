@@ -339,3 +339,22 @@ def test_what_python_leaves(program: Any) -> None:
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_the_loop_is_one_operation(program: Any) -> None:
     assert " loop(" in str(tg.compile(program).graph(X.copy(), 30))
+
+
+def test_long_lists_beside_one_that_is_returned_twice() -> None:
+    """What stands for a whole list is soon gone while results are taken apart."""
+
+    def program(x: Any, n: int) -> Any:
+        ts = [x[0]]
+        for i in range(20):
+            ts.append(x[1] * i)
+        ys = [x * 2]
+        for _ in range(n):
+            ys.append(x + 1)
+        zs = [x[2]]
+        for i in range(30):
+            zs.append(x[2] * i)
+        return ys, ys, ts, zs
+
+    x = np.arange(1.0, 5)
+    agree(made(program), (x, 20), (x, 20), (x, 21), (x, 30), (x, 30))
