@@ -236,7 +236,8 @@ class _Finish:
     def _array(self, leaf: Traced) -> Output:
         if leaf.storage.shares is not None:
             raise Unsupported(
-                "a view of single elements (a diagonal, windows) is returned; return a copy"
+                "an array is returned whose memory is not followed (a diagonal, windows, or one "
+                "of several arrays as data decided in a loop); return a copy"
             )
         of: InputOutput | ArrayOutput
         if leaf.storage.external:
