@@ -16,6 +16,7 @@ from tracegraph.control.appended import Appended
 from tracegraph.control.variables import GROWN, LIST, UNKNOWN, kind_of, start_value
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Value
+from tracegraph.ir.record import record
 from tracegraph.ir.size_values import hint
 from tracegraph.ir.sizes import Symbol
 from tracegraph.ir.types import type_symbols
@@ -42,6 +43,32 @@ OTHERWISE = (
     "array, or look at the list behind the loop"
 )
 """Why a loop is not drawn that looks at a list."""
+
+
+@record
+class Ending:
+    """What is known of arrays where an iteration ends.
+
+    Parameters
+    ----------
+    within : collection of Symbol
+        The sizes that differ between the iterations.
+    given : collection of Storage
+        The arrays that an iteration is given.
+    first : int
+        The first storage that it makes.
+    held : mapping of str to Storage
+        The arrays of names that somebody reads after it.
+    """
+
+    within: Collection[Symbol]
+    given: Collection[Storage]
+    first: int
+    held: Mapping[str, Storage]
+
+    def is_of_iteration(self, storage: Storage) -> bool:
+        """Return whether an array is given to the iteration, or made by it."""
+        return storage in self.given or (storage.born >= self.first and not storage.external)
 
 
 class Growth:
@@ -160,25 +187,8 @@ class Growth:
         self._doubtful = [name for name in doubtful if name.startswith(GROWN)]
         return {name: held for name, held in names.items() if name not in self._names}
 
-    def appended(
-        self,
-        within: Collection[Symbol],
-        given: Collection[Storage],
-        first: int,
-        held: Mapping[str, Storage],
-    ) -> list[Appended]:
+    def appended(self, ending: Ending) -> list[Appended]:
         """Return what the loop appends.
-
-        Parameters
-        ----------
-        within : collection of Symbol
-            What differs between the iterations.
-        given : collection of Storage
-            The arrays that an iteration is given.
-        first : int
-            The first storage that it makes.
-        held : mapping of str to Storage
-            The arrays of names that somebody reads after it.
 
         Raises
         ------
@@ -194,10 +204,10 @@ class Growth:
                     "a loop appends something else to a list on each way; append the same, or "
                     "assign to the items of an array"
                 )
-            found.append(self._of_list(number, given, first, held))
+            found.append(self._of_list(number, ending))
         for one in found:
             sizes = {*type_symbols([one.rows.type])}
-            if not sizes.isdisjoint(within) or any(size.hint is None for size in sizes):
+            if not sizes.isdisjoint(ending.within) or any(size.hint is None for size in sizes):
                 raise AbstractValueError(
                     "a loop appends arrays of different sizes; pad them to one size"
                 )
@@ -208,13 +218,7 @@ class Growth:
                 )
         return found
 
-    def _of_list(
-        self,
-        number: int,
-        given: Collection[Storage],
-        first: int,
-        held: Mapping[str, Storage],
-    ) -> Appended:
+    def _of_list(self, number: int, ending: Ending) -> Appended:
         """Return what the loop appends to one list."""
         always = self._names[f"{GROWN}{number}{ADDED}"]
         kinds: list[type] = []
@@ -223,25 +227,13 @@ class Growth:
         start = 0
         for place, piece in enumerate(self._pieces[number]):
             name = f"{GROWN}{number} {place}"
-            item = self._item(name)
-            value = start_value(self.recording, item)
-            if type(piece) is Run:
-                kinds.append(piece.kind)
-                named = {k: f"{name} {k}" for k in piece.named}
-            else:
-                kinds.append(kind_of(item))
-                named = {0: name} if kinds[-1] is np.ndarray else {}
-                value = reshaped(value, (1, *value.shape))
+            kind, value, named = self._rows(name, piece)
             for k, its in named.items():
-                storage = self._item(its).storage
-                if storage not in given and (storage.born < first or storage.external):
-                    raise AbstractValueError(
-                        "a loop appends an array that was there before; append a copy, x.copy()"
-                    )
-                if its in self._shared and always is not True:
-                    storage = self._partner(number, its, held) or storage
+                storage = self._made(its, ending)
                 if its in self._shared:
-                    arrays[start + k] = storage
+                    partner = None if always is True else self._partner(number, its, ending.held)
+                    arrays[start + k] = partner or storage
+            kinds.append(kind)
             rows.append(value)
             start += hint(value.shape[0]) or 0
         types = {(value.dtype, value.shape[1:]) for value in rows}
@@ -251,6 +243,24 @@ class Growth:
             )
         added = None if always is True else start_value(self.recording, always)
         return Appended(self._marks[number][0], kinds[0], join(rows, 0), arrays, added)
+
+    def _rows(self, name: str, piece: Any) -> tuple[type, Value, dict[int, str]]:
+        """Return the type of items that are appended at once, their rows, and the arrays' names."""
+        item = self._item(name)
+        value = start_value(self.recording, item)
+        if type(piece) is Run:
+            return piece.kind, value, {k: f"{name} {k}" for k in piece.named}
+        kind = kind_of(item)
+        return kind, reshaped(value, (1, *value.shape)), {0: name} if kind is np.ndarray else {}
+
+    def _made(self, its: str, ending: Ending) -> Storage:
+        """Return the memory of an item that is an array, if the iteration made that."""
+        storage: Storage = self._item(its).storage
+        if not ending.is_of_iteration(storage):
+            raise AbstractValueError(
+                "a loop appends an array that was there before; append a copy, x.copy()"
+            )
+        return storage
 
     def _partner(self, number: int, its: str, held: Mapping[str, Storage]) -> Storage | None:
         """Return the array of the names that an item has besides, where not all ways append it.

@@ -29,6 +29,7 @@ from tracegraph.control.exchanges import (
     period_of,
 )
 from tracegraph.control.filling import Arrays
+from tracegraph.control.growing import Ending
 from tracegraph.control.items import Node, Same
 from tracegraph.control.iterations import Iteration, NotYetError
 from tracegraph.control.outcome import Ends, Left, State, symbol_of
@@ -195,7 +196,7 @@ class Statement(Iteration):
             for name, one in self.after.items()
             if type(one) is Traced and (name in self.carried or self.is_behind(name))
         }
-        found = self.growth.appended(within, given, self.first, held)
+        found = self.growth.appended(Ending(within, given, self.first, held))
         is_counted = self.recording.is_abstract and not isinstance(self.trips.count, int)
         if is_counted and any(self._arrays().are_named([*one.arrays.values()]) for one in found):
             raise AbstractValueError(
