@@ -263,6 +263,9 @@ class Pen:
     def value_of(self, traced: Traced) -> Value:
         """Return the present value of a stand-in in this recording's graph."""
         shared = traced.storage.shares
+        traced.storage.is_read = True
+        if shared is not None:
+            shared.is_read = True
         if shared is not None and shared.version != traced.storage.seen:
             raise Unsupported("memory was written that this value is a view of, by data or parts")
         if traced.recording is not self:

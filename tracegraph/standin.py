@@ -81,12 +81,14 @@ class Storage:
     ``number`` is the type of a Python number without value. Of an array without value ``order`` has
     the axes from slow to fast, but is None for one that has axes and is C-contiguous, and for a
     number; ``is_read_only`` says whether NumPy would not write into it, and ``still``, where it is
-    known, whether it is the very array that it ``shares`` memory with, or a new one.
+    known, whether it is the very array that it ``shares`` memory with, or a new one. ``is_read``
+    says whether anybody has asked for its content: to hand it on from one iteration of a loop to
+    the next is not to read it.
     """
 
     __slots__ = (
-        "array", "born", "external", "is_read_only", "number", "order", "origin", "owner",
-        "reshaped", "seen", "shares", "still", "value", "version",
+        "array", "born", "external", "is_read", "is_read_only", "number", "order", "origin",
+        "owner", "reshaped", "seen", "shares", "still", "value", "version",
     )  # fmt: skip
 
     def __init__(
@@ -102,7 +104,7 @@ class Storage:
         self.born = next(_births)
         self.number: type | None = None
         self.order: tuple[int, ...] | None = None
-        self.is_read_only = False
+        self.is_read = self.is_read_only = False
         self.still: Value | None = None
 
     @property

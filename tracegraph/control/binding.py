@@ -256,7 +256,7 @@ class Binding:
         found = self.recording.fresh(ABSENT, self.left.values[name], number, order)
         if name in self.left.kept:
             started = self.left.started[name].storage
-            keep_apart(found, started)
+            keep_apart(found, started, self.left.memory)
             found.storage.still = self._still(KEPT + name, started)
         return found
 

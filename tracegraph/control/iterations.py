@@ -80,7 +80,7 @@ class Iteration:
         self.after: dict[str, Any] = {}
         self.contents: dict[Storage, Value] = {}
         self.borrowed: set[str] = set()
-        self.kept: Collection[str] = ()
+        self.kept: Mapping[str, Storage] = {}
         self.mixed: set[str] = set()
         self.newly_mixed: set[str] = set()
         self.growth = Growth(self.recording)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -189,7 +189,7 @@ class _Join:
             kind = numpys
         elif not (may_be_carried(one) and may_be_carried(other)) or kind is not kind_of(other):
             return UNKNOWN
-        values = [None if x is ANY else start_value(self.recording, x) for x in sides]
+        values = [None if x is ANY else self._value(x) for x in sides]
         if len({value.type for value in values if value is not None}) > 1:
             return UNKNOWN
         if kind is not np.ndarray:
@@ -209,6 +209,13 @@ class _Join:
             self.arrays[one.storage].order = order
             self.arrays[one.storage].still = self._still(sides) if known else None
         return self.arrays[one.storage]
+
+    def _value(self, held: Any) -> Value:
+        """Return the value of what a variable holds; what was given is handed on unread."""
+        is_given = type(held) is Traced and held.storage in self.ways.given and not held.path
+        if is_given and held.storage.shares is None:
+            return cast(Value, held.storage.value)
+        return start_value(self.recording, held)
 
     def _still(self, sides: Sequence[Any]) -> _Choice | None:
         """Return whether an array is the one that was given, if that is known on both sides."""

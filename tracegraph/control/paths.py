@@ -366,5 +366,5 @@ class Part:
         if found is UNKNOWN:
             return UNBOUND
         if name in self.paths.kept:
-            keep_apart(found, self.paths.kept[name])
+            keep_apart(found, self.paths.kept[name], self.paths.journal)
         return found

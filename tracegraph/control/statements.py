@@ -185,7 +185,9 @@ class Statement(Iteration):
         sizes = self.last_sizes(index)
         last = self._last_values(() if index is None else (symbol_of(index),), sizes)
         memory = [self.contents[storage] for storage in self.memory]
-        return Ends([*carried, *memory, *last.values()], last, sizes, self._appended(index))
+        appended = self._appended(index)
+        self._check_starts()
+        return Ends([*carried, *memory, *last.values()], last, sizes, appended)
 
     def _appended(self, index: Size | None) -> list[Appended]:
         """Return what the loop appends to lists."""
@@ -239,7 +241,7 @@ class Statement(Iteration):
             raise AbstractValueError(OTHER_NAME.format(name))
         if type(found) is Traced:
             self._check_own(name, found)
-        value = start_value(self.recording, found)
+        value = known if found is given else start_value(self.recording, found)
         if value.type != known.type:
             raise NotYetError(
                 f"{name} is {known.type} and then {value.type} in a loop; keep its dtype and shape"
@@ -257,6 +259,23 @@ class Statement(Iteration):
             raise AbstractValueError(
                 f"{name} becomes another name of an array in a loop; bind a copy of it"
             )
+
+    def _check_starts(self) -> None:
+        """Raise where an array is read that has another name at first, by which it is written.
+
+        Until its name is bound anew, what is carried for that is not what it holds.
+        """
+        for name, storage in self.kept.items():
+            storage.is_read |= name not in self.given or self.given[name].storage is not storage
+        for name in self.carried:
+            before, given = self.before[name], self.given[name].storage
+            if type(before) is not Traced or before.kind is not np.ndarray or not given.is_read:
+                continue
+            if before.storage in self.memory or before.storage.shares in self.memory:
+                raise NotYetError(
+                    f"{name} is at first another name of an array that a loop writes; bind a copy "
+                    "of it, x.copy()"
+                )
 
     def _check_exchanges(self) -> None:
         """Raise where names only change places: which array is whose depends on how often."""

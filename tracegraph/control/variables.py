@@ -6,7 +6,7 @@ import enum
 import itertools
 import traceback
 import types
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Container, Iterator
 from contextlib import contextmanager
 from types import CellType
 from typing import Any, Protocol
@@ -270,7 +270,11 @@ def is_same(before: Any, after: Any) -> bool:
     return is_plain and bool(attrs_key(before) == attrs_key(after))
 
 
-def keep_apart(found: Traced, storage: Storage) -> None:
-    """Let an array that may be another one be read until that is written, and not be written."""
-    found.storage.shares = storage.shares or storage
-    found.storage.seen = found.storage.shares.version
+def keep_apart(found: Traced, storage: Storage, written: Container[Storage]) -> None:
+    """Let an array that may be another one be read until that is written, and not be written.
+
+    If that was ``written`` since its content was taken for this array, it is not read at all.
+    """
+    shared = found.storage.shares = storage.shares or storage
+    seen = shared.version if storage.shares is None else storage.seen
+    found.storage.seen = -1 if shared in written else seen
