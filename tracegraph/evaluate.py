@@ -55,6 +55,11 @@ def evaluate(
     return arrays[: len(values)]
 
 
+def holds(recording: Recording, value: Value) -> bool:
+    """Return whether a bool of a recording's graph is true with what is known of its inputs."""
+    return bool(_computed(recording, [value], {})[0])
+
+
 def _computed(
     recording: Recording, values: Sequence[Value], given: Mapping[Node, Any]
 ) -> list[Any]:

@@ -117,12 +117,12 @@ class Pen:
     are under way, ``side_effects`` what was done to the world outside, which cannot be done again.
     ``effects`` are what compiled calls will do, ``leaked`` containers with stand-ins in them that
     the function made and stored outside. ``asked`` is how often what is drawn asked data,
-    ``raises`` how often it raised, ``straight`` are the bodies of short loops that are better not
-    drawn, ``unsettled`` variables, by identity, that hold what is not known behind a loop inside.
-    ``drawn`` is the name of the function that is drawing the body of a loop or a branch,
-    ``drawn_since`` from which storage on arrays are made in there, and
-    ``indices`` how often the loops run whose iterations symbols count. ``journal`` has what memory
-    held that was there before an iteration and that it changes, where that can be drawn;
+    ``raises`` how often it raised and ``doubts`` how often not by a statement, ``straight`` are the
+    bodies of short loops that are better not drawn, ``unsettled`` variables, by identity, that hold
+    what is not known behind a loop inside. ``drawn`` is the name of the function that is drawing
+    the body of a loop or a branch, ``drawn_since`` from which storage on arrays are made in there,
+    and ``indices`` how often the loops run whose iterations symbols count. ``journal`` has what
+    memory held that was there before an iteration and that it changes, where that can be drawn;
     ``undrawn`` why loops, by their bodies, are recorded iteration by iteration, ``unrolled`` how
     many such iterations there are. ``paths`` answers questions about what has no value, ``bodies``
     are the graphs of loops and branches, ``naturals`` bools that say whether a size is at least
@@ -146,7 +146,7 @@ class Pen:
         self.effects: list[Effect] = []
         self.leaked: list[Any] = []
         self.follows = True
-        self.asked = self.raises = 0
+        self.asked = self.raises = self.doubts = 0
         self.straight: set[CodeType] = set()
         self.unsettled: dict[int, Any] = {}
         self.drawn: str | None = None
@@ -266,6 +266,11 @@ class Pen:
         traced.storage.is_read = True
         if shared is not None:
             shared.is_read = True
+        if shared is traced.storage:
+            raise Unsupported(
+                "a name is read behind a loop which data has bound to one of several things, such "
+                "as None or a number, or to an array that is not followed"
+            )
         if shared is not None and shared.version != traced.storage.seen:
             raise Unsupported("memory was written that this value is a view of, by data or parts")
         if traced.recording is not self:

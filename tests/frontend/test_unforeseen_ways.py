@@ -10,6 +10,8 @@ import pytest
 
 import tracegraph as tg
 from tests.frontend.support import agree, made
+from tracegraph import evaluate
+from tracegraph.control import running
 
 X, ONE = np.linspace(0.3, 0.9, 12), np.ones(1)
 
@@ -199,3 +201,122 @@ def until_data_says(x: Any, y: Any) -> Any:
 @pytest.mark.parametrize("program", [in_another_list, until_data_says])
 def test_a_last_item_that_is_appended_again(program: Any) -> None:
     agree(made(program), *((X * k, ONE) for k in (1, 2, 0.5)))
+
+
+# -- what else such a way does: `t` has one element, and is found at 0 ----------------------------
+
+TABLE = np.full(1, 9.0)
+
+
+def binds_from_none(x: Any, t: Any) -> Any:
+    label = None
+    for i in range(len(x)):
+        k = np.searchsorted(t, x[i])
+        if k < len(t):
+            label = t[k]
+    return label
+
+
+def binds_unbound(x: Any, t: Any) -> Any:
+    for i in range(len(x)):
+        k = np.searchsorted(t, x[i])
+        if k < len(t):
+            label = t[k]
+    return label
+
+
+def binds_a_function(x: Any, t: Any) -> Any:
+    function: Any = np.sin
+    for i in range(len(x)):
+        k = np.searchsorted(t, x[i])
+        if k < len(t):
+            t[k]
+            function = np.cos
+    return function(x)
+
+
+def binds_a_list(x: Any, t: Any) -> Any:
+    found: Any = []
+    for i in range(len(x)):
+        k = np.searchsorted(t, x[i])
+        if k < len(t):
+            found = [t[k], i]
+    return found
+
+
+def changes_a_dict(x: Any, t: Any) -> Any:
+    found = {"a": 0.0}
+    for i in range(len(x)):
+        k = np.searchsorted(t, x[i])
+        if k < len(t):
+            found["a"] = t[k] + i
+    return found
+
+
+def changes_an_item_of_a_list(x: Any, t: Any) -> Any:
+    held: Any = [[]]
+    for i in range(len(x)):
+        k = np.searchsorted(t, x[i])
+        if k < len(t):
+            held[0].append(t[k] + i)
+    return held
+
+
+def moves_the_index(x: Any, t: Any) -> Any:
+    for i in range(len(x)):
+        k = int(np.searchsorted(t, x[i]))
+        if k < len(t):
+            i = i + 10
+            t[k]
+    return i
+
+
+EFFECTS = (
+    binds_from_none, binds_unbound, binds_a_function, binds_a_list, changes_a_dict,
+    changes_an_item_of_a_list, moves_the_index,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("program", EFFECTS, ids=lambda one: one.__name__)
+def test_what_else_a_way_does_that_raised_without_values(program: Any) -> None:
+    agree(made(program), (X, TABLE), (X, TABLE), (X * 20, TABLE), (X, np.array([0.1, 0.5, 9.0])))
+
+
+def test_what_a_way_that_raised_without_values_does_outside() -> None:
+    log: dict[str, list[Any]] = {"n": []}
+
+    def counts_found(x: Any, t: Any) -> Any:
+        for i in range(len(x)):
+            k = np.searchsorted(t, x[i])
+            if k < len(t):
+                log["n"].append(t[k] + i)
+        return len(log["n"])
+
+    compiled = tg.compile(counts_found)
+    assert [compiled(X, TABLE), compiled(X, TABLE)] == [12, 24]
+    assert [float(one) for one in log["n"]] == [9.0 + i for i in range(12)] * 2
+
+
+def test_a_way_that_a_statement_ends_is_no_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each loop with an `assert` were computed twice at the first call."""
+    asked = []
+
+    def holds(recording: Any, value: Any) -> bool:
+        asked.append(value)
+        return evaluate.holds(recording, value)
+
+    monkeypatch.setattr(running, "holds", holds)
+
+    def checked(x: Any, t: Any) -> Any:
+        s = 0.0
+        for i in range(len(x)):
+            s += x[i]
+            assert s < 50, "too large"
+            if x[i] > 5:
+                raise ValueError(x[i])
+        return s
+
+    agree(made(checked), (X, TABLE), (X, TABLE), (X * 10, TABLE))
+    assert not asked
+    agree(made(binds_from_none), (X, TABLE * 0))
+    assert asked

@@ -34,6 +34,7 @@ from tracegraph.pen import Answer, Questions
 from tracegraph.recording import Recording
 from tracegraph.standin import Storage
 from tracegraph.tree import TreeDef, flatten, unflatten
+from tracegraph.twin.make import is_raised_by_statement
 from tracegraph.values import stand_ins
 
 FLOATS: Mapping[frozenset[type], type] = {frozenset((float, np.float64)): np.float64}
@@ -190,6 +191,7 @@ class Paths:
         except Exception as error:
             self.raised = error
             self.recording.raises += 1
+            self.recording.doubts += not is_raised_by_statement(error)
             return None
         finally:
             assumed = self._taken(start)

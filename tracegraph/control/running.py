@@ -4,53 +4,31 @@ from __future__ import annotations
 
 import functools
 import operator
-import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from tracegraph.containers import KINDS
+from tracegraph.control import own_text
 from tracegraph.control.binding import Binding, Real
 from tracegraph.control.drawing import forget, values_of
 from tracegraph.control.exchanges import ExchangedError
-from tracegraph.control.items import kind_of_container
 from tracegraph.control.iterations import NotYetError
 from tracegraph.control.outcome import Left, State
 from tracegraph.control.repeats import NO_TRIPS, Repeated, asks_data
 from tracegraph.control.statements import Statement
-from tracegraph.control.variables import (
-    UNBOUND,
-    LoopCode,
-    Trips,
-    content,
-    named_variables,
-    set_content,
-)
+from tracegraph.control.variables import UNBOUND, LoopCode, Trips, content
 from tracegraph.control.worth import LOOPS, SHORT, StraightCodeError, is_worth, runs
+from tracegraph.evaluate import holds
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.iterables import Fresh, Items, items_of
-from tracegraph.lists import Growing
 from tracegraph.pen import Fallback
-from tracegraph.recording import Recording, paused
-from tracegraph.standin import (
-    ArrayHolder,
-    ContainerStandIn,
-    Traced,
-    TracedSize,
-)
-from tracegraph.text_standin import Text
-from tracegraph.values import real_of, site_of, user_site
+from tracegraph.recording import Recording
+from tracegraph.values import site_of, user_site
 
 PEELED = 2
 """So many iterations may be recorded before the others are drawn: names have their types then."""
-
-PLAIN: tuple[Any, ...] = (
-    bool, int, float, complex, str, bytes, range, type(None), type(Ellipsis), type, np.generic,
-    np.dtype, np.ufunc, types.ModuleType, types.BuiltinFunctionType,
-)  # fmt: skip
-"""What the user's own text may be given as it is."""
 
 
 def rest_of(recording: Recording, iterable: Any, code: LoopCode) -> Any:
@@ -181,23 +159,32 @@ def _as_one(recording: Recording, loop: Statement, real: Iterator[Any] | None) -
     code, text = loop.code, loop.code.body.__code__
     if text in recording.straight:
         return False
-    state, made, known = State(recording), AbstractValueError.made, {*recording.builder.nodes}
-    raised = recording.raises
+    made, raised = AbstractValueError.made, recording.raises
     try:
-        left = _outcome(recording, loop)
-        is_followed = all(_is_left(left, name, code) for name in code.cells())
-        if loop.leaves_known_items() or not is_followed or recording.raises > raised:
-            raise StraightCodeError("what it leaves is followed better one by one")
+        with _forgotten_if_raised(recording):
+            left = _outcome(recording, loop)
+            is_followed = all(_is_left(left, name, code) for name in code.cells())
+            if loop.leaves_known_items() or not is_followed or recording.raises > raised:
+                raise StraightCodeError("what it leaves is followed better one by one")
     except AbstractValueError:
         AbstractValueError.made = made  # it is not the user's code that has caught it
-        state.restore()
-        new = [node for node in recording.builder.nodes if node not in known]
-        loops = [node for node in new if node.op in LOOPS]
-        forget(recording, values_of(recording, loops))
         recording.straight.add(text)
         return False
     _bind(recording, loop, left, real)
     return True
+
+
+@contextmanager
+def _forgotten_if_raised(recording: Recording) -> Iterator[None]:
+    """Within this a loop may be drawn; if it is not taken for that, nothing is left of it."""
+    state, known = State(recording), {*recording.builder.nodes}
+    try:
+        yield
+    except AbstractValueError:
+        state.restore()
+        new = [node for node in recording.builder.nodes if node not in known]
+        forget(recording, values_of(recording, [node for node in new if node.op in LOOPS]))
+        raise
 
 
 def _is_left(left: Left, name: str, code: LoopCode) -> bool:
@@ -270,7 +257,9 @@ def _try(
     try:
         if text in recording.undrawn:
             raise AbstractValueError(recording.undrawn[text].reason)
-        _bind(recording, loop, _outcome(recording, loop), items)
+        with _forgotten_if_raised(recording):
+            left = _sure_outcome(recording, loop)
+        _bind(recording, loop, left, items)
     except AbstractValueError as why:
         goes_on = isinstance(why, ExchangedError) or (may_peel and isinstance(why, NotYetError))
         if recording.drawn is not None and not goes_on:
@@ -282,9 +271,27 @@ def _try(
     return None
 
 
+def _sure_outcome(recording: Recording, loop: Statement) -> Left:
+    """Return what a loop leaves, if no way is taken that raised where values have examples.
+
+    In fact such a way may do anything.
+    """
+    doubts = recording.doubts
+    left = _outcome(recording, loop)
+    is_sure = recording.is_abstract or recording.doubts == doubts
+    if not is_sure and left.holds is not None and not holds(recording, left.holds):
+        raise AbstractValueError(
+            "a loop goes a way that raises where its values are not known; see what an index is "
+            "before it is used, or use np.where"
+        )
+    return left
+
+
 def _outcome(recording: Recording, loop: Statement) -> Left:
     """Return what a loop leaves, which is drawn; otherwise nothing has happened yet."""
-    if not all(may_be_given(recording, content(cell)) for cell in _reached(loop.code)):
+    if not all(
+        own_text.may_be_given(recording, content(cell)) for cell in own_text.variables_of(loop.code)
+    ):
         raise AbstractValueError(
             "a loop uses an object that is not followed; use arrays, numbers and containers of them"
         )
@@ -297,14 +304,9 @@ def _bind(recording: Recording, loop: Statement, left: Left, items: Iterator[Any
     code = loop.code
     real = Real()
     if not recording.is_abstract:
-        real = _run(recording, items, loop, _reached(code))
+        real = own_text.run(recording, items, loop)
         left = loop.counted(left, real.trips)
     Binding(recording, code, left, real).bind()
-
-
-def _reached(code: LoopCode) -> list[types.CellType]:
-    plains = (one for one in (code.plain, code.plain_test) if one is not None)
-    return [cell for _, cell in named_variables(*plains)]
 
 
 @contextmanager
@@ -316,85 +318,3 @@ def _own_exceptions() -> Iterator[None]:
         raise
     except Exception as error:
         raise AbstractValueError(f"{type(error).__name__}: {error}") from error
-
-
-# -- the user's own text --------------------------------------------------------------------------
-
-
-def may_be_given(recording: Recording, value: Any) -> bool:
-    """Return whether a real value can be put in the place of one that is recorded."""
-    kind = type(value)
-    if value is UNBOUND or issubclass(kind, PLAIN) or kind in (Traced, TracedSize, np.ndarray):
-        return True
-    if kind in (list, tuple, dict) or kind_of_container(value) is not None:
-        items = value.values() if kind is dict else value
-        return all(may_be_given(recording, item) for item in items)
-    if kind is types.FunctionType:
-        # Its defaults stay what they are, so that none may be a stand-in.
-        defaults = (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values())
-        return all(issubclass(type(default), PLAIN) for default in defaults)
-    if kind is Text or issubclass(kind, ArrayHolder) or KINDS[kind] is not None:
-        return False
-    is_outside = recording.externals.place_of(value) is not None and not hasattr(value, "__next__")
-    return is_outside or issubclass(kind, ContainerStandIn)
-
-
-@contextmanager
-def real_values(
-    recording: Recording, variables: Iterable[types.CellType], loop: Statement
-) -> Iterator[dict[str, Any]]:
-    """Within this variables hold real values; what a loop changes stays what it leaves there.
-
-    A list that nobody looks at stays what it is: the loop may append to it. Gives what variables of
-    the loop hold at first.
-    """
-    bound = {id(cell) for cell in loop.code.cells().values()}
-    before = [(cell, content(cell)) for cell in variables]
-    known: dict[int, Any] = {}
-    for cell, value in before:
-        if value is not UNBOUND and not recording.lists.is_open(value):
-            set_content(cell, _real(value, known))
-    changed = loop.trees.changed
-    items = loop.trees.cells.items()
-    given = {name: changed.real(known, cell) for name, cell in items}
-    try:
-        yield given
-    finally:
-        for cell, value in before:
-            if id(cell) not in bound:
-                set_content(cell, value)
-        changed.take_over(known)
-
-
-def _real(value: Any, known: dict[int, Any]) -> Any:
-    """Return a real value; what is one container stays one."""
-    kind = kind_of_container(value)
-    if kind is None:
-        return real_of(value)
-    if id(value) not in known:
-        items, aux = kind.flatten(value)
-        known[id(value)] = kind.build(aux, [_real(item, known) for item in items])
-    return known[id(value)]
-
-
-def _run(
-    recording: Recording,
-    items: Iterator[Any] | None,
-    loop: Statement,
-    variables: Iterable[types.CellType],
-) -> Real:
-    code = loop.code
-    appended: dict[Growing, list[Any]] = {}
-    try:
-        with (
-            recording.lists.holding_reals(appended),
-            real_values(recording, variables, loop) as given,
-            paused(),
-        ):
-            trips, left = code.run(items)
-    except BaseException as error:
-        recording.raised = True
-        loop.trees.changed.give_up()
-        recording.give_up(f"a loop raised {type(error).__name__}; test the values before it")
-        raise
-    return Real(trips, left, appended, given)

@@ -6,6 +6,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable
+from opcode import opmap
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -45,6 +46,19 @@ def make_twin(function: FunctionType, hooks_for: Callable[[FunctionType], Hooks]
 def is_twin_code(code: CodeType) -> bool:
     """Whether the code came out of `make_twin`, or belongs to a function nested in such code."""
     return code.co_consts[-1:] == (_MARK,)
+
+
+def is_raised_by_statement(error: BaseException) -> bool:
+    """Whether a ``raise`` or ``assert`` of a twin is where an exception comes from.
+
+    Then whoever goes that way raises it. Others may come of an example that stands for a value.
+    """
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    if at is None or not is_twin_code(at.tb_frame.f_code):
+        return False
+    return at.tb_frame.f_code.co_code[at.tb_lasti] == opmap["RAISE_VARARGS"]
 
 
 def is_generator_like(function: FunctionType) -> bool:
