@@ -172,6 +172,8 @@ def _close(a: Any, b: Any, tolerance: float, reach: float = 0.0) -> bool:
         return bool(np.array_equal(a, b))
     if not tolerance:
         return _same_bits(a.real, b.real) and _same_bits(a.imag, b.imag)
+    # One part of a complex number may be infinite, and the other one inexact.
+    a, b = (np.ravel([x.real, x.imag]) if b.dtype.kind == "c" else x for x in (a, b))
     finite = np.isfinite(a) & np.isfinite(b)
     if not ((a == b) | (np.isnan(a) & np.isnan(b)) | finite).all():
         return False
