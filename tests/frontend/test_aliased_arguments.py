@@ -6,57 +6,16 @@ central differences, of the function with its memory for all names.
 
 import contextlib
 import io
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 import tracegraph as tg
+from tests.frontend.aliases import Function, X, agree, assert_same, slopes
 
-X = np.array([0.5, 1.2, -0.7])
-Function = Callable[..., Any]
-Results = list[Any]
 BOTH = pytest.mark.parametrize("transform", [lambda f: f, tg.compile], ids=["eager", "compiled"])
 pytestmark = pytest.mark.filterwarnings("ignore::tracegraph.FallbackWarning")
-
-
-def assert_same(found: Any, expected: Any) -> None:
-    """Compare nested results, and what shares memory in them."""
-    ours, theirs = leaves(found), leaves(expected)
-    assert len(ours) == len(theirs)
-    for one, other in zip(ours, theirs, strict=True):
-        assert type(one) is type(other)
-        np.testing.assert_allclose(one, other, rtol=1e-12)
-    assert sharing(ours) == sharing(theirs)
-
-
-def leaves(result: Any) -> Results:
-    if isinstance(result, tuple | list):
-        return [leaf for part in result for leaf in leaves(part)]
-    return [result]
-
-
-def sharing(results: Results) -> list[bool]:
-    arrays = [one for one in results if isinstance(one, np.ndarray)]
-    return [np.shares_memory(one, other) for one in arrays for other in arrays]
-
-
-def agree(function: Function, *args: Any) -> Any:
-    """Return what a function gives plainly; compiled it has to give the same three times."""
-    plain = [arg.copy() for arg in args]
-    expected = (function(*plain), plain)
-    compiled = tg.compile(function, strict=True)
-    for _ in range(3):
-        given = [arg.copy() for arg in args]
-        assert_same((compiled(*given), given), expected)
-    return expected[0]
-
-
-def slopes(function: Function, x: Any, eps: float = 1e-6) -> Any:
-    """The gradient by central differences; each call has its own memory."""
-    steps = eps * np.eye(x.size)
-    return np.array([(function(x + h) - function(x - h)) / (2 * eps) for h in steps])
 
 
 # -- written under one name, read under another ---------------------------------------------------
@@ -372,92 +331,6 @@ def test_an_assigned_shape_is_that_of_all_names() -> None:
 
         return tg.value_and_grad(f, (0, 1))(y, own), y.shape, own.shape, own
 
-    agree(function, X)
-
-
-# -- what comes out is the argument ---------------------------------------------------------------
-
-
-def of_vjp(x: Any) -> Any:
-    y, pull = tg.vjp(lambda a: a, x)
-    y[0] = 9.0
-    return x.sum(), pull(y), y
-
-
-def of_jvp(x: Any) -> Any:
-    y, _ = tg.jvp(lambda a: a[1:], (x,), (x * 2,))
-    y[0] = 9.0
-    x[2] = 4.0
-    return x.sum(), y
-
-
-def of_own_memory(x: Any) -> Any:
-    own = x * 1.0
-    y, _ = tg.vjp(lambda a: (a, a[1:]), own)
-    y[1][0] = 9.0
-    own[2] = 4.0
-    return own, y[0], y[1]
-
-
-def exchanged(x: Any) -> Any:
-    y, _ = tg.vjp(lambda a, b: (b, a), x, x)
-    y[0][0] = 5.0
-    return x, y
-
-
-def written_and_returned(x: Any) -> Any:
-    y, pull = tg.vjp(lambda a: np.add(a, 1.0, out=a), x)
-    y[0] = 3.0
-    return x, y, pull(y)
-
-
-def kept_in_a_list(x: Any) -> Any:
-    kept: list[Any] = []
-
-    def f(a: Any) -> Any:
-        kept.append(a)
-        kept.append(a[1:])
-        return (a * a).sum()
-
-    slope = tg.grad(f)(x)
-    kept[0][0] = 9.0
-    kept[1][0] = 8.0
-    x[2] = 7.0
-    return slope, kept, x
-
-
-def a_diagonal_is_kept(x: Any) -> Any:
-    table = np.outer(x, x)
-    kept: list[Any] = []
-
-    def f(a: Any) -> Any:
-        kept.append(np.diagonal(a))
-        return (a * a).sum()
-
-    slope = tg.grad(f)(table)
-    table[0, 0] = 9.0
-    return slope, kept[0] * 1.0
-
-
-def asked_whether_it_is(x: Any) -> Any:
-    y, _ = tg.vjp(lambda a: a, x)
-    return bool(y is x), tg.grad(lambda a: a.sum() if a is x else -a.sum())(x)
-
-
-ALIASES = [
-    of_vjp,
-    of_jvp,
-    of_own_memory,
-    exchanged,
-    written_and_returned,
-    kept_in_a_list,
-    a_diagonal_is_kept,
-    asked_whether_it_is,
-]
-
-
-@pytest.mark.parametrize("function", ALIASES, ids=lambda f: f.__name__)
-def test_what_leaves_a_function_is_an_alias_of_its_argument(function: Function) -> None:
     agree(function, X)
 
 
