@@ -32,6 +32,7 @@ from tracegraph.callables import (
 from tracegraph.dispatch import held
 from tracegraph.follow import call_twin
 from tracegraph.generators import form_of, is_drawn_from, may_draw
+from tracegraph.images import root_of
 from tracegraph.ir.streams import is_stream
 from tracegraph.library_calls import GETTERS, LIBRARY, named_tuple_method
 from tracegraph.messages import LOGGING, log
@@ -372,8 +373,8 @@ def _sharing(function: Any) -> Any:
 
     def answer(recording: Recording, *args: Any, **kwargs: Any) -> Any:
         pair = args if len(args) == 2 and not kwargs else ()
-        memory = [x.storage for x in pair if type(x) is Traced and x.storage.shares is None]
-        if len(memory) < 2 or any(one.origin is not None or one.owner is None for one in memory):
+        memory = [root_of(x.storage) for x in pair if type(x) is Traced and not x.storage.shares]
+        if len(memory) < 2 or any(one.owner is None for one in memory):
             return escape(recording, function, args, kwargs)
         if memory[0] is not memory[1] and not all(one.external for one in memory):
             return False

@@ -13,6 +13,7 @@ import numpy as np
 
 from tracegraph.codegen.signature import Input, OtherObject, Structure
 from tracegraph.containers import is_dataclass
+from tracegraph.images import check_iterations, root_of
 from tracegraph.outside import OutsideContainer
 from tracegraph.places import Place
 from tracegraph.standin import ContainerStandIn, Storage, Traced, TracedSize, no_value
@@ -106,19 +107,26 @@ class Changes:
 
     def before_write(self, storage: Storage) -> None:
         """End the recording where a write reaches memory that another input shows too."""
-        if storage.external or storage.born < self.recording.drawn_since:
+        check_iterations(self.recording, storage)
+        memory = root_of(storage)
+        is_outside = storage.external and storage is memory
+        if is_outside or storage.born < self.recording.drawn_since:
             self.recording.note_outer_write(storage)
-        while storage.origin is not None:
-            storage = storage.origin
+        storage = memory
         if not storage.external or storage.written:
             return
         for traced in self._arrays.values():
-            other = traced.storage
-            if other is not storage and np.may_share_memory(other.owner, storage.owner):
+            if traced.storage is not storage and self._may_overlap(traced.storage, storage):
                 self.recording.give_up(
                     "an array is written in place and another input shares its memory; pass a copy"
                 )
         self.snapshot(storage)
+
+    def _may_overlap(self, one: Storage, other: Storage) -> bool:
+        """Return whether memory may be shared: in this call, or in any that is like it."""
+        if self.recording.permissive:
+            return bool(np.shares_memory(one.array, other.array))
+        return np.may_share_memory(one.owner, other.owner)
 
     def snapshot(self, storage: Storage) -> None:
         """Keep the content that an input had when it was read."""

@@ -37,6 +37,7 @@ from tracegraph.codegen.signature import (
     Structure,
 )
 from tracegraph.geometry import strides_in_order
+from tracegraph.images import check_met
 from tracegraph.ir.sizes import Dim, Size, Symbol, symbol
 from tracegraph.ir.streams import is_stream
 from tracegraph.ir.types import ArrayType, is_supported
@@ -127,6 +128,7 @@ class Externals(Changes):
                 f"{place} has the dtype {value.dtype}, which is not compiled; use astype(float)"
             )
             return value
+        check_met(value, [one.storage for one in self._arrays.values()])
         self.shapes[place.key] = value.shape
         type_ = ArrayType(value.dtype, self._dims(place, value.shape))
         layout = self._layout(type_, value)

@@ -13,6 +13,7 @@ from typing import Any
 from tracegraph.calls import assign_attribute, attribute_of, call, followed
 from tracegraph.control.running import WhileLoop, rest_of
 from tracegraph.control.variables import LoopCode
+from tracegraph.images import root_of
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.library_calls import Manager
 from tracegraph.lists import APPENDING
@@ -189,9 +190,9 @@ class RecordingHooks(PlainHooks):
 
     def is_(self, left: Any, right: Any, /) -> Any:
         if type(left) is Traced and type(right) is Traced:
-            one, other = left.storage, right.storage
+            one, other = root_of(left.storage), root_of(right.storage)
             if one is not other and one.external and other.external:
-                give_up("whether two outside arrays are one object is asked")
+                give_up("whether two outside arrays are one object is asked", lost=False)
         recording = active()
         if recording is None:
             return left is right

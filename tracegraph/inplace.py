@@ -13,6 +13,7 @@ import numpy as np
 
 from tracegraph.attributes import Attributes, Method, MethodCall
 from tracegraph.geometry import axes_order
+from tracegraph.images import root_of, same_array
 from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.boxes import concatenate, slice_
 from tracegraph.numpy.arguments import reshaped
@@ -67,10 +68,10 @@ class InPlace(Attributes):
     def _set_shape(self, traced: Traced, shape: Any) -> None:
         """Give the array itself another shape: the caller's too, where it came from outside."""
         self.no_effect_in_drawn("assigning the shape of an array")
-        storage, before = traced.storage, self.present_value(traced)
-        is_whole = traced.actual is storage.array
-        if is_whole and storage.external:
-            self.externals.snapshot(storage)
+        memory, before = root_of(traced.storage), self.present_value(traced)
+        is_whole = traced.actual is memory.array
+        if is_whole and memory.external:
+            self.externals.snapshot(memory)
         with self.giving_up_if_raised(np.reshape):
             traced.actual.shape = real_of(shape)
         if before is None:
@@ -85,11 +86,12 @@ class InPlace(Attributes):
         if path is None or axes_order(traced.actual) != tuple(range(traced.actual.ndim)):
             self.give_up("the shape of an array that is not C-contiguous is assigned; use reshape")
             return
-        object.__setattr__(traced, "path", (*traced.path, *path))
-        if is_whole and storage.external:
+        for one in same_array(traced):
+            object.__setattr__(one, "path", (*one.path, *path))
+            if is_whole and not memory.external:
+                one.storage.reshaped = one.path
+        if is_whole and memory.external:
             self.note_effect(setattr, (traced, "shape", shape))
-        elif is_whole:
-            storage.reshaped = traced.path
 
 
 INSTEAD = {

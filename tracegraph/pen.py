@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from tracegraph.callables import is_harmless
 from tracegraph.effects import Effect
+from tracegraph.images import look
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Builder, Graph, Node, Site, Value
 from tracegraph.ir.record import record
@@ -275,6 +276,7 @@ class Pen:
             raise Unsupported("memory was written that this value is a view of, by data or parts")
         if traced.recording is not self:
             raise Unsupported("a value of a finished recording is used; return it instead")
+        look(self, traced, traced.storage if shared is None else shared)
         return traced.value
 
     def present_value(self, traced: Traced) -> Value | None:
@@ -294,6 +296,10 @@ class Pen:
     ) -> Traced:
         """Return a stand-in for a new array or number."""
         raise AssertionError("a recording makes stand-ins")
+
+    def ask_size(self, a: Dim, relation: str, b: Dim) -> bool:
+        """Answer a question about sizes, and let the trace be bound to the answer."""
+        raise AssertionError("a recording knows its sizes")
 
     def call(self, function: Any, args: Any, kwargs: Any, rule: Any = None) -> Any:
         """Run a function on real values, and note what it does."""

@@ -20,6 +20,7 @@ import numpy as np
 
 from tracegraph.attributes import function_of
 from tracegraph.externals import Externals
+from tracegraph.images import is_written, storing
 from tracegraph.inplace import is_array, named_out, writes_first
 from tracegraph.ir.errors import AbstractValueError, TracegraphError
 from tracegraph.ir.graph import Node
@@ -133,7 +134,7 @@ class Recording(Results):
         known: dict[Node, Any] = {}
         for node, reference in self._alive.items():
             traced = reference()
-            if traced is not None and traced.is_there and not traced.storage.written:
+            if traced is not None and traced.is_there and not is_written(traced.storage):
                 known[node] = np.asarray(traced.actual)
         externals = self.externals
         pairs = zip(self.builder.params, externals.reals, strict=True)
@@ -256,6 +257,8 @@ class Recording(Results):
         self, function: Any, rule: Any, args: Any, kwargs: Any, real: Any, target: Any
     ) -> Any:
         """Note a call that writes its result into an array."""
+        if function is operator.setitem:
+            args = (target, *args[1:])
         operands, options = operands_of(self, args), operands_of(self, kwargs)
         if isinstance(rule, NumpyCall):
             if not rule.can_write:
@@ -312,6 +315,7 @@ class Recording(Results):
         if target is None and len(args) and (writes_first(function) or writes_first(rule)):
             target = args[0]
         if is_array(target):
+            target = storing(target) if function is operator.setitem else target
             self.externals.before_write(target.storage)
             return target
         return None
@@ -327,5 +331,7 @@ class Recording(Results):
         if where is not True:
             new = RULES[np.copyto](self.emitter, Sym(old), Sym(new), where=where).value
         self.side_effects += target.storage.external
+        if target.storage.images:
+            target.storage.stores = (*target.storage.stores, target)
         target.storage.write(write_through(target.storage.value, target.path, new))
         return real if function is operator.setitem or real is None else target

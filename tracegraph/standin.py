@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import operator
+import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -23,6 +24,7 @@ from tracegraph.pending import Pending, like_of
 
 if TYPE_CHECKING:
     from tracegraph.attributes import Attributes
+    from tracegraph.images import Image
     from tracegraph.sizing import Sizing
 
 
@@ -36,6 +38,11 @@ class Absent:
 ABSENT = Absent()
 PYTHON_SCALARS = (bool, int, float, complex)
 _births = itertools.count()
+
+
+def next_birth() -> int:
+    """Return a number above that of all storages so far."""
+    return next(_births)
 
 
 class ArrayHolder:
@@ -74,10 +81,11 @@ class Storage:
     external : bool
         Whether it was reached from outside.
 
-    ``origin`` is the storage of the same memory that an argument of a transformation was before. A
-    storage that ``shares`` another's memory in a way that is no structural view is good for
+    A storage that ``shares`` another's memory in a way that is no structural view is good for
     reading while the other has the version that was ``seen``. ``reshaped`` is how the array looks
-    at its own memory once another shape was assigned to it. ``born`` counts storages,
+    at its own memory once another shape was assigned to it. ``born`` counts storages, and says of
+    one with ``images`` when it was last ``looked`` at, whose ``stores`` are what it was written
+    through; ``stand_ins`` are those that look at it, where somebody has to know.
     ``number`` is the type of a Python number without value. Of an array without value ``order`` has
     the axes from slow to fast, but is None for one that has axes and is C-contiguous, and for a
     number; ``is_read_only`` says whether NumPy would not write into it, and ``still``, where it is
@@ -87,8 +95,9 @@ class Storage:
     """
 
     __slots__ = (
-        "array", "born", "external", "is_read", "is_read_only", "number", "order", "origin",
-        "owner", "reshaped", "seen", "shares", "still", "value", "version",
+        "array", "born", "external", "images", "is_read", "is_read_only", "looked", "number",
+        "order", "owner", "reshaped", "seen", "shares", "stand_ins", "still", "stores", "value",
+        "version",
     )  # fmt: skip
 
     def __init__(
@@ -97,11 +106,14 @@ class Storage:
         self.value, self.owner, self.external = value, owner, external
         self.array = owner if array is None else array
         self.version = 0
-        self.origin: Storage | None = None
         self.shares: Storage | None = None
         self.seen = 0
         self.reshaped: tuple[Step, ...] = ()
-        self.born = next(_births)
+        self.born = next_birth()
+        self.images: tuple[Image, ...] = ()
+        self.looked = -1
+        self.stores: tuple[Traced, ...] = ()
+        self.stand_ins: list[weakref.ref[Traced]] | None = None
         self.number: type | None = None
         self.order: tuple[int, ...] | None = None
         self.is_read = self.is_read_only = False
@@ -116,12 +128,12 @@ class Storage:
         """The type of the content."""
         return self.value.type
 
-    def write(self, value: Value) -> None:
-        """Replace the content."""
+    def write(self, value: Value, times: int = 1) -> None:
+        """Replace the content, by what so many writes have made of it."""
         if self.shares is not None:
             raise AssertionError("memory that is known by parts is never written")
         self.value = value
-        self.version += 1
+        self.version += times
 
 
 class Step(NamedTuple):
@@ -173,6 +185,8 @@ class Traced(Operators):
         object.__setattr__(self, "held", real)
         object.__setattr__(self, "storage", storage)
         object.__setattr__(self, "path", path)
+        if storage.stand_ins is not None:
+            storage.stand_ins.append(weakref.ref(self))
 
     @property
     def actual(self) -> Any:

@@ -57,7 +57,10 @@ def frozen(recording: Recording, value: Any) -> Any:
         value = Tensor(value._read())
         return Tensor(frozen(recording, value._read()))
     if type(value) is Traced:
-        return Traced(recording, value.actual, Storage(value.value, None, array=value.actual))
+        content = recording.present_value(value)
+        if content is None:
+            return value.actual
+        return Traced(recording, value.actual, Storage(content, None, array=value.actual))
     if type(value) in (tuple, list):
         return type(value)(frozen(recording, item) for item in value)
     if type(value) is dict:

@@ -304,6 +304,7 @@ USES = (
     "v.size, len(v), v.shape, v.dtype", "float(v[0])", "bool(v.any())", "1 if v[:1] else 2",
     "1.0 in v", "v.tolist()", "[x for x in v]", "v.item(0)", "f'{v}'", "v.T + 1", "v.copy()",
     "list(v.flat)", "max(v), sum(v)", "sorted(v)", "v @ v", "v", "v[v > 1]", "a[v.astype(int) % 2]",
+    "print(v)",
 )  # fmt: skip
 
 

@@ -47,6 +47,7 @@ from tracegraph.control.variables import (
     start_value,
 )
 from tracegraph.control.worth import check_straight, check_worth
+from tracegraph.images import root_of
 from tracegraph.ir.autodiff import zeros
 from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.graph import Value
@@ -267,11 +268,12 @@ class Statement(Iteration):
         """
         for name, storage in self.kept.items():
             storage.is_read |= name not in self.given or self.given[name].storage is not storage
+        memory = {root_of(storage) for storage in self.memory}
         for name in self.carried:
             before, given = self.before[name], self.given[name].storage
             if type(before) is not Traced or before.kind is not np.ndarray or not given.is_read:
                 continue
-            if before.storage in self.memory or before.storage.shares in self.memory:
+            if root_of(before.storage.shares or before.storage) in memory:
                 raise NotYetError(
                     f"{name} is at first another name of an array that a loop writes; bind a copy "
                     "of it, x.copy()"

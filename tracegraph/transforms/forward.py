@@ -69,11 +69,11 @@ def _jvp(recording: Recording, function: Any, args: Any, kwargs: Any) -> tuple[A
     count = len(args) // 2
     marked = Marked(recording, args[:count], range(count))
     directions = _directions(recording, marked, args[count:])
-    result = marked.call(function, kwargs)
-    still_noting(recording, "jvp")
-    leaves, treedef = tree.flatten(result)
-    outputs = [as_traced(recording, leaf, "the result") for leaf in leaves]
-    values = [recording.value_of(output) for output in outputs]
+    with marked.calling(function, kwargs) as result:
+        still_noting(recording, "jvp")
+        leaves, treedef = tree.flatten(result)
+        outputs = [as_traced(recording, leaf, "the result") for leaf in leaves]
+        values = [recording.value_of(output) for output in outputs]
     sources = marked.nodes
     check_cuts(recording, sources)
     graph, frontier = between(recording.builder.nodes, sources, [v.node for v in values])

@@ -9,7 +9,8 @@ there are no levels, and any composition is one graph.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from tracegraph.calls import call, run_unfollowed
 from tracegraph.containers import KINDS
 from tracegraph.evaluate import real_values, tokens
 from tracegraph.hooks import hooks_for
+from tracegraph.images import Image, attach, rejoin
 from tracegraph.ir.errors import DifferentiationError, NotAFunctionError
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.ops.identity import mark
@@ -29,8 +31,7 @@ from tracegraph.pickling import Portable
 from tracegraph.places import argument_place
 from tracegraph.recording import Recording, active
 from tracegraph.release import release, release_leaked
-from tracegraph.standin import ABSENT, ArrayHolder, Storage, Traced
-from tracegraph.views import write_through
+from tracegraph.standin import ABSENT, ArrayHolder, Traced
 
 Argnums = int | Sequence[int]
 
@@ -113,7 +114,8 @@ class Marked:
     def __init__(self, recording: Recording, args: tuple[Any, ...], argnums: Sequence[int]) -> None:
         self.recording = recording
         self.originals: list[Traced] = []
-        self.leaves: list[Traced] = []
+        self.images: list[Image] = []
+        self.nodes: list[Node] = []
         self.trees: list[Any] = []
         self.args = list(args)
         still_noting(recording, "the transformation")
@@ -128,30 +130,28 @@ class Marked:
     def _mark(self, leaf: Any, argnum: int) -> Traced:
         original = as_traced(self.recording, leaf, f"argument {argnum}")
         value = mark(self.recording.value_of(original), token=next(tokens))
-        storage = Storage(value, original.storage.owner, array=original.likeness)
-        storage.origin = original.storage
-        traced = Traced(self.recording, original.held, storage)
+        image = Image(original, value)
         self.originals.append(original)
-        self.leaves.append(traced)
-        return traced
+        self.nodes.append(value.node)
+        self.images.append(image)
+        return Traced(self.recording, original.held, image)
 
     @property
-    def nodes(self) -> list[Node]:
-        return [leaf.storage.value.node for leaf in self._sources]
+    def likes(self) -> list[Any]:
+        """What has the types and layouts of the marked arrays and numbers."""
+        return [original.likeness for original in self.originals]
 
-    def call(self, function: Callable[..., Any], kwargs: dict[str, Any]) -> Any:
-        """Call the function on the marked arguments."""
-        self._sources = [
-            Traced(self.recording, t.held, Storage(t.storage.value, None)) for t in self.leaves
-        ]
-        result = opened(call(self.recording, function, tuple(self.args), kwargs))
-        for original, leaf in zip(self.originals, self.leaves, strict=True):
-            if leaf.storage.written:
-                self.recording.externals.before_write(original.storage)
-                original.storage.write(
-                    write_through(original.storage.value, original.path, leaf.storage.value)
-                )
-        return result
+    @contextmanager
+    def calling(self, function: Callable[..., Any], kwargs: dict[str, Any]) -> Iterator[Any]:
+        """Call the function on the marked arguments, and give what it returns.
+
+        Within this its result depends on the marks; behind it arrays are again what they were.
+        """
+        attach(self.images)
+        try:
+            yield opened(call(self.recording, function, tuple(self.args), kwargs))
+        finally:
+            rejoin(self.recording, self.images)
 
     def unflatten(self, results: Sequence[Any]) -> list[Any]:
         """Return one tree of results for each chosen argument."""

@@ -84,13 +84,12 @@ def _value_and_grad(
     recording: Recording, function: Callable[..., Any], args: Any, kwargs: Any, argnums: Argnums
 ) -> tuple[Any, Any]:
     marked = Marked(recording, args, chosen(argnums, len(args)))
-    result = marked.call(function, kwargs)
-    still_noting(recording, "grad")
-    output = value_of_scalar(recording, result, "grad")
-    value = recording.value_of(output)
+    with marked.calling(function, kwargs) as result:
+        still_noting(recording, "grad")
+        output = value_of_scalar(recording, result, "grad")
+        value = recording.value_of(output)
     grads = pull_back(recording, marked.nodes, [value], [one_like(recording, value)])
-    likes = [leaf.likeness for leaf in marked.leaves]
-    trees = marked.unflatten(results_of(recording, grads, likes))
+    trees = marked.unflatten(results_of(recording, grads, marked.likes))
     return output, trees[0] if isinstance(argnums, int) else tuple(trees)
 
 
@@ -157,7 +156,7 @@ class Pullback:
         self._recording = marked.recording
         self._values = [self._recording.value_of(output) for output in outputs]
         self._sources = marked.nodes
-        self._likes = [leaf.likeness for leaf in marked.leaves]
+        self._likes = marked.likes
 
     def __call__(self, cotangents: Any) -> tuple[Any, ...]:
         """Return one tree of cotangents for each argument."""
@@ -231,11 +230,12 @@ def vjp(function: Callable[..., Any], *args: Any) -> tuple[Any, Pullback]:
 
 def _vjp(recording: Recording, function: Any, args: Any, kwargs: Any) -> tuple[Any, Pullback]:
     marked = Marked(recording, args, range(len(args)))
-    result = marked.call(function, kwargs)
-    still_noting(recording, "vjp")
-    leaves, treedef = tree.flatten(result)
-    outputs = [as_traced(recording, leaf, "the result") for leaf in leaves]
-    return tree.unflatten(treedef, outputs), Pullback(marked, outputs, treedef)
+    with marked.calling(function, kwargs) as result:
+        still_noting(recording, "vjp")
+        leaves, treedef = tree.flatten(result)
+        outputs = [as_traced(recording, leaf, "the result") for leaf in leaves]
+        pullback = Pullback(marked, outputs, treedef)
+    return tree.unflatten(treedef, outputs), pullback
 
 
 def jacobian(function: Callable[..., Any], argnums: Argnums = 0) -> Transformed:
@@ -273,9 +273,9 @@ def _jacobian(
     recording: Recording, function: Callable[..., Any], args: Any, kwargs: Any, argnums: Argnums
 ) -> Any:
     marked = Marked(recording, args, chosen(argnums, len(args)))
-    result = marked.call(function, kwargs)
-    still_noting(recording, "jacobian")
-    output = recording.value_of(as_traced(recording, result, "the result"))
+    with marked.calling(function, kwargs) as result:
+        still_noting(recording, "jacobian")
+        output = recording.value_of(as_traced(recording, result, "the result"))
     rows = _jacobian_rows(recording, marked.nodes, output)
     trees = marked.unflatten(results_of(recording, rows))
     return trees[0] if isinstance(argnums, int) else tuple(trees)
