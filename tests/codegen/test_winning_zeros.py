@@ -11,7 +11,9 @@ import pytest
 import tracegraph as tg
 from tests.codegen.test_vector_products import numbers, routines
 from tracegraph.codegen import blas, blas_text, jit
-from tracegraph.ir.types import DTYPES
+from tracegraph.ir.types import DTYPES, PART
+
+pytestmark = pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 
 SHAPES = {
     "loops": ((4, 5), (5, 6)),
@@ -72,7 +74,7 @@ def test_a_nan_is_found_wherever_it_is(name: str) -> None:
     address = code.address(blas_text.nan_name(dtype))
     any_nan = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_int64)(address)
     for count in (0, 1, 31, 32, 33, 64, 75):
-        numbers = np.full(count, np.inf, dtype).view(blas_text.PART.get(dtype, dtype))
+        numbers = np.full(count, np.inf, dtype).view(PART.get(dtype, dtype))
         assert not any_nan(numbers.ctypes.data, numbers.size)
         for place in range(numbers.size):
             numbers[place] = np.nan

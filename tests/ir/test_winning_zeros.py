@@ -12,6 +12,8 @@ from tracegraph.ir.ops.convolve import convolve
 from tracegraph.ir.ops.linalg import matmul
 from tracegraph.ir.ops.solve import solve
 
+pytestmark = pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+
 SPECIAL = (np.inf, -np.inf, np.nan)
 ZEROS = [(True, False), (False, True), (True, True)]
 

@@ -24,9 +24,7 @@ Zeros: TypeAlias = tuple[bool, bool]
 PLAIN: Zeros = (False, False)
 
 
-def settled(
-    found: Any, x: Any, y: Any, zeros: Zeros, product: Callable[[Any, Any], Any]
-) -> np.ndarray[Any, Any]:
+def settled(found: Any, x: Any, y: Any, zeros: Zeros, product: Callable[[Any, Any], Any]) -> Any:
     """Return sums of products ``found``, without the NaNs that come of a zero that wins.
 
     Only where there is a NaN anything is computed again, and it stays where a term that no zero
@@ -34,7 +32,7 @@ def settled(
     """
     is_nan = np.isnan(found)
     if not is_nan.any():
-        return np.asarray(found)
+        return found
     finite = [np.isfinite(factor) for factor in (x, y)]
     counts = [
         (factor != 0) if wins else np.ones(np.shape(factor), bool)
