@@ -27,6 +27,7 @@ from tracegraph.codegen.plan import (
 )
 from tracegraph.codegen.schedule import plan
 from tracegraph.ir.graph import Graph, trace
+from tracegraph.ir.ops.linalg import matmul
 from tracegraph.ir.size_values import bare_symbol, concrete, evaluate
 from tracegraph.ir.sizes import Symbol, symbols
 from tracegraph.ir.types import ArrayType
@@ -212,7 +213,7 @@ def _gemm(step: Gemm, memory: Mapping[str, Any], values: Any) -> None:
         return
     a = _matrices(step.a, (t, m, k), memory, values)
     b = _matrices(step.b, (t, k, n), memory, values)
-    _matrices(step.c, (t, m, n), memory, values)[...] = a @ b
+    _matrices(step.c, (t, m, n), memory, values)[...] = matmul.eager(a, b, zeros=step.zeros)
 
 
 def compiled(function: Any, *types: ArrayType, fp: str = "strict", **options: Any) -> Runner:

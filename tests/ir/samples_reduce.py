@@ -154,6 +154,16 @@ PRODUCTS = [
     )
     for name in EVERYTHING
     for batch in ((), (2,), (2, 1))
+] + [
+    Sample(
+        op=matmul,
+        arrays=(numbers(name, (2, 3)), numbers(name, (3, 4), 1)),
+        attrs={"zeros": zeros},
+        reference=lambda x, y, zeros: x @ y,
+        tolerance=1e-5,
+    )
+    for name in ("f64", "c128")
+    for zeros in ((True, False), (False, True), (True, True))
 ]
 EMPTY = [
     Sample(op=op, arrays=(np.zeros(shape),), attrs=attrs)

@@ -23,6 +23,7 @@ from tracegraph.ir.autodiff import jvp, vjp
 from tracegraph.ir.batching import batch
 from tracegraph.ir.graph import Derivative, Graph, Op
 from tracegraph.ir.interpret import interpret
+from tracegraph.ir.lowering import CALLOUT
 from tracegraph.ir.ops import FAMILIES, OPS
 from tracegraph.ir.types import array_type, is_differentiable
 from tracegraph.ir.verify import verify
@@ -147,9 +148,9 @@ def test_second_order(sample: Sample) -> None:
     np.testing.assert_allclose(left, right, rtol=0, atol=1e-2 * sample.tolerance * (1 + abs(left)))
 
 
-NOT_GUARDED = {"matmul", "convolve", "draw"} | {s.op.name for s in samples_linalg.SAMPLES}
-"""Contractions, whose products are not guarded one by one, as in JAX, and what is made of them; and
-draws, which raise where a distribution has no such parameters."""
+NOT_GUARDED = {"draw", "det", "slogdet", "qr", "svdvals"}
+"""What raises: draws, where a distribution has no such parameters, and derivatives that need an
+inverse or vectors, where a matrix has none."""
 
 
 @pytest.mark.parametrize("sample", [s for s in SMOOTH if s.op.name not in NOT_GUARDED], ids=str)
@@ -162,8 +163,19 @@ def test_a_zero_cotangent_gives_zero(sample: Sample) -> None:
         arrays = [
             np.full_like(a, special) if is_differentiable(a.dtype) else a for a in sample.arrays
         ]
+        if sample.op.lower is CALLOUT and _raises(graph, arrays):
+            continue
         first = interpret(vjp(graph), *arrays, *zeros)[len(graph.outputs) :]
         assert all(np.all(np.asarray(ct) == 0) for ct in first), special
+
+
+def _raises(graph: Graph, arrays: Sequence[Array]) -> bool:
+    """Return whether there is no decomposition, say, and so nothing to derive."""
+    try:
+        interpret(graph, *arrays)
+    except np.linalg.LinAlgError:
+        return True
+    return False
 
 
 @pytest.mark.parametrize("sample", [s for s in SAMPLES if s.arrays], ids=str)

@@ -10,7 +10,7 @@ from tracegraph.codegen.demand import product_indices
 from tracegraph.codegen.groups import Group, Member
 from tracegraph.codegen.plan import PlanBuffer
 from tracegraph.codegen.pull import Puller, accumulated
-from tracegraph.codegen.roots import PRODUCT, Root
+from tracegraph.codegen.roots import PRODUCT, Root, winning
 from tracegraph.codegen.storage import Storage, domain_index
 from tracegraph.ir.graph import Node
 from tracegraph.ir.loops import (
@@ -139,14 +139,23 @@ class Assembler:
         if root.kind == "copy":
             return puller.at(node, index)
         if root.kind == PRODUCT:
-            left, right = product_indices(index)
-            a, b = puller.at(node.operands[0], left), puller.at(node.operands[1], right)
-            word = "bitwise_and" if a.dtype.kind == "b" else "multiply"
-            return self.b.apply(word, a, b)
+            places = product_indices(index)
+            factors = [puller.at(x, at) for x, at in zip(node.operands, places, strict=True)]
+            return self._term(factors, winning(node))
         lower = node.op.lower
         assert isinstance(lower, FoldLowering)
         value = puller.at(node.operands[0], index)
         return accumulated(self.b, lower.combine, value, node.array_type.dtype)
+
+    def _term(self, factors: Sequence[Scalar], zeros: Sequence[bool]) -> Scalar:
+        """Return the product of two elements, or zero where that of a factor wins."""
+        word = "bitwise_and" if factors[0].dtype.kind == "b" else "multiply"
+        term = self.b.apply(word, *factors)
+        for factor, wins in zip(factors, zeros, strict=True):
+            if wins:
+                zero = self.b.const(0, factor.dtype)
+                term = self.b.select(self.b.apply("equal", factor, zero), zero, term)
+        return term
 
     def _fold(self, root: Root, value: Scalar) -> Fold:
         lower = root.node.op.lower

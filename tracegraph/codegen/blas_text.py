@@ -77,6 +77,62 @@ done:
 """
 
 
+def nan_name(dtype: DType) -> str:
+    """Return the name of the function that `any_nan` writes."""
+    return f"tg_any_nan_{_real(dtype)}"
+
+
+def any_nan(dtype: DType) -> str:
+    """Return the function that says whether there is a NaN among ``count`` numbers, or parts.
+
+    Two vectors are compared at once: numbers are unordered if either is a NaN. It costs a fraction
+    of the product that made the numbers.
+    """
+    real, item = _real(dtype), PART.get(dtype, dtype).itemsize
+    vector = f"<8 x {real}>"
+    loads = "".join(
+        f"  %at{n} = getelementptr {real}, ptr %block, i64 {8 * n}\n"
+        f"  %v{n} = load {vector}, ptr %at{n}, align {item}\n"
+        for n in range(4)
+    )
+    return f"""define internal i1 @{nan_name(dtype)}(ptr %c, i64 %count) {{
+entry:
+  br label %blocks
+blocks:
+  %i = phi i64 [0, %entry], [%i.next, %in.block]
+  %i.next = add i64 %i, 32
+  %whole = icmp sle i64 %i.next, %count
+  br i1 %whole, label %in.block, label %rest
+in.block:
+  %block = getelementptr {real}, ptr %c, i64 %i
+{loads}  %nan0 = fcmp uno {vector} %v0, %v1
+  %nan1 = fcmp uno {vector} %v2, %v3
+  %nans = or <8 x i1> %nan0, %nan1
+  %bits = bitcast <8 x i1> %nans to i8
+  %clean = icmp eq i8 %bits, 0
+  br i1 %clean, label %blocks, label %found
+rest:
+  %j = phi i64 [%i, %blocks], [%j.next, %number]
+  %more = icmp slt i64 %j, %count
+  br i1 %more, label %number, label %none
+number:
+  %at = getelementptr {real}, ptr %c, i64 %j
+  %v = load {real}, ptr %at, align {item}
+  %j.next = add i64 %j, 1
+  %nan = fcmp uno {real} %v, %v
+  br i1 %nan, label %found, label %rest
+found:
+  ret i1 true
+none:
+  ret i1 false
+}}
+"""
+
+
+def _real(dtype: DType) -> str:
+    return _LLVM_TYPES[PART.get(dtype, dtype)]
+
+
 def _called(step: Gemm, arguments: Iterable[str]) -> str:
     name = import_name(step.routine, step.dtype)
     return f"  call void @{name}(i32 {ROW_MAJOR}, {', '.join(arguments)})\n"

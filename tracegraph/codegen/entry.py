@@ -160,6 +160,7 @@ def _products(plan: Plan) -> tuple[list[str], list[str]]:
     for step in walk(plan.steps):
         if isinstance(step, Gemm) and (found := blas.find()) is not None:
             named[blas_text.helper_name(step)] = blas_text.helper(step, found.passed_bits)
+            named[blas_text.nan_name(step.dtype)] = blas_text.any_nan(step.dtype)
             declarations += [blas_text.declaration(step, found.passed_bits), *COPIES.splitlines()]
     return list(named.values()), declarations
 

@@ -10,6 +10,7 @@ import numpy as np
 from tracegraph.codegen.plan import CalloutStep
 from tracegraph.ir.errors import GraphError
 from tracegraph.ir.graph import Op
+from tracegraph.ir.ops.linalg import Zeros, matmul
 from tracegraph.ir.record import record
 from tracegraph.ir.size_values import attr_symbols, concrete
 from tracegraph.ir.sizes import Symbol
@@ -82,6 +83,13 @@ def eager_kernel(step: CalloutStep) -> EagerKernel:
     return EagerKernel(step.op, step.attrs, tuple(needed), step.types)
 
 
-def matmul_into(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], c: np.ndarray[Any, Any]) -> None:
-    """Compute ``c[:] = a @ b``."""
-    np.matmul(a, b, out=c)
+@record
+class MatmulInto:
+    """Computes ``c[:] = a @ b``, with the zeros that win."""
+
+    zeros: Zeros
+
+    def __call__(
+        self, a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], c: np.ndarray[Any, Any]
+    ) -> None:
+        c[...] = matmul.eager(a, b, zeros=self.zeros)

@@ -9,7 +9,7 @@ from typing import Any
 from tracegraph.codegen import blas, blas_text, cpython, select
 from tracegraph.codegen.arena import last_uses
 from tracegraph.codegen.entry_arrays import new_array, wrapped_matrices
-from tracegraph.codegen.entry_callouts import EagerKernel, eager_kernel, matmul_into
+from tracegraph.codegen.entry_callouts import EagerKernel, MatmulInto, eager_kernel
 from tracegraph.codegen.entry_flow import Flow
 from tracegraph.codegen.entry_results import Results
 from tracegraph.codegen.entry_text import EAGER, ERROR, MISS
@@ -153,8 +153,7 @@ class Steps(Flow):
     def _gemm(self, step: Gemm) -> None:
         self._note_writes(step)
         pointers = [self._corner(matrix) for matrix in (step.a, step.b, step.c)]
-        found = blas.find()
-        if found is None:
+        if blas.find() is None:
             self._matmul(step, pointers)
             return
         dims = [step.m, step.n, step.k, step.count]
@@ -164,6 +163,11 @@ class Steps(Flow):
         name = blas_text.helper_name(step)
         given = [f"ptr {p}" for p in pointers] + [f"i64 {v}" for v in values]
         self.text.do(f"call void @{name}({', '.join(given)})")
+        if any(step.zeros):
+            given = [f"ptr {pointers[2]}", f"i64 {self.sizes.value(_elements(step))}"]
+            call = f"call i1 @{blas_text.nan_name(step.dtype)}({', '.join(given)})"
+            with self.text.when(self.text.let(call)), self.sizes.scope():
+                self._matmul(step, pointers)
 
     def _check_width(self, step: Gemm) -> None:
         """Matrices beyond the integers of a 32-bit BLAS are left to NumPy."""
@@ -186,7 +190,8 @@ class Steps(Flow):
     def _matmul(self, step: Gemm, pointers: Sequence[str]) -> None:
         text = self.text
         arrays = wrapped_matrices(text, self.sizes, step, pointers)
-        made = text.call("PyObject_CallFunctionObjArgs", text.object(matmul_into), *arrays, "null")
+        kernel = text.object(MatmulInto(step.zeros))
+        made = text.call("PyObject_CallFunctionObjArgs", kernel, *arrays, "null")
         text.call("Py_DecRef", text.require_object(made, self._failed()))
 
     def _guard(self, step: GuardStep) -> None:
@@ -345,10 +350,15 @@ class Steps(Flow):
         return made
 
 
+def _elements(step: Gemm) -> Dim:
+    """Return how many numbers a product has, parts of complex ones counted apart."""
+    return step.count * step.m * step.n * (2 if step.dtype.kind == "c" else 1)
+
+
 def _dims(step: Step) -> Iterator[Dim]:
     """Yield the sizes that a step needs; those of the memory of matrices are in bytes."""
     if isinstance(step, Gemm):
-        yield from (step.m, step.n, step.k, step.count)
+        yield from (step.m, step.n, step.k, step.count, _elements(step))
         itemsize = step.dtype.itemsize
         for matrix in (step.a, step.b, step.c):
             yield from (matrix.leading, matrix.step, matrix.offset * itemsize)

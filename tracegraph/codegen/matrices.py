@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tracegraph.codegen.plan import Gemm, Matrix
 from tracegraph.codegen.pull import Puller
-from tracegraph.codegen.roots import Root
+from tracegraph.codegen.roots import Root, winning
 from tracegraph.codegen.storage import Storage, domain_index
 from tracegraph.ir.graph import Node
 from tracegraph.ir.scalar import ScalarBuilder
@@ -27,7 +27,7 @@ def matrix_product(
     *batch, m, n = node.array_type.shape
     k = node.operands[0].array_type.shape[-1]
     c = Matrix(target.buffer, 0, n, m * n, transposed=False)
-    return Gemm(node.array_type.dtype, product(batch), m, n, k, a, b, c)
+    return Gemm(node.array_type.dtype, product(batch), m, n, k, a, b, c, winning(node))
 
 
 def matrix_of(node: Node, storages: Mapping[Node, Storage]) -> Matrix | None:

@@ -105,7 +105,8 @@ class Gemm:
     """``c[t] = a[t] @ b[t]`` for each ``t`` below ``count``: (m, k) by (k, n), inexact numbers.
 
     ``c`` is never transposed and does not overlap ``a`` or ``b``. Sizes may be 0; where k is 0 the
-    result is zeros.
+    result is zeros. ``zeros`` says of which factors a zero wins over what is not finite in the
+    other one; where any does, ``c`` is contiguous.
     """
 
     dtype: DType
@@ -116,6 +117,7 @@ class Gemm:
     a: Matrix
     b: Matrix
     c: Matrix
+    zeros: tuple[bool, bool] = (False, False)
 
     @property
     def routine(self) -> str:

@@ -121,9 +121,16 @@ def _contraction(node: Node) -> Root:
     small = isinstance(work, int) and work <= SMALL_PRODUCT
     thin = type.dtype.kind == "c" and isinstance(k, int) and k <= FEW
     by_vector = 1 in (m, n) and _is_small_matrix(n if m == 1 else m, k)
-    if type.dtype.kind not in "fc" or by_vector or small or thin:
+    outer = k == 1 and any(winning(node))
+    if type.dtype.kind not in "fc" or by_vector or small or thin or outer:
         return loops_of(node)
     return Root(node, GEMM)
+
+
+def winning(node: Node) -> tuple[bool, bool]:
+    """Return of which factors of a matrix product the zeros win."""
+    zeros: tuple[bool, bool] = dict(node.attrs).get("zeros", (False, False))
+    return zeros
 
 
 def _is_small_matrix(m: Dim, k: Dim) -> bool:

@@ -119,7 +119,11 @@ class Scatter:
 
 @record(eq=True)
 class Contract:
-    """``[*batch, m, k] x [*batch, k, n] -> [*batch, m, n]``."""
+    """``[*batch, m, k] x [*batch, k, n] -> [*batch, m, n]``.
+
+    ``attrs["zeros"]``, if it is there, says of which factors a zero wins over what is not finite in
+    the other one: the product of both is that zero.
+    """
 
 
 @record(eq=True)

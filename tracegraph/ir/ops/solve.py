@@ -122,42 +122,63 @@ pinv: Op = on_matrices(
 # -- equations ----------------------------------------------------------------------------------
 
 
-def _solve_type(a: ArrayType, b: ArrayType) -> ArrayType:
+def _solve_type(a: ArrayType, b: ArrayType, *, zeros: bool = False) -> ArrayType:
+    del zeros
     check_matrices("solve", a, square=True)
     if a.dtype != b.dtype or a.ndim != b.ndim or a.shape[:-1] != b.shape[:-1]:
         raise type_error("solve", "[*batch, n, n] and [*batch, n, k] of one dtype", a, b)
     return b
 
 
-def _solve_jvp(primals: Sequence[Value], tangents: Sequence[Tangent], out: Value) -> Tangent:
+def _solve_eager(a: Any, b: Any, *, zeros: bool = False) -> Any:
+    if not zeros:
+        return np.linalg.solve(a, b)
+    counts = np.any(b != 0, axis=-2, keepdims=True)
+    unit = np.eye(a.shape[-1], dtype=a.dtype)
+    found = np.linalg.solve(np.where(counts.any(axis=-1, keepdims=True), a, unit), b)
+    return np.where(counts, found, found.dtype.type(0))
+
+
+def _solve_jvp(
+    primals: Sequence[Value], tangents: Sequence[Tangent], out: Value, *, zeros: bool = False
+) -> Tangent:
+    del zeros
     a, (da, db) = primals[0], tangents
     changed = None if da is None else negative(matmul(da, out))
     right = add_tangents(db, changed)
     assert right is not None
-    found: Value = solve(a, right)
+    found: Value = solve(a, right, zeros=True)
     return found
 
 
-def _solve_transpose(ct: Value, operands: Sequence[Value], linear: Sequence[bool]) -> list[Tangent]:
-    del linear
-    return [None, solve(matrix_transpose(operands[0]), ct)]
+def _solve_transpose(
+    ct: Value, operands: Sequence[Value], linear: Sequence[bool], *, zeros: bool = False
+) -> list[Tangent]:
+    del linear, zeros
+    return [None, solve(matrix_transpose(operands[0]), ct, zeros=True)]
 
 
-def _solve_batch(operands: Sequence[Value], batched: Sequence[bool], size: Dim) -> Value:
-    out: Value = solve(*batched_alike(operands, batched, size))
+def _solve_batch(
+    operands: Sequence[Value], batched: Sequence[bool], size: Dim, **attrs: Any
+) -> Value:
+    out: Value = solve(*batched_alike(operands, batched, size), **attrs)
     return out
 
 
 solve: Op = Op(
     name="solve",
     type_rule=_solve_type,
-    eager=np.linalg.solve,
+    eager=_solve_eager,
     lower=CALLOUT,
     jvp=_solve_jvp,
     transpose=_solve_transpose,
     batch=_solve_batch,
 )
-"""``solve(a, b)``: the x with ``a @ x = b``, for matrices b. It is linear in b."""
+"""``solve(a, b)``: the x with ``a @ x = b``, for matrices b. It is linear in b.
+
+``solve(a, b, zeros=True)`` is what derivatives solve: a column of zeros gives zeros, whatever the
+matrix is, which is not looked at where all columns are zeros.
+"""
 
 
 # -- determinants -------------------------------------------------------------------------------
