@@ -264,7 +264,7 @@ class Steps(Flow):
                     self._renew(buffer.name, ArrayType(buffer.dtype, (buffer.size,)))
 
     def _failed(self) -> str:
-        """Return where failed callouts and refused memory go: to an eager call, in the user's ``try``.
+        """Return where failed callouts and refused memory go: to an eager call, in a ``try``.
 
         Where an argument has been written already that would repeat the write: then it is raised.
         """
