@@ -18,6 +18,7 @@ from tracegraph.ir.ops.choice import minimum
 from tracegraph.ir.record import record
 from tracegraph.ir.sizes import floordiv
 from tracegraph.ir.types import INT64
+from tracegraph.numpy.emit import in_range
 from tracegraph.ranges import DataRange, SizeRange
 from tracegraph.recording import Recording
 from tracegraph.standin import ABSENT, Traced, dim_of, is_size
@@ -91,6 +92,9 @@ def items_of(recording: Recording, iterable: Any) -> Items | None:
     if kind is Fresh:
         return iterable.items if iterable.begun is None else None
     if kind is range:
+        start, stop, step = iterable.start, iterable.stop, iterable.step
+        if not all(in_range(number, INT64) for number in (start, stop, step, stop - start)):
+            return None  # a length that is no size, or numbers that are no int64
         return _of_range(recording, iterable.start, iterable.step, len(iterable), iterable)
     if kind is SizeRange:
         step = iterable.step

@@ -8,6 +8,7 @@ import pytest
 
 import tracegraph as tg
 from tests.frontend.programs import agrees, program
+from tests.frontend.support import agree, made
 from tests.frontend.test_loops import loops_of
 from tracegraph.control import worth
 
@@ -255,3 +256,31 @@ def test_matrix_products_with_a_sum_from_zero(what: str) -> None:
     made = agrees(source, *map(tuple, pairs))
     assert not made.compiled.fallbacks
     assert loops_of(source, *pairs[0]) == 3
+
+
+HUGE = 2**63
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        (0, HUGE, 1),
+        (0, 2**70, 2**60),
+        (HUGE, HUGE + 12, 1),
+        (-HUGE, HUGE - 1, 2**62),
+        (0, 12, 2**70),
+        (12, 0, -(2**70)),
+    ],
+)
+def test_ranges_whose_length_or_numbers_are_no_int64(bounds: tuple[int, int, int]) -> None:
+    def f(x: Any, start: int, stop: int, step: int) -> Any:
+        n = 0
+        for i in range(start, stop, step):
+            if n >= 10:
+                break
+            x[n] += i
+            n += 1
+        return x, n
+
+    agree(made(f), (X, 0, 12, 1), (X, 0, 20, 1), *[(X, *bounds)] * 3, (X, 0, 12, 1))
+    agree(made(f), *[(X, *bounds)] * 3)

@@ -45,7 +45,6 @@ PYTHON_FUNCTIONS = {
     "PyErr_CheckSignals": "i32 ()",
     "PyErr_Clear": "void ()",
     "PyErr_ExceptionMatches": "i32 (ptr)",
-    "PyErr_NoMemory": "ptr ()",
     "PyErr_Occurred": "ptr ()",
     "PyFloat_FromDouble": "ptr (double)",
     "PyList_New": "ptr (i64)",

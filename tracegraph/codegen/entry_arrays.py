@@ -24,7 +24,15 @@ def store_words(text: Text, values: Sequence[str]) -> str:
     return slot
 
 
-def _new(text: Text, descr: str, shape: Sequence[str], strides: str, data: str, flags: str) -> str:
+def _new(
+    text: Text,
+    descr: str,
+    shape: Sequence[str],
+    strides: str,
+    data: str,
+    flags: str,
+    refused: str | None = None,
+) -> str:
     array = text.call(
         "PyArray_NewFromDescr",
         text.object(np.ndarray),
@@ -36,21 +44,27 @@ def _new(text: Text, descr: str, shape: Sequence[str], strides: str, data: str, 
         flags,
         "null",
     )
-    return text.require_object(array, text.exit(ERROR))
+    return text.require_object(array, refused or text.exit(ERROR))
 
 
 def new_array(
-    text: Text, sizes: Sizes, dtype: DType, shape: Shape, order: tuple[int, ...] | None = None
+    text: Text,
+    sizes: Sizes,
+    dtype: DType,
+    shape: Shape,
+    refused: str,
+    order: tuple[int, ...] | None = None,
 ) -> str:
-    """Return a new ndarray that owns its memory; NumPy raises where there is not enough."""
+    """Return a new ndarray that owns its memory; where NumPy raises, jump to a label."""
     dims = [sizes.value(dim) for dim in shape]
     descr = text.call("PyArray_DescrFromType", str(dtype.num))
     rank = tuple(range(len(shape)))
     if order is None or order == rank:
-        return _new(text, descr, dims, "null", "null", "0")
+        return _new(text, descr, dims, "null", "null", "0", refused)
     if order == rank[::-1]:
-        return _new(text, descr, dims, "null", "null", str(cpython.F_CONTIGUOUS))
-    return _new(text, descr, dims, _permuted_strides(text, dtype, dims, order), "null", "0")
+        return _new(text, descr, dims, "null", "null", str(cpython.F_CONTIGUOUS), refused)
+    strides = _permuted_strides(text, dtype, dims, order)
+    return _new(text, descr, dims, strides, "null", "0", refused)
 
 
 def _permuted_strides(text: Text, dtype: DType, dims: list[str], order: tuple[int, ...]) -> str:

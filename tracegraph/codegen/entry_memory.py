@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracegraph.codegen.entry_sizes import Sizes
-from tracegraph.codegen.entry_text import ERROR, Text
+from tracegraph.codegen.entry_text import EAGER, Text
 from tracegraph.codegen.plan import PlanBuffer, Slot
 from tracegraph.ir.sizes import Dim, maximum
 
@@ -24,7 +24,10 @@ _LARGEST = 1 << 46
 
 
 def place(text: Text, sizes: Sizes, slots: Sequence[Slot]) -> dict[str, str]:
-    """Return pointers to the memory of slots; where there is none, leave with MemoryError."""
+    """Return pointers to the memory of slots; where there is none, run eagerly.
+
+    Nothing is written yet, so the eager call has all its effects, and raises NumPy's error.
+    """
     total: Dim = 0
     for slot in slots:
         total = maximum(total, slot.offset + slot.size)
@@ -45,7 +48,7 @@ def single_element(text: Text, buffer: PlanBuffer) -> str:
 
 
 def _take(text: Text, sizes: Sizes, slots: Sequence[Slot], total: Dim) -> str:
-    refused, taken = text.fresh("refused"), text.fresh("taken")
+    refused = text.exit(EAGER)
     parts = [sizes.value(part) for slot in slots for part in (slot.offset, slot.size)]
     wanted = sizes.value(total)
     for bit in sizes.take_inexact():
@@ -56,13 +59,7 @@ def _take(text: Text, sizes: Sizes, slots: Sequence[Slot], total: Dim) -> str:
     owner = text.give_back("tg_put_back")
     block = text.let(f"call ptr @tg_take(i64 {wanted})")
     text.do(f"store ptr {block}, ptr {owner}")
-    text.require_object(block, refused)
-    text.jump(taken)
-    text.label(refused)
-    text.call("PyErr_NoMemory")
-    text.jump(text.exit(ERROR))
-    text.label(taken)
-    return block
+    return text.require_object(block, refused)
 
 
 ARENA_FUNCTIONS = ("PyMem_RawMalloc", "PyMem_RawFree")

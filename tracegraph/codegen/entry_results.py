@@ -74,14 +74,18 @@ class Results:
                 self.sizes.prepare(output.shape)
                 self.sizes.prepare(dim * step for dim in (output.offset, *output.strides))
 
-    def allocate(self, made_elsewhere: Container[str]) -> dict[str, str]:
-        """Make the output arrays whose shapes are known; return pointers to their memory."""
+    def allocate(self, made_elsewhere: Container[str], refused: str) -> dict[str, str]:
+        """Make the output arrays whose shapes are known; return pointers to their memory.
+
+        Where NumPy raises the entry jumps to the label ``refused``.
+        """
         pointers = {}
         for output in self.array_outputs():
             known = all(map(self.sizes.is_known, output.shape))
             if known and output.buffer not in made_elsewhere and output.buffer not in self.arrays:
                 dtype = self.dtypes[output.buffer]
-                array = new_array(self.text, self.sizes, dtype, output.shape, output.order)
+                shape, order = output.shape, output.order
+                array = new_array(self.text, self.sizes, dtype, shape, refused, order)
                 self.arrays[output.buffer] = self.text.owning(array)
                 pointers[output.buffer] = self.text.load("ptr", array, cpython.ARRAY_DATA)
         return pointers

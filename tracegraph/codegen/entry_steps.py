@@ -86,7 +86,7 @@ class Steps(Flow):
         steps = list(walk(self.plan.steps))
         self.results.prepare()
         self._compute_sizes(steps, (b.size for b in self._arrays_to_make()), self.text.exit(MISS))
-        self.pointers.update(self.results.allocate(self.data))
+        self.pointers.update(self.results.allocate(self.data, self._failed()))
         for name, type in _callout_operands(steps):
             self._make(name, type)
         for buffer in self._arrays_to_make():
@@ -112,7 +112,7 @@ class Steps(Flow):
         """Make an array of a buffer, where it has a known size and no memory yet."""
         known = all(map(self.sizes.is_known, type.shape))
         if known and name not in self.pointers and name not in self.data:
-            array = new_array(self.text, self.sizes, type.dtype, type.shape)
+            array = new_array(self.text, self.sizes, type.dtype, type.shape, self._failed())
             self.results.arrays[name] = self.text.owning(array)
             self.pointers[name] = self.text.load("ptr", array, cpython.ARRAY_DATA)
 
@@ -236,7 +236,8 @@ class Steps(Flow):
             self._renew(name, type)
 
     def _renew(self, name: str, type: ArrayType) -> None:
-        self._store_array(name, new_array(self.text, self.sizes, type.dtype, type.shape))
+        array = new_array(self.text, self.sizes, type.dtype, type.shape, self._failed())
+        self._store_array(name, array)
 
     def _store_array(self, name: str, array: str) -> None:
         """Let a buffer be the memory of another array, which the frame owns from here."""
@@ -268,7 +269,7 @@ class Steps(Flow):
                     self._renew(buffer.name, ArrayType(buffer.dtype, (buffer.size,)))
 
     def _failed(self) -> str:
-        """Return where a failed callout goes: to an eager call, inside the user's ``try``.
+        """Return where failed callouts and refused memory go: to an eager call, in a ``try``.
 
         Where an argument has been written already that would repeat the write: then it is raised.
         """
@@ -335,7 +336,7 @@ class Steps(Flow):
             return inputs.array_objects[name]
         if name in self.results.arrays:
             return text.load("ptr", self.results.arrays[name])
-        array = new_array(text, self.sizes, type.dtype, ())
+        array = new_array(text, self.sizes, type.dtype, (), self._failed())
         text.keep(text.own(), array)
         data = text.load("ptr", array, cpython.ARRAY_DATA)
         bits = 8 * type.dtype.itemsize

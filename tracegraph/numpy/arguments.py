@@ -153,7 +153,11 @@ def array(e: Emitter, x: Any, dtype: DType | None = None) -> Value:
     if dtype is None:
         # In an array Python's numbers count with their full dtypes.
         dtype = np.result_type(*(e.value(item).dtype for item in items))
-    return stack(e, [array(e, item, dtype) for item in x], 0)
+    return stack(e, [_item(e, item, dtype) for item in x], 0)
+
+
+def _item(e: Emitter, x: Any, dtype: DType) -> Value:
+    return array(e, x, dtype) if isinstance(x, (list, tuple)) else e.stored(x, dtype)
 
 
 def constant(e: Emitter, data: Any) -> Value:

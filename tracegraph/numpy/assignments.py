@@ -47,6 +47,8 @@ def _read_flat(e: Emitter, x: Any, index: Any) -> Sym:
 def _write_flat(e: Emitter, x: Sym, index: Any, new: Any) -> Sym:
     flat = _flattened(e, x)
     old = getitem(e, flat, index).value
+    if not old.ndim and not isinstance(new, (list, tuple)):
+        new = Sym(e.stored(new, x.dtype))
     update = _as_many(e, new, x, old.type.size, old.shape)
     return Sym(reshaped(setitem(e, flat, index, update).value, x.shape))
 
@@ -58,7 +60,7 @@ def _assign_flat(e: Emitter, x: Sym, new: Any) -> Sym:
 
 def _as_many(e: Emitter, new: Any, x: Sym, count: Any, shape: Any) -> Sym:
     """Return one value for all places, or one for each."""
-    value = e.cast(array(e, new), x.dtype)
+    value = array(e, new, x.dtype)
     if value.type.size == 1:
         return Sym(reshaped(value, ()))
     if value.type.size != count:

@@ -162,7 +162,7 @@ def chosen(e: Emitter, x: Value, conditions: list[Value], results: list[Any]) ->
     """Return for each element the result of the last condition that holds, else 0."""
     out = full_like(x, 0)
     for condition, result in zip(conditions, results, strict=True):
-        out = select(condition, e.broadcast(e.cast(array(e, result), x.dtype), x.shape), out)
+        out = select(condition, e.broadcast(array(e, result, x.dtype), x.shape), out)
     return out
 
 

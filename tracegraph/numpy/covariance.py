@@ -11,13 +11,14 @@ from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.arithmetic import subtract
 from tracegraph.ir.ops.broadcast import full_like
 from tracegraph.ir.ops.choice import select
-from tracegraph.ir.ops.compare import less_equal
+from tracegraph.ir.ops.compare import less, less_equal
 from tracegraph.ir.ops.complexes import complex_, conjugate, imag, real
 from tracegraph.ir.ops.compose import take_axis
 from tracegraph.ir.ops.compose_reduce import mean
 from tracegraph.ir.ops.contract import matrix_product
 from tracegraph.ir.ops.linalg import matrix_transpose
 from tracegraph.ir.ops.power import sqrt
+from tracegraph.ir.ops.reduce import any_
 from tracegraph.ir.sizes import Size
 from tracegraph.ir.types import FLOAT64
 from tracegraph.numpy.arguments import array, dtype_argument, integer, join, reshaped, same_dtype
@@ -88,6 +89,8 @@ def _centered(e: Emitter, x: Value, aweights: Any) -> tuple[Value, Value | None,
     weights = array(e, aweights, FLOAT64)
     if x.dtype.kind == "c":
         raise Unsupported("weights of complex numbers")
+    negative = less(weights, full_like(weights, 0))
+    e.guard(any_(negative, axes=tuple(range(negative.ndim))), False)  # else NumPy raises
     center, totals = weighted(e, x, weights, (1,))
     total = reshaped(take_axis(totals, 0, 0, 1), ())
     distance = apply_ufunc(e, np.subtract, Sym(x), Sym(_column(e, center, x))).value

@@ -16,8 +16,9 @@ import numpy as np
 from tracegraph.ir.graph import Builder, Value
 from tracegraph.ir.ops.broadcast import broadcast_to, full_like, literal, spread
 from tracegraph.ir.ops.cast import convert
-from tracegraph.ir.ops.compare import greater, less, not_equal
+from tracegraph.ir.ops.compare import greater, greater_equal, less, logical_and, not_equal
 from tracegraph.ir.ops.creation import size_value
+from tracegraph.ir.ops.rounding import trunc
 from tracegraph.ir.ops.selection import flatnonzero
 from tracegraph.ir.ops.structural import reshape
 from tracegraph.ir.record import record
@@ -62,8 +63,6 @@ class Sym:
     def ndim(self) -> int:
         return self.value.ndim
 
-
-INT64_RANGE = np.iinfo(np.int64)
 
 RELATIONS: dict[str, Callable[[Dim, Dim], Dim]] = {
     "<": lambda a, b: b - a - 1,
@@ -119,7 +118,7 @@ class Emitter:
     def value(self, x: Any, dtype: DType | None = None) -> Value:
         """Return an operand of a rule as a value of the graph, cast to ``dtype`` if given.
 
-        A Python int that does not fit is NumPy's error: its value is checked at each call.
+        A Python number that does not fit is NumPy's error: its value is checked at each call.
         """
         if isinstance(x, (bool, int, float, complex, np.generic)):
             return self._number(x, np.asarray(x).dtype if dtype is None else dtype)
@@ -131,23 +130,44 @@ class Emitter:
             raise Unsupported(f"an operand of type {type(x).__name__} is not supported")
         if dtype is None:
             return value
-        if dtype_of(x) is int and dtype.kind in "iu":
+        kind = dtype_of(x)  # a dtype may be equal to a Python type
+        if (kind is int or kind is float) and dtype.kind in "iu":
             self._check_fits(value, dtype)
         return self.cast(value, dtype)
+
+    def stored(self, x: Any, dtype: DType) -> Value:
+        """Return an operand as the element of a list, or of an array that is written, becomes it.
+
+        There a NumPy scalar, too, has to fit into a dtype of signed integers. Elsewhere, as in an
+        assignment to places that an array or a mask names, NumPy casts it.
+        """
+        if dtype.kind == "i":
+            if isinstance(x, Sym) and x.scalar and x.dtype.kind in "iuf":
+                self._check_fits(x.value, dtype)
+            elif isinstance(x, (np.integer, np.floating)):
+                _must_fit(x, dtype)
+        return self.value(x, dtype)
 
     def _number(self, x: Any, dtype: DType) -> Value:
         if not is_supported(dtype):
             raise Unsupported(f"the dtype {dtype} is not supported; use a float64 array")
-        if type(x) is int and dtype.kind in "iu" and not in_range(x, dtype):
-            raise Unsupported(f"the number {x} does not fit into {dtype}")
+        if type(x) in (int, float) and dtype.kind in "iu":
+            _must_fit(x, dtype)
         return self.literal(x, dtype)
 
     def _check_fits(self, value: Value, dtype: DType) -> None:
-        """Guard that an int64 is in the range of another dtype of integers."""
+        """Guard that a number, cut off towards zero, is in the range of a dtype of integers."""
         info = np.iinfo(dtype)
-        if info.min > INT64_RANGE.min:
+        if value.dtype.kind == "f":
+            whole = trunc(value)
+            is_enough = greater_equal(whole, full_like(value, info.min))
+            beyond = full_like(value, float(int(info.max) + 1))
+            self.guard(logical_and(is_enough, less(whole, beyond)), True)
+            return
+        given = np.iinfo(value.dtype)
+        if info.min > given.min:
             self.guard(less(value, full_like(value, info.min)), False)
-        if info.max < INT64_RANGE.max:
+        if info.max < given.max:
             self.guard(greater(value, full_like(value, info.max)), False)
 
     def cast(self, value: Value, dtype: DType) -> Value:
@@ -248,6 +268,13 @@ def in_range(number: int, dtype: DType) -> bool:
     """Return whether a number fits into a dtype of integers."""
     info = np.iinfo(dtype)
     return int(info.min) <= number <= int(info.max)
+
+
+def _must_fit(number: Any, dtype: DType) -> None:
+    """Give up unless a real number, cut off towards zero, fits into a dtype of integers."""
+    is_finite = isinstance(number, int) or np.isfinite(number)
+    if not is_finite or not in_range(int(number), dtype):
+        raise Unsupported(f"the number {number} does not fit into {dtype}")
 
 
 def dtype_of(x: Any) -> Any:

@@ -25,12 +25,11 @@ from tracegraph.ir.ops.structural import inverse
 from tracegraph.ir.record import record
 from tracegraph.ir.size_values import hint
 from tracegraph.ir.sizes import Dim, Size, product
-from tracegraph.ir.types import BOOL, INT64, Shape
+from tracegraph.ir.types import BOOL, INT64, DType, Shape
 from tracegraph.numpy.arguments import array, reshaped
 from tracegraph.numpy.computed_places import inside
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.numpy.slices import Box, Range, point, slice_range
-from tracegraph.numpy.ufuncs import operand
 
 
 @dataclass
@@ -277,8 +276,8 @@ def _makes_a_copy(item: Any) -> bool:
 
 def setitem(e: Emitter, x: Sym, index: Any, new: Any) -> Sym:
     """The rule of ``x[index] = new``: the complete new content of x."""
-    update = e.value(operand(e, new), x.dtype)
     items = index_items(e, index)
+    update = _update(e, new, x.dtype, items)
     masked = _write_masked(e, x.value, items, update) if any(map(is_mask, items)) else None
     if masked is not None:
         return Sym(masked)
@@ -288,6 +287,14 @@ def setitem(e: Emitter, x: Sym, index: Any, new: Any) -> Sym:
         new = select_parts(e, seen, part.rest, update).write(e, seen, update)
         return Sym(part.write(x.value, new))
     return Sym(select_parts(e, x.value, index, update).write(e, x.value, update))
+
+
+def _update(e: Emitter, new: Any, dtype: DType, items: Sequence[Any]) -> Value:
+    """Return what is written, cast as NumPy does it at places that items of an index name."""
+    many = any(_is_array(item) and (item.ndim or is_mask(item)) for item in items)
+    if many or isinstance(new, (list, tuple)):
+        return array(e, new, dtype)
+    return e.stored(new, dtype)
 
 
 @record

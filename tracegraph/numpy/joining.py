@@ -30,7 +30,6 @@ from tracegraph.numpy.arguments import (
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.numpy.manipulation import volume
 from tracegraph.numpy.slices import slice_range
-from tracegraph.numpy.ufuncs import operand
 
 
 @dataclass
@@ -266,7 +265,10 @@ def pad(
     if mode == "constant":
         if isinstance(constant_values, (list, tuple)):
             raise Unsupported("several constants for padding; pad with one constant")
-        return Sym(padded(e, x, widths, e.value(operand(e, constant_values), x.dtype)))
+        fill = constant_values
+        if isinstance(fill, Sym) and fill.weak is None:
+            fill = Sym(fill.value, scalar=True)  # NumPy takes it out of an array
+        return Sym(padded(e, x, widths, e.stored(fill, x.dtype)))
     if not isinstance(mode, str) or mode not in _EDGES:
         raise Unsupported(f"padding with mode={mode!r}; concatenate the parts instead")
     for axis, (before, after) in enumerate(widths):

@@ -17,16 +17,16 @@ from tracegraph.ir.graph import Value
 from tracegraph.ir.ops.arithmetic import subtract
 from tracegraph.ir.ops.broadcast import full_like, sum_
 from tracegraph.ir.ops.choice import select
-from tracegraph.ir.ops.compare import equal, isnan, logical_not
+from tracegraph.ir.ops.compare import equal, isnan, less_equal, logical_and, logical_not
 from tracegraph.ir.ops.compose import move_axis, take_axis
 from tracegraph.ir.ops.compose_reduce import mean
 from tracegraph.ir.ops.contract import permuted
 from tracegraph.ir.ops.index import gather
-from tracegraph.ir.ops.reduce import kept_axes
+from tracegraph.ir.ops.reduce import all_, kept_axes
 from tracegraph.ir.ops.sort import partition, sort, take_along
 from tracegraph.ir.record import record
 from tracegraph.ir.sizes import Dim, Size, floordiv, product
-from tracegraph.ir.types import FLOAT64, INT64, Shape
+from tracegraph.ir.types import BOOL, FLOAT64, INT64, Shape
 from tracegraph.numpy.arguments import array, axes_argument, constant, no_out, reshaped
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.numpy.functions import apply_ufunc, where
@@ -345,6 +345,7 @@ def _quantiles(*, percent: bool, skips_nans: bool) -> Any:
         given = q if isinstance(q, Sym) else _constant_q(q)
         if percent:
             given = apply_ufunc(e, np.true_divide, given, 100)
+        _must_be_shares(e, given)
         axes = axes_argument(axis, x.ndim)
         found = _quantile(e, x, axes, _Wanted(given, is_weak, method, skips_nans))
         if _flag(keepdims):
@@ -354,6 +355,17 @@ def _quantiles(*, percent: bool, skips_nans: bool) -> Any:
         return Sym(found)
 
     return rule
+
+
+def _must_be_shares(e: Emitter, q: Any) -> None:
+    """Have it checked that quantiles are from 0 to 1, else NumPy raises."""
+    if not isinstance(q, Sym):
+        if not np.all((q >= 0) & (q <= 1)):
+            raise Unsupported("a quantile that is not from 0 to 1")
+    elif q.dtype != BOOL:
+        low, high = (full_like(q.value, number) for number in (0, 1))
+        holds = logical_and(less_equal(low, q.value), less_equal(q.value, high))
+        e.guard(all_(holds, axes=tuple(range(holds.ndim))), True)
 
 
 def _constant_q(q: Any) -> Any:

@@ -86,7 +86,7 @@ def masked(e: Emitter, x: Value, where: Any, identity: Any) -> Value:
 
 def _as(e: Emitter, number: Any, like: Value) -> Value:
     """Return a number as an array like another."""
-    return e.broadcast(e.value(number, like.dtype), like.shape)
+    return e.broadcast(e.stored(number, like.dtype), like.shape)
 
 
 def _accumulate(op: Op, x: Value, axes: Axes) -> Value:
@@ -114,7 +114,7 @@ def _extremum(op: Op, of_two: Op) -> Rule:
         if initial is None:
             not_empty(e, x, axes)
             return Sym(kept(op(x, axes=axes), x, axes, keepdims))
-        first = e.value(initial, x.dtype)
+        first = e.stored(initial, x.dtype)
         if where is not True:
             holds = e.broadcast(e.cast(array(e, where), BOOL), x.shape)
             x = select(holds, x, e.broadcast(first, x.shape))

@@ -284,7 +284,7 @@ def insert(e: Emitter, arr: Any, obj: Any, values: Any, axis: Any = None) -> Sym
         raise Unsupported("places that depend on data, or several")
     length = x.shape[at]
     place = _inside(e, obj, length, length)
-    new = e.cast(array(e, values), x.dtype)
+    new = array(e, values, x.dtype)
     new = reshaped(new, (*(1,) * (x.ndim - new.ndim), *new.shape))
     new = move_axis(new, 0, at)
     new = e.broadcast(new, (*x.shape[:at], new.shape[at], *x.shape[at + 1 :]))

@@ -29,7 +29,7 @@ def put(e: Emitter, a: Sym, ind: Any, v: Any, mode: Any = "raise") -> Sym:
 
 def _as_many(e: Emitter, v: Any, index: Value, a: Sym) -> Sym:
     """Return one value for all places, or one for each."""
-    values = e.cast(array(e, v), a.dtype)
+    values = array(e, v, a.dtype)
     if values.ndim == 0 or values.type.size == 1:
         return Sym(reshaped(values, ()))
     if values.type.size != index.type.size:
@@ -39,7 +39,7 @@ def _as_many(e: Emitter, v: Any, index: Value, a: Sym) -> Sym:
 
 def putmask(e: Emitter, a: Sym, mask: Any, values: Any) -> Sym:
     """The rule of ``np.putmask``: values of the same shape, or one value."""
-    new = e.cast(array(e, values), a.dtype)
+    new = array(e, values, a.dtype)
     if new.type.size == 1:
         new = e.broadcast(reshaped(new, ()), a.shape)
     elif new.type.size != a.value.type.size:
@@ -50,7 +50,7 @@ def putmask(e: Emitter, a: Sym, mask: Any, values: Any) -> Sym:
 
 def place(e: Emitter, arr: Sym, mask: Any, vals: Any) -> Sym:
     """The rule of ``np.place``: one value where a mask holds."""
-    new = array(e, vals)
+    new = array(e, vals, arr.dtype)
     if new.type.size != 1:
         raise Unsupported("several values for the places that a mask selects; use np.where")
     return putmask(e, arr, mask, Sym(new))
@@ -58,7 +58,7 @@ def place(e: Emitter, arr: Sym, mask: Any, vals: Any) -> Sym:
 
 def fill_diagonal(e: Emitter, a: Sym, val: Any, wrap: Any = False) -> Sym:
     """The rule of ``np.fill_diagonal``."""
-    value = array(e, val)
+    value = array(e, val, a.dtype)
     if value.type.size != 1 or not all(isinstance(dim, int) for dim in a.shape):
         raise Unsupported("a diagonal of several values, or of unknown length; write x[i, i] = v")
     shape = [dim for dim in a.shape if isinstance(dim, int)]
@@ -76,7 +76,7 @@ def put_along_axis(e: Emitter, arr: Sym, indices: Any, values: Any, axis: Any) -
     if axis is None:
         x, axis = reshaped(x, (x.type.size,)), 0
     places = places_along(e, x, index, axis_argument(axis, x.ndim))
-    new = e.broadcast(e.cast(array(e, values), x.dtype), places[0].shape)
+    new = e.broadcast(array(e, values, x.dtype), places[0].shape)
     return Sym(reshaped(scatter(x, new, *places, axes=tuple(range(x.ndim))), arr.shape))
 
 
