@@ -80,13 +80,14 @@ class Storage:
     at its own memory once another shape was assigned to it. ``born`` counts storages,
     ``number`` is the type of a Python number without value. Of an array without value ``order`` has
     the axes from slow to fast, but is None for one that has axes and is C-contiguous, and for a
-    number; ``is_read_only`` says whether NumPy would not write into it, and ``still``, where it is
+    number; ``strides`` are those of its elements where they lie apart, if they are known.
+    ``is_read_only`` says whether NumPy would not write into it, and ``still``, where it is
     known, whether it is the very array that it ``shares`` memory with, or a new one.
     """
 
     __slots__ = (
         "array", "born", "external", "is_read_only", "number", "order", "origin", "owner",
-        "reshaped", "seen", "shares", "still", "value", "version",
+        "reshaped", "seen", "shares", "still", "strides", "value", "version",
     )  # fmt: skip
 
     def __init__(
@@ -102,6 +103,7 @@ class Storage:
         self.born = next(_births)
         self.number: type | None = None
         self.order: tuple[int, ...] | None = None
+        self.strides: tuple[int, ...] | None = None
         self.is_read_only = False
         self.still: Value | None = None
 
