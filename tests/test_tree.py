@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tracegraph import containers, tree
 from tracegraph.ir.errors import TreeError
-from tracegraph.tree import flatten, leaf_paths, register_node, tree_map, unflatten
+from tracegraph.tree import flatten, leaf_paths, leaves_in_order, register_node, tree_map, unflatten
 
 
 class Point(NamedTuple):
@@ -276,6 +276,32 @@ def test_texts_of_structures(golden: Callable[[str, str], None]) -> None:
     ]
     defs = [flatten(t)[1] for t in shown]
     golden("structures", "\n".join(f"{d}   {' '.join(leaf_paths(d, 't'))}" for d in defs))
+
+
+def test_leaves_in_the_order_of_other_dicts() -> None:
+    one, leaves = {"a": 1, "b": [2, {1: 3, True + 1: 4}]}, [1, 2, 3, 4]
+    other = {"b": [0, {2: 0, 1: 0}], "a": 0}
+    found = leaves_in_order(leaves, flatten(one)[1], flatten(other)[1])
+    assert found == [2, 4, 3, 1]
+    assert leaves_in_order(leaves, flatten(one)[1], flatten(one)[1]) == leaves
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"a": 1, "b": 2}, {"a": 1, "c": 2}),
+        ({"a": 1, "b": 2}, {"a": 1}),
+        ({"a": 1, 1: 2}, {True: 2, "a": 1}),
+        ({"a": 1, "b": [2]}, {"b": (2,), "a": 1}),
+        ({"a": 1, "b": [2]}, {"b": 2, "a": 1}),
+        (OrderedDict(a=1, b=2), OrderedDict(b=2, a=1)),
+        ({"a": 1, "b": 2}, [1, 2]),
+    ],
+)
+def test_no_order_of_leaves_for_other_structures(one: Any, other: Any) -> None:
+    for first, second in ((one, other), (other, one)):
+        leaves, treedef = flatten(first)
+        assert leaves_in_order(leaves, treedef, flatten(second)[1]) is None
 
 
 def test_tree_map_takes_several_trees() -> None:

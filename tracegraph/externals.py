@@ -123,6 +123,12 @@ class Externals(Changes):
             other = next(i for i, real in self.params_of_arrays() if real is value)
             self.add(place, SameObject(source=place.source, other=other))
             return known
+        others = [traced.storage for traced in self._arrays.values()]
+        if any(one.written and np.may_share_memory(one.owner, value) for one in others):
+            self.recording.give_up(
+                f"{place} shares memory with an array that was written in place; pass a copy"
+            )
+            return value
         if not is_supported(value.dtype) or not value.flags.aligned:
             self.recording.give_up(
                 f"{place} has the dtype {value.dtype}, which is not compiled; use astype(float)"

@@ -61,9 +61,9 @@ class Image(Storage):
         self.version = memory.version
         self.shares, self.seen = memory.shares, memory.seen
         self.is_read_only, self.still = memory.is_read_only, memory.still
-        self.number, self.order = memory.number, memory.order
+        self.number, self.order, self.strides = memory.number, memory.order, memory.strides
         if shown.path and not isinstance(self.array, np.ndarray):
-            self.order = order_of(shown)
+            self.order, self.strides = order_of(shown), None
         self.stand_ins = []
 
     @property

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tracegraph.geometry import axes_order, contiguous, strides_in_order, view_geometry
+from tracegraph.ir.errors import AbstractValueError
 from tracegraph.ir.size_values import hint
 from tracegraph.ir.sizes import Dim
 from tracegraph.ir.types import ArrayType
@@ -51,9 +52,21 @@ def order_like(array: Any) -> Order | None:
     return order if array.transpose(order).flags.c_contiguous else (*order, array.ndim)
 
 
+def lay_like(storage: Storage, array: Any) -> None:
+    """Let memory without values be that of an array that lies as a real one does."""
+    storage.order = order_like(array)
+    if storage.order is not None and len(storage.order) > array.ndim:
+        storage.strides = tuple(_steps(array))
+
+
 def copy_like(array: Any) -> Any:
     """Return a copy of an array that lies in memory as it does."""
-    return _laid_out(array, [step // array.itemsize for step in array.strides])
+    return _laid_out(array, _steps(array))
+
+
+def _steps(array: Any) -> list[int]:
+    """Return the strides of a real array, in elements."""
+    return [step // array.itemsize for step in array.strides]
 
 
 def _strides(traced: Traced) -> tuple[Dim, ...]:
@@ -66,8 +79,15 @@ def _strides(traced: Traced) -> tuple[Dim, ...]:
 def _strides_of_memory(storage: Storage) -> tuple[Dim, ...]:
     shape = storage.value.shape
     if isinstance(storage.array, np.ndarray) and storage.array.ndim == len(shape):
-        return tuple(step // storage.array.itemsize for step in storage.array.strides)
-    return strides_in_order(shape, storage.order or tuple(range(len(shape))))
+        return tuple(_steps(storage.array))
+    order = storage.order or tuple(range(len(shape)))
+    if storage.strides is not None:
+        return storage.strides
+    if len(order) > len(shape):
+        raise AbstractValueError(
+            "how an array without value lies in memory is not known; use np.ascontiguousarray"
+        )
+    return strides_in_order(shape, order)
 
 
 def _laid_out(example: Any, strides: list[int]) -> Any:

@@ -52,6 +52,7 @@ def property_of(recording: Recording, owner: Any, name: str) -> Any:
 
 def get_attribute(recording: Recording, owner: Any, name: str) -> Any:
     """Return ``owner.name``, for anything but a property."""
+    owner = recording.with_constants(owner) if type(owner) is np.ndarray else owner
     kind = type(owner)
     if kind is Traced:
         return owner.recording.attribute(owner, name)

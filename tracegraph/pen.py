@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import CellType, CodeType, FunctionType
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from tracegraph.callables import is_harmless
 from tracegraph.effects import Effect
@@ -101,6 +101,11 @@ class Questions(Protocol):
         """
 
 
+OUTER_WRITE = "writing into an array from outside"
+
+UNWRITTEN: dict[Storage, tuple[Value, int]] = {}
+"""The journal of a function that is mapped: it writes into nothing that was there before."""
+
 UNROLLED = 100
 """How many iterations of loops that cannot be drawn one recording may hold."""
 
@@ -123,7 +128,8 @@ class Pen:
     what is not known behind a loop inside. ``drawn`` is the name of the function that is drawing
     the body of a loop or a branch, ``drawn_since`` from which storage on arrays are made in there,
     and ``indices`` how often the loops run whose iterations symbols count. ``journal`` has what
-    memory held that was there before an iteration and that it changes, where that can be drawn;
+    memory held that was there before an iteration and that it changes, where that can be drawn,
+    and is ``UNWRITTEN`` where a function is mapped;
     ``undrawn`` why loops, by their bodies, are recorded iteration by iteration, ``unrolled`` how
     many such iterations there are. ``paths`` answers questions about what has no value, ``bodies``
     are the graphs of loops and branches, ``naturals`` bools that say whether a size is at least
@@ -224,15 +230,20 @@ class Pen:
     def no_effect_in_drawn(self, what: str) -> None:
         """Raise where a function that is drawn once, and not run, does more than to compute."""
         if self.drawn is not None:
-            raise AbstractValueError(
-                f"{what} cannot be part of a function that {self.drawn} is given: it would be done "
-                "once, not as often as the function runs; return values instead"
-            )
+            self._refuse(what, self.drawn)
+
+    def _refuse(self, what: str, by: str) -> NoReturn:
+        raise AbstractValueError(
+            f"{what} cannot be part of a function that {by} is given: it would be done "
+            "once, not as often as the function runs; return values instead"
+        )
 
     def note_outer_write(self, storage: Storage) -> None:
         """Take notice of a write into memory that what is drawn has not made itself."""
+        if self.journal is UNWRITTEN:
+            self._refuse(OUTER_WRITE, "tg.vmap")
         if self.journal is None:
-            self.no_effect_in_drawn("writing into an array from outside")
+            self.no_effect_in_drawn(OUTER_WRITE)
         else:
             self.journal.setdefault(storage, (storage.value, storage.version))
 

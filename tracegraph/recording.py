@@ -157,7 +157,9 @@ class Recording(Results):
             if any(map(is_abstract, stand_ins((args, kwargs)))):
                 no_value(name_of(function))
             return function(*real_of(args), **real_of(kwargs))
-        args, kwargs = named_out(function, self.with_numbers(args), kwargs)
+        args, kwargs = named_out(function, self.with_constants(args), kwargs)
+        kwargs = {name: self.with_constants(value) for name, value in kwargs.items()}
+        args = self.with_numbers(args)
         if rule is None and all_python_scalars(args) and not is_numpy(function):
             return self.call_on_python_scalars(function, args, kwargs)
         self.builder.site = user_site()
@@ -279,6 +281,17 @@ class Recording(Results):
     def takes_constants(self) -> bool:
         """Return whether arrays of unknown origin may be constants: the graph is used once."""
         return self.permissive or self.unreplayable is not None
+
+    def with_constants(self, value: Any) -> Any:
+        """Return what is given with arrays that may be constants as their stand-ins.
+
+        They may be written, or looked at by a view.
+        """
+        if type(value) is tuple:
+            return tuple(map(self.with_constants, value))
+        if type(value) is not np.ndarray or not self.takes_constants or not self.is_noting:
+            return value
+        return self.known(value)
 
     def known(self, value: Any) -> Any:
         """Return a value that transformations are given, with an array as its stand-in."""

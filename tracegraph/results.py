@@ -12,7 +12,7 @@ from tracegraph.geometry import concrete, is_writeable, lies_as
 from tracegraph.inplace import InPlace
 from tracegraph.ir.graph import Node, Value
 from tracegraph.ir.size_values import hint
-from tracegraph.layouts import Order, order_like
+from tracegraph.layouts import Order, lay_like
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
 from tracegraph.pending import like_of
 from tracegraph.standin import ABSENT, PYTHON_SCALARS, Storage, Traced
@@ -100,13 +100,15 @@ class Results(InPlace):
                     return found if is_writeable(like) else self._read_only(found, like)
         if is_lent:
             raise Unsupported("it gives a view of single elements; copy what it gives")
-        found = self.fresh(ABSENT, sym.value, order=order_like(like))
+        found = self.fresh(ABSENT, sym.value)
+        lay_like(found.storage, like)
         found.storage.is_read_only = not is_writeable(like)
         return found
 
     def _read_only(self, view: Traced, like: Any) -> Traced:
         """Return a stand-in for a view that NumPy does not let anybody write into."""
-        found = self.fresh(ABSENT, view.value, order=order_like(like))
+        found = self.fresh(ABSENT, view.value)
+        lay_like(found.storage, like)
         memory = view.storage.shares or view.storage
         found.storage.shares, found.storage.seen = memory, memory.version
         found.storage.is_read_only = True

@@ -88,7 +88,8 @@ class Storage:
     through; ``stand_ins`` are those that look at it, where somebody has to know.
     ``number`` is the type of a Python number without value. Of an array without value ``order`` has
     the axes from slow to fast, but is None for one that has axes and is C-contiguous, and for a
-    number; ``is_read_only`` says whether NumPy would not write into it, and ``still``, where it is
+    number; ``strides`` are those of its elements where they lie apart, if they are known.
+    ``is_read_only`` says whether NumPy would not write into it, and ``still``, where it is
     known, whether it is the very array that it ``shares`` memory with, or a new one. ``is_read``
     says whether anybody has asked for its content: to hand it on from one iteration of a loop to
     the next is not to read it.
@@ -96,8 +97,8 @@ class Storage:
 
     __slots__ = (
         "array", "born", "external", "images", "is_read", "is_read_only", "looked", "number",
-        "order", "owner", "reshaped", "seen", "shares", "stand_ins", "still", "stores", "value",
-        "version",
+        "order", "owner", "reshaped", "seen", "shares", "stand_ins", "still", "stores", "strides",
+        "value", "version",
     )  # fmt: skip
 
     def __init__(
@@ -116,6 +117,7 @@ class Storage:
         self.stand_ins: list[weakref.ref[Traced]] | None = None
         self.number: type | None = None
         self.order: tuple[int, ...] | None = None
+        self.strides: tuple[int, ...] | None = None
         self.is_read = self.is_read_only = False
         self.still: Value | None = None
 

@@ -217,6 +217,70 @@ def leaf_paths(treedef: TreeDef, root: str = "tree") -> list[str]:
     return paths[::-1]
 
 
+def leaves_in_order(leaves: list[Any], treedef: TreeDef, like: TreeDef) -> list[Any] | None:
+    """Return the leaves of one structure in the order of another, equal but for dicts' order.
+
+    Returns
+    -------
+    leaves : list or None
+        None if the structures differ by more than the order of keys.
+
+    Examples
+    --------
+    >>> treedef, like = flatten({"a": 1, "b": 2})[1], flatten({"b": 3, "a": 4})[1]
+    >>> leaves_in_order([1, 2], treedef, like)
+    [2, 1]
+    """
+    if treedef == like:
+        return leaves
+    ones, others = _children(treedef), _children(like)
+    are_leaves = (number for number, node in enumerate(treedef._nodes) if node is None)
+    place = {number: k for k, number in enumerate(are_leaves)}
+    found: list[Any] = []
+    pending = [(len(ones) - 1, len(others) - 1)]
+    while pending:
+        one, other = pending.pop()
+        if treedef._nodes[one] is like._nodes[other] is None:
+            found.append(leaves[place[one]])
+            continue
+        order = _order_like(treedef._nodes[one], like._nodes[other])
+        if order is None:
+            return None
+        pairs = zip(order, others[other], strict=True)
+        pending += reversed([(ones[one][k], child) for k, child in pairs])
+    return found
+
+
+def _children(treedef: TreeDef) -> list[list[int]]:
+    """Return which nodes the children of each node are."""
+    found: list[list[int]] = []
+    stack: list[int] = []
+    for number, node in enumerate(treedef._nodes):
+        found.append([] if node is None else _pop(stack, node[2]))
+        stack.append(number)
+    return found
+
+
+def _order_like(one: _Node, other: _Node) -> list[int] | None:
+    """Return which children of one container stand in the places of those of another."""
+    if one is None or other is None:
+        return None
+    if one == other:
+        return list(range(one[2]))
+    if one[0] is not dict or other[0] is not dict:
+        return None
+    names, wanted = map(_exact_keys, (one[1], other[1]))
+    if len(names) != len(wanted) or {*names} != {*wanted}:
+        return None
+    place = {name: k for k, name in enumerate(names)}
+    return [place[name] for name in wanted]
+
+
+def _exact_keys(aux: Any) -> tuple[Hashable, ...]:
+    keys, exact, _ = aux
+    return exact or tuple((str, key) for key in keys)
+
+
 class _Close:
     """On the stack of `_flatten_nested`: the children of the container below it are done."""
 

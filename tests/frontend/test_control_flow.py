@@ -58,6 +58,55 @@ def test_scan_of_containers_and_without_arrays() -> None:
     assert_same(tg.scan(lambda c, x: (c * 2.0, c), 1.0, length=3), (8.0, np.array([1.0, 2.0, 4.0])))
 
 
+def turned(state: Any) -> Any:
+    return {"b": state["b"] + state["a"], "a": state["a"] * 0.5}
+
+
+KEYED: dict[str, Function] = {
+    "while_loop": lambda x: tg.while_loop(
+        lambda s: s["a"].sum() > 0.1, turned, {"a": x, "b": x * 3}
+    ),
+    "fori_loop": lambda x: tg.fori_loop(0, 3, lambda k, s: turned(s), {"a": x, "b": x * 3}),
+    "scan": lambda x: tg.scan(lambda s, v: (turned(s), v * s["a"]), {"a": x, "b": x * 3}, x)[0],
+}
+
+
+@pytest.mark.parametrize("what", KEYED)
+def test_keys_of_what_is_carried_may_be_in_any_order(what: str) -> None:
+    x = np.array([0.5, 1.0, 0.75])
+    expected = KEYED[what](x)
+    assert [*expected] == ["a", "b"]
+    np.testing.assert_allclose(expected["b"] + 2 * expected["a"], x * 5)
+    call = tg.compile(KEYED[what], strict=True)
+    for _ in range(2):
+        found = call(x)
+        assert [*found] == ["a", "b"]
+        np.testing.assert_allclose([*found.values()], [*expected.values()])
+    slopes = tg.grad(lambda x: (KEYED[what](x)["b"] + 2 * KEYED[what](x)["a"]).sum())(x)
+    np.testing.assert_allclose(slopes, [5, 5, 5])
+
+
+@pytest.mark.parametrize("slope", [1, -3])
+def test_an_array_is_rolled_by_more_than_its_length(slope: int) -> None:
+    def rolled(x: Any) -> Any:
+        return tg.fori_loop(0, 11, lambda k, s: s + np.roll(x, slope * k + 2) * (k + 1), x * 0)
+
+    def rows_and_columns(x: Any) -> Any:
+        def body(k: Any, s: Any) -> Any:
+            return s + np.roll(x.reshape(2, 2), (k, slope * k), (0, 1)).ravel() * (k + 1)
+
+        return tg.fori_loop(0, 11, body, x * 0)
+
+    weights = np.arange(1.0, 5.0)
+    for function in (rolled, rows_and_columns):
+        unit = np.stack([function(one) for one in np.eye(4)])
+        np.testing.assert_array_equal(tg.compile(function, strict=True)(X), X @ unit)
+        batch = np.stack([X, 2 * X])
+        np.testing.assert_array_equal(tg.vmap(function)(batch), batch @ unit)
+        gradient = tg.grad(lambda x: (function(x) * weights).sum())  # noqa: B023
+        np.testing.assert_array_equal(gradient(X), unit @ weights)
+
+
 def test_map_stacks() -> None:
     assert_same(tg.map(lambda r: {"s": r.sum(), "r": r[::-1]}, ROWS),
                 {"s": ROWS.sum(1), "r": ROWS[:, ::-1].copy()})  # fmt: skip

@@ -164,7 +164,7 @@ class Steps(Flow):
         given = [f"ptr {p}" for p in pointers] + [f"i64 {v}" for v in values]
         self.text.do(f"call void @{name}({', '.join(given)})")
         if any(step.zeros):
-            given = [f"ptr {pointers[2]}", f"i64 {self.sizes.value(_elements(step))}"]
+            given = [f"ptr {pointers[2]}", f"i64 {self.sizes.value(step.numbers)}"]
             call = f"call i1 @{blas_text.nan_name(step.dtype)}({', '.join(given)})"
             with self.text.when(self.text.let(call)), self.sizes.scope():
                 self._matmul(step, pointers)
@@ -351,15 +351,10 @@ class Steps(Flow):
         return made
 
 
-def _elements(step: Gemm) -> Dim:
-    """Return how many numbers a product has, parts of complex ones counted apart."""
-    return step.count * step.m * step.n * (2 if step.dtype.kind == "c" else 1)
-
-
 def _dims(step: Step) -> Iterator[Dim]:
     """Yield the sizes that a step needs; those of the memory of matrices are in bytes."""
     if isinstance(step, Gemm):
-        yield from (step.m, step.n, step.k, step.count, _elements(step))
+        yield from (step.m, step.n, step.k, step.count, step.numbers)
         itemsize = step.dtype.itemsize
         for matrix in (step.a, step.b, step.c):
             yield from (matrix.leading, matrix.step, matrix.offset * itemsize)

@@ -120,6 +120,11 @@ class Gemm:
     zeros: tuple[bool, bool] = (False, False)
 
     @property
+    def numbers(self) -> Dim:
+        """How many numbers there are in ``c``; a complex one has two parts."""
+        return self.count * self.m * self.n * (2 if self.dtype.kind == "c" else 1)
+
+    @property
     def routine(self) -> str:
         """The function of BLAS that computes it, as ``np.matmul`` chooses."""
         if 1 in (self.m, self.n):

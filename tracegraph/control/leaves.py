@@ -132,22 +132,26 @@ class Form:
     def check(self, whole: Any) -> list[Any]:
         """Return the leaves of a tree that a function gives in the place of one of this form.
 
+        The keys of dicts may stand in another order; that of this form is kept.
+
         Raises
         ------
         TypeError
             It has another structure, or a leaf is not of the same dtype and shape.
         """
         found, values = Form.of(self.what, whole)
-        if found.treedef != self.treedef:
+        pairs = list(zip(found.leaves, values, strict=True))
+        ordered = tree.leaves_in_order(pairs, found.treedef, self.treedef)
+        if ordered is None:
             raise TypeError(
                 f"{self.what} has the structure {self.treedef}, but the function returns "
                 f"{found.treedef}; return the same containers"
             )
-        for place, (old, new) in enumerate(zip(self.leaves, found.leaves, strict=True)):
+        for place, (old, (new, _)) in enumerate(zip(self.leaves, ordered, strict=True)):
             if not old.takes(new):
                 path = tree.leaf_paths(self.treedef, self.what)[place]
                 raise TypeError(f"{path} is {old}, but the function returns {_advice(old, new)}")
-        return values
+        return [value for _, value in ordered]
 
 
 def _advice(old: Leaf, new: Leaf) -> str:

@@ -15,7 +15,10 @@ from typing import Any
 
 from tracegraph.containers import KINDS, is_dataclass
 from tracegraph.made import attributes_of, is_made
+from tracegraph.pickling import Portable
 from tracegraph.recording import Recording
+from tracegraph.standin import Traced, no_value
+from tracegraph.values import is_abstract
 
 EMPTY = object()
 """The content of a cell that has none."""
@@ -65,6 +68,35 @@ class Content:
         for one, _, old in changed:
             put_content(one, old)
         return [(one, now) for one, now, _ in changed]
+
+    @contextmanager
+    def taking_values_only(self) -> Iterator[None]:
+        """Within this, nothing comes to hold what has no value; or it is put back.
+
+        Raises
+        ------
+        AbstractValueError
+            Something did.
+        """
+        try:
+            yield
+        finally:
+            changed = self._put_back_abstract()
+        if changed:
+            no_value("what is stored outside of the function")
+
+    def _put_back_abstract(self) -> bool:
+        """Let what has come to hold what has no value hold what it held; return if any did."""
+        changed = [(one, old) for one, old in self.before if self._is_without_value(one, old)]
+        for one, old in changed:
+            put_content(one, old)
+        return bool(changed)
+
+    def _is_without_value(self, one: Any, old: Sequence[Any]) -> bool:
+        known = {*map(id, old)}
+        new = [part for part in content_of(one) if id(part) not in known]
+        leaves = reached(self.recording, new).values()
+        return any(type(leaf) is Traced and is_abstract(leaf) for leaf in leaves)
 
     def check_iterators(self) -> None:
         """Raise where an iterator can be reached."""
@@ -123,6 +155,8 @@ def _inside(one: Any) -> Iterable[Any]:
         return [one.__self__, one.__func__]
     if kind is types.BuiltinMethodType:  # of a list, say
         return [one.__self__]
+    if isinstance(one, Portable):  # what a transformation has made of a function
+        return [vars(one)["__wrapped__"]]
     if kind is functools.partial:
         return [one.func, *one.args, *one.keywords.values()]
     container = KINDS[kind]

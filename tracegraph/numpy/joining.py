@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 
 from tracegraph.ir.graph import Value
+from tracegraph.ir.ops.arithmetic import subtract
 from tracegraph.ir.ops.boxes import slice_update
 from tracegraph.ir.ops.broadcast import broadcast_to, spread
 from tracegraph.ir.ops.compose import flip, move_axis, take_axis
+from tracegraph.ir.ops.creation import iota
+from tracegraph.ir.ops.division import remainder
 from tracegraph.ir.sizes import Dim, Size, product
-from tracegraph.ir.types import Shape
+from tracegraph.ir.types import INT64, Shape
 from tracegraph.numpy.arguments import (
     array,
     axis_argument,
@@ -28,6 +31,7 @@ from tracegraph.numpy.arguments import (
     stack,
 )
 from tracegraph.numpy.emit import Emitter, Sym, Unsupported
+from tracegraph.numpy.indexing import getitem
 from tracegraph.numpy.manipulation import volume
 from tracegraph.numpy.slices import slice_range
 
@@ -237,11 +241,22 @@ def _rolled(e: Emitter, x: Value, shift: Any, axis: int) -> Value:
     elif not e.holds(0, "<=", by):
         by = by + length
     if not (e.holds(0, "<=", by) and e.holds(by, "<=", length)):
-        raise Unsupported("a shift by more than the length of the axis")
+        return _rolled_round(e, x, by, axis)
     if by == 0:
         return x
     tail = take_axis(x, axis, length - by, by)
     return join([tail, take_axis(x, axis, 0, length - by)], axis)
+
+
+def _rolled_round(e: Emitter, x: Value, by: Dim, axis: int) -> Value:
+    """Return an array shifted by a number that may be more than its length."""
+    if not e.holds(1, "<=", x.shape[axis]):
+        raise Unsupported("a shift by more than the length of an axis that may have none")
+    shape = (x.shape[axis],)
+    places = e.builder.emit(iota, (), {"shape": shape, "axis": 0, "dtype": INT64})
+    places = subtract(places, spread(e.value(by), shape))
+    places = remainder(places, spread(e.value(x.shape[axis]), shape))
+    return getitem(e, Sym(x), (*(slice(None),) * axis, places)).value
 
 
 # -- padded -------------------------------------------------------------------------------------

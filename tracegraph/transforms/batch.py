@@ -11,7 +11,7 @@ import numpy as np
 
 from tracegraph import tree
 from tracegraph.calls import call
-from tracegraph.control.drawing import Journal, Predicate
+from tracegraph.control.drawing import Predicate
 from tracegraph.control.given import call_given, draw_ways
 from tracegraph.control.outcome import State
 from tracegraph.control.restoring import Content
@@ -31,6 +31,7 @@ from tracegraph.ir.sizes import Dim, symbol
 from tracegraph.ir.slicing import between
 from tracegraph.ir.types import BOOL
 from tracegraph.outside import opened
+from tracegraph.pen import UNWRITTEN
 from tracegraph.recording import Recording
 from tracegraph.standin import ABSENT, Storage, Traced
 from tracegraph.transforms.marking import Transformed, results_of, still_noting
@@ -65,8 +66,9 @@ def vmap(function: Callable[..., Any], in_axes: Axes = 0, out_axes: int = 0) -> 
         ``in_axes`` does not fit the arguments, or their lengths differ.
     AbstractValueError
         The function asks for the value of an array, for example by ``float``, returns something
-        else on some ways, raises for an example, or draws from a random generator: draw for the
-        whole batch, or map over keys of ``tg.random``.
+        else on some ways, raises for an example, writes into an array that was there before or
+        stores what it computes outside (return it instead), or draws from a random generator: draw
+        for the whole batch, or map over keys of ``tg.random``.
 
     Examples
     --------
@@ -134,10 +136,10 @@ class _Batch:
         """
         recording = self.recording
         reached = Content(recording, [self.function, *self.args, *self.kwargs.values()])
-        state, effects, written = State(recording), recording.side_effects, Journal()
+        state, effects = State(recording), recording.side_effects
         before, made = len(recording.guards), AbstractValueError.made
         try:
-            with abstract(recording, written):
+            with abstract(recording), reached.taking_values_only():
                 result = self._result_for_one(call)
         except UndecidedError:
             recording.take_guards(before)
@@ -146,8 +148,6 @@ class _Batch:
             AbstractValueError.made = made
             reached.put_back()
             state.restore()
-            for storage, (value, version) in written.items():
-                storage.value, storage.version = value, version
         else:
             taken, builder = recording.take_guards(before), recording.builder
             return result, [(Value(builder, node.operands[0]), expect) for node, expect in taken]
@@ -241,16 +241,16 @@ def _with_own_counts(graph: Graph) -> Graph:
 
 
 @contextmanager
-def abstract(recording: Recording, written: Journal) -> Iterator[None]:
+def abstract(recording: Recording) -> Iterator[None]:
     """Within this, results of a recording have no values, and nothing is decided by one.
 
-    ``written`` takes what memory held that is written into.
+    Arrays from outside are not written: there is one of each, and as many examples as it takes.
     """
     before = recording.is_abstract, recording.paths
     journal, since = recording.journal, recording.drawn_since
     newest = Storage(recording.emitter.literal(True, BOOL), None)
     recording.is_abstract, recording.paths = True, None
-    recording.journal, recording.drawn_since = written, newest.born
+    recording.journal, recording.drawn_since = UNWRITTEN, newest.born
     try:
         yield
     finally:

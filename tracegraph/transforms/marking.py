@@ -261,9 +261,9 @@ def results_of(
 
 
 def as_kind(real: Any, like: Any) -> Any:
-    """Return an array as the kind of number that ``like`` is, or as an array of its own."""
+    """Return an array as the kind of number that ``like`` is, or as a C-contiguous array."""
     if type(like) in (float, complex):
         return type(like)(real)
     if isinstance(like, np.generic):
         return np.asarray(real)[()]
-    return np.array(real)
+    return np.array(real, order="C")
