@@ -222,7 +222,7 @@ class RecordingHooks(PlainHooks):
         with examples. The user's own ``raise`` and ``assert`` are ways as any.
         """
         recording, error = active(), sys.exception()
-        if recording is None or recording.drawn is None or isinstance(error, AbstractValueError):
+        if recording is None or not recording.is_abstract or isinstance(error, AbstractValueError):
             return ()
         *_, (frame, _) = traceback.walk_tb(None if error is None else error.__traceback__)
         if isinstance(error, NameError) or not is_twin_code(frame.f_code):

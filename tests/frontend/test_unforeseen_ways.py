@@ -320,3 +320,31 @@ def test_a_way_that_a_statement_ends_is_no_doubt(monkeypatch: pytest.MonkeyPatch
     assert not asked
     agree(made(binds_from_none), (X, TABLE * 0))
     assert asked
+
+
+# -- functions that are mapped --------------------------------------------------------------------
+
+
+def test_a_mapped_function_that_catches_what_asks_for_a_value_is_drawn_on_all_ways() -> None:
+    def doubled(v: Any) -> Any:
+        try:
+            if v > 0:
+                return v * 2
+        except Exception:
+            return v * 0
+        return v
+
+    for mapped in (tg.vmap(doubled), tg.compile(tg.vmap(doubled))):
+        assert mapped(X - 0.5).tolist() == [doubled(v) for v in X - 0.5]
+
+
+def test_a_mapped_function_does_not_catch_what_comes_of_examples() -> None:
+    def looked_up(v: Any) -> Any:
+        try:
+            return TABLE[np.searchsorted(TABLE, v)] * v
+        except IndexError:
+            return v * 0
+
+    for mapped in (tg.vmap(looked_up), tg.compile(tg.vmap(looked_up))):
+        with pytest.raises(tg.TracegraphError, match="may be caught"):
+            mapped(X)

@@ -39,6 +39,8 @@ from tracegraph.standin import ABSENT, ArrayHolder, Storage, Traced, TracedSize
 Journal = dict[Storage, tuple[Value, int]]
 """What memory held before it was written, and in which version it was."""
 
+CAUGHT = "an exception is caught that comes of a missing value; test values in place of catching it"
+
 Predicate = tuple[Value, bool]
 """What a function assumes: a bool, and its expected value."""
 
@@ -106,7 +108,7 @@ def draw(
         finally:
             guards = recording.take_guards(before)
     if AbstractValueError.made != refused:
-        raise AbstractValueError("an exception is caught that comes of a missing value")
+        raise AbstractValueError(CAUGHT)
     builder = recording.builder
     return Drawn(result, [(Value(builder, n.operands[0]), expect) for n, expect in guards])
 

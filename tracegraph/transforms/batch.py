@@ -11,7 +11,7 @@ import numpy as np
 
 from tracegraph import tree
 from tracegraph.calls import call
-from tracegraph.control.drawing import Predicate
+from tracegraph.control.drawing import CAUGHT, Predicate
 from tracegraph.control.given import call_given, draw_ways
 from tracegraph.control.outcome import State
 from tracegraph.control.restoring import Content
@@ -138,19 +138,24 @@ class _Batch:
         reached = Content(recording, [self.function, *self.args, *self.kwargs.values()])
         state, effects = State(recording), recording.side_effects
         before, made = len(recording.guards), AbstractValueError.made
+        undecided: AbstractValueError | None = None
         try:
             with abstract(recording), reached.taking_values_only():
                 result = self._result_for_one(call)
-        except UndecidedError:
-            recording.take_guards(before)
-            if recording.side_effects != effects or reached.iterators:
-                raise
-            AbstractValueError.made = made
-            reached.put_back()
-            state.restore()
+        except UndecidedError as error:
+            undecided = error
         else:
-            taken, builder = recording.take_guards(before), recording.builder
+            if AbstractValueError.made != made:
+                undecided = AbstractValueError(CAUGHT)
+        taken = recording.take_guards(before)
+        if undecided is None:
+            builder = recording.builder
             return result, [(Value(builder, node.operands[0]), expect) for node, expect in taken]
+        if recording.side_effects != effects or reached.iterators:
+            raise undecided
+        AbstractValueError.made = made
+        reached.put_back()
+        state.restore()
 
         def on_all_ways() -> Any:
             return self._result_for_one(call_given)
