@@ -7,6 +7,8 @@ import pytest
 
 from tests.frontend.support import agree, made
 
+pytestmark = pytest.mark.slow  # no interpreter differs in this
+
 X = np.array([1.0, 4.0, 2.0, 8.0, 5.0, 7.0])
 PERCENT = {"np.percentile": 100.0, "np.nanpercentile": 100.0}
 QUANTILES = ["np.percentile", "np.quantile", "np.nanpercentile", "np.nanquantile"]

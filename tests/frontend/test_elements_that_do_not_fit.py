@@ -8,6 +8,8 @@ import pytest
 import tracegraph as tg
 from tests.frontend.support import agree, made
 
+pytestmark = pytest.mark.slow  # no interpreter differs in this
+
 SIGNED = ["i1", "i2", "i4", "i8"]
 VALUES = [3.0, -1.0, -0.5, 200.0, -129.0, 40000.0, -(2.0**31), 2.0**31, -(2.0**63), 2.0**63]
 VALUES += [2.0**64, np.nan, -np.inf, 2.0]

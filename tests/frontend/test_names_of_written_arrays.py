@@ -15,6 +15,8 @@ import pytest
 import tracegraph as tg
 from tests.frontend.support import agree, made
 
+pytestmark = pytest.mark.slow  # no interpreter differs in this
+
 X = np.linspace(0.1, 1.2, 12)
 CALLS = ((X,), (X,), (X * 0.5,), (-X,), (X,), (X[::-1].copy(),))
 

@@ -13,7 +13,10 @@ import pytest
 
 import tracegraph as tg
 
-pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+pytestmark = [
+    pytest.mark.slow,  # no interpreter differs in this
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
+]
 
 ROWS = np.array([[1.0, 2.0], [0.0, 2.0]])
 """Of the second the branch is not taken, and no iteration runs."""
