@@ -297,6 +297,18 @@ def test_what_a_way_that_raised_without_values_does_outside() -> None:
     assert [float(one) for one in log["n"]] == [9.0 + i for i in range(12)] * 2
 
 
+def test_what_the_graph_raises_behind_such_a_way_is_not_the_users() -> None:
+    """There it goes on with zeros, of which no inverse exists."""
+
+    def moved(x: Any, y: Any) -> Any:
+        for _ in range(20):
+            x = x + y[int(x[0])] * 0.01 if x[0] > 0 else np.linalg.inv(np.outer(x, x)) @ x
+        return x
+
+    x = np.full(3, 0.1)
+    agree(made(moved), (x, ONE * 0.5), (x, ONE * 0.5), (-x, ONE))
+
+
 def test_a_way_that_a_statement_ends_is_no_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else each loop with an `assert` were computed twice at the first call."""
     asked = []

@@ -126,9 +126,9 @@ class Binding:
         return self._stand_in(name, real)
 
     def _same(self, name: str, real: Any) -> Any:
-        """Return what a name held before; on the ways that were drawn nothing binds it anew.
+        """Return what a name held before, which to the graph it holds on all ways.
 
-        A way that raised when it was drawn, with examples for values, may not raise in fact.
+        In fact it may be another object that shows the same, such as ``x[:]``.
         """
         started = self.left.started[name]
         known = real_of(started) if type(started) in (Traced, TracedSize) else started
@@ -194,7 +194,7 @@ class Binding:
         assert self.code.exit is not None, "a loop without exits is not left"
         kinds = self.code.exit.kinds
         if LEFT not in self.left.values:
-            if self.real.left is not None:  # on a way that raised when it was drawn
+            if self.real.left is not None:  # where rounding decides, Python may go another way
                 self.recording.give_up("a loop is left on a way that was not foreseen")
             return self.real.left
         if "return" in kinds and self._is_left(RETURNING, isinstance(self.real.left, tuple)):

@@ -278,8 +278,11 @@ def _sure_outcome(recording: Recording, loop: Statement) -> Left:
     """
     doubts = recording.doubts
     left = _outcome(recording, loop)
-    is_sure = recording.is_abstract or recording.doubts == doubts
-    if not is_sure and left.holds is not None and not holds(recording, left.holds):
+    if recording.is_abstract or recording.doubts == doubts or left.holds is None:
+        return left
+    with _own_exceptions():  # behind such a way the graph computes with zeros, which may raise
+        is_sure = holds(recording, left.holds)
+    if not is_sure:
         raise AbstractValueError(
             "a loop goes a way that raises where its values are not known; see what an index is "
             "before it is used, or use np.where"
